@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sandbox: one command in its own namespaces on an overlay of trees. `struct sandbox_spec` is plain data built
+ * by pure code; the child only applies it. Specification: shared research "reliability.md" §4.
+ *
+ * The caller is a process inside the store's user namespace (userns.h) with all capabilities there; ids in the spec
+ * are that namespace's. sandbox_start clones a child into new mount, pid, ipc, uts, net and cgroup namespaces. The
+ * child becomes a small pid 1 that reaps, starts the command as its child, and reports {phase, errno, text} of a
+ * failed set-up on a socket. Nothing of the host is visible but what the spec names.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "layers/base/err.h"
+#include "layers/base/mem.h"
+
+enum sandbox_mount_flags {
+	SANDBOX_RO = 1 << 0,
+	SANDBOX_SECRET = 1 << 1, /* content is `bytes`: a 0400 file on a private tmpfs */
+};
+
+struct sandbox_mount {
+	int fd;		    /* source: an open directory or file (open_tree'd, never a path); -1 for SECRET */
+	const char *target; /* absolute in the sandbox; created in the overlay as a stub and removed from the snapshot */
+	unsigned flags;
+	const void *bytes;
+	size_t len;
+};
+
+enum sandbox_flags {
+	SANDBOX_NETWORK = 1 << 0,      /* keep the caller's network namespace (fetch steps, --allow network) */
+	SANDBOX_SETUID = 1 << 1,       /* no no_new_privs: setuid programs work */
+	SANDBOX_READ_ONLY_ROOT = 1 << 2,
+	SANDBOX_NO_CAPABILITIES = 1 << 3, /* tests of images: nothing in the bounding set */
+};
+
+struct sandbox_spec {
+	const int *lowers; /* directory descriptors, bottom first; may be empty */
+	size_t n_lowers;
+	int upper; /* directory descriptor for changes; -1 with READ_ONLY_ROOT and at least two lowers, or a tmpfs */
+	int work;  /* empty directory on upper's file system */
+	const struct sandbox_mount *mounts;
+	size_t n_mounts;
+	const char *const *argv; /* argv[0] absolute, or searched in env's PATH inside the sandbox */
+	const char *const *env;	 /* the whole environment */
+	const char *workdir;	 /* absolute; created (0755 root) when absent if it is "/" relative to nothing else */
+	uint32_t uid, gid;
+	const uint32_t *groups; /* supplementary */
+	size_t n_groups;
+	const char *hostname; /* default "ggbuild" */
+	unsigned flags;
+	uint64_t timeout; /* ns, 0: none. SIGTERM, SIGKILL after 10 s */
+	int stdout_fd, stderr_fd; /* where the command's output goes; stdin is /dev/null */
+};
+
+/* How the command ended. */
+struct sandbox_result {
+	bool exited;	/* else signalled */
+	int status;	/* exit status or signal number */
+	bool timed_out;
+	uint64_t wall_ns, user_ns, sys_ns;
+	uint64_t max_rss; /* bytes */
+};
+
+struct sandbox;
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox **ret, struct gg_err *err) GG_MUST_USE;
+int sandbox_pidfd(const struct sandbox *s); /* readable when the sandbox has ended; borrowed */
+/* Waits (set-up errors are returned as -1 with phase and remedy); everything inside is dead afterwards. */
+int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct gg_err *err) GG_MUST_USE;
+void sandbox_free(struct sandbox *s); /* kills first if it still runs */
+void sandbox_freep(struct sandbox **s);
+#define _cleanup_sandbox_ GG_CLEANUP(sandbox_freep)
+
+/* What the machine can do, for `doctor` and for errors before work starts. 0, or -1 with the missing ability, the
+ * sysctl or package that gives it, in the error. store_fd is a directory of the store's file system. */
+int sandbox_check(int store_fd, struct gg_err *err) GG_MUST_USE;

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
+
+enum { READ_STEP = 64 * 1024, REMOVE_DEPTH = 4096 };
+
+void gg_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+void gg_closep(int *fd)
+{
+	gg_close(*fd);
+	*fd = -1;
+}
+
+int gg_openat(int dirfd, const char *name, int flags, mode_t mode, struct gg_err *err)
+{
+	int fd;
+
+	do
+		fd = openat(dirfd, name, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return gg_fail_errno(err, "open '%s'", name);
+	return fd;
+}
+
+int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.mode = (flags & O_CREAT) ? mode : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	/* EAGAIN: a rename raced with the resolution of ".."; the kernel asks us to try again. */
+	do
+		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return (int)fd;
+}
+
+int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode, struct gg_err *err)
+{
+	int fd = gg_try_openat_in(rootfd, path, flags, mode);
+
+	if (fd < 0)
+		return gg_fail_errno(err, "open '%s'", path);
+	return fd;
+}
+
+int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err)
+{
+	const char *p = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return gg_fail_errno(err, "write");
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		ssize_t n = read(fd, (char *)bytes + got, len - got);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return gg_fail_errno(err, "read");
+		}
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err)
+{
+	size_t total = 0;
+
+	for (;;) {
+		gg_buf_reserve(ret, READ_STEP);
+		ssize_t n = read(fd, ret->data + ret->len, READ_STEP);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return gg_fail_errno(err, "read");
+		}
+		ret->len += (size_t)n;
+		ret->data[ret->len] = '\0';
+		total += (size_t)n;
+		if (n == 0)
+			return 0;
+		if (total > max)
+			return gg_fail(err, GG_USAGE, "larger than the limit of %zu bytes", max);
+	}
+}
+
+int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err)
+{
+	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY, 0, err);
+
+	if (fd < 0)
+		return -1;
+	if (gg_read_fd(fd, max, ret, err) < 0)
+		return gg_context(err, "'%s'", name);
+	return 0;
+}
+
+int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err)
+{
+	_cleanup_free_ char *copy = gg_strdup(path);
+
+	for (char *p = copy + 1;; p++) {
+		bool last = *p == '\0';
+
+		if (*p != '/' && !last)
+			continue;
+		*p = '\0';
+		if (mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST)
+			return gg_fail_errno(err, "mkdir '%s'", copy);
+		if (last)
+			return 0;
+		*p = '/';
+	}
+}
+
+/* Descends by descriptor, so a directory that turns into a symlink under us is unlinked, not followed. */
+static int remove_children(int fd, unsigned depth, struct gg_err *err)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (!dir) {
+		gg_close(fd);
+		return gg_fail_errno(err, "opendir");
+	}
+	while (r == 0 && (e = readdir(dir))) {
+		int sub;
+
+		if (gg_streq(e->d_name, ".") || gg_streq(e->d_name, ".."))
+			continue;
+		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EISDIR && errno != EPERM) {
+			r = gg_fail_errno(err, "unlink '%s'", e->d_name);
+			break;
+		}
+		if (depth >= REMOVE_DEPTH) {
+			r = gg_fail(err, GG_SYSTEM, "remove '%s': nested deeper than %d", e->d_name, REMOVE_DEPTH);
+			break;
+		}
+		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 && errno == EACCES && fchmodat(fd, e->d_name, 0700, 0) == 0)
+			sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0) {
+			r = gg_fail_errno(err, "open '%s'", e->d_name);
+			break;
+		}
+		r = remove_children(sub, depth + 1, err);
+		if (r == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			r = gg_fail_errno(err, "rmdir '%s'", e->d_name);
+	}
+	closedir(dir);
+	return r;
+}
+
+int gg_remove_tree(int dirfd, const char *name, struct gg_err *err)
+{
+	int fd;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return gg_fail_errno(err, "unlink '%s'", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return gg_fail_errno(err, "open '%s'", name);
+	if (remove_children(fd, 0, err) < 0)
+		return gg_context(err, "remove '%s'", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return gg_fail_errno(err, "rmdir '%s'", name);
+	return 0;
+}
+
+char *gg_temp_name(const char *prefix)
+{
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		abort();
+	return gg_asprintf("%s-%016llx", prefix, (unsigned long long)random);
+}
+
+int gg_newfile_open(struct gg_newfile *f, int dirfd, mode_t mode, struct gg_err *err)
+{
+	f->dirfd = dirfd;
+	f->temp = gg_temp_name(".ggtmp");
+	f->fd = gg_openat(dirfd, f->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	if (f->fd < 0) {
+		gg_freep(&f->temp);
+		f->temp = NULL;
+		return -1;
+	}
+	/* The umask must not reach the file. */
+	if (fchmod(f->fd, mode) < 0)
+		return gg_fail_errno(err, "chmod '%s'", f->temp);
+	return 0;
+}
+
+int gg_fsync_dir(int dirfd, struct gg_err *err)
+{
+	_cleanup_close_ int fd = gg_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0, err);
+
+	if (fd < 0)
+		return -1;
+	if (fsync(fd) < 0)
+		return gg_fail_errno(err, "fsync of the directory");
+	return 0;
+}
+
+int gg_newfile_commit(struct gg_newfile *f, const char *name, unsigned flags, struct gg_err *err)
+{
+	unsigned how = (flags & GG_COMMIT_REPLACE) ? 0 : RENAME_NOREPLACE;
+
+	if (fsync(f->fd) < 0)
+		return gg_fail_errno(err, "fsync '%s'", name);
+	if (renameat2(f->dirfd, f->temp, f->dirfd, name, how) < 0) {
+		if (errno != EEXIST)
+			return gg_fail_errno(err, "rename to '%s'", name);
+		unlinkat(f->dirfd, f->temp, 0);
+	}
+	free(f->temp);
+	f->temp = NULL;
+	return gg_fsync_dir(f->dirfd, err);
+}
+
+void gg_newfile_done(struct gg_newfile *f)
+{
+	if (f->temp)
+		unlinkat(f->dirfd, f->temp, 0);
+	free(f->temp);
+	gg_close(f->fd);
+	*f = (struct gg_newfile)GG_NEWFILE_INIT;
+}
+
+int gg_write_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode, unsigned flags,
+		  struct gg_err *err)
+{
+	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
+
+	if (gg_newfile_open(&f, dirfd, mode, err) < 0 || gg_write_all(f.fd, bytes, len, err) < 0)
+		return gg_context(err, "'%s'", name);
+	return gg_newfile_commit(&f, name, flags, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP: the one door to libcurl, which is loaded when the first transfer starts and not before. Transfers run in
+ * parallel in the calling process (a child; libcurl starts threads). Redirects are followed by hand, at most 10,
+ * https never to http; no cookies, no .netrc; http and https only (file: for tests and mirrors on disk).
+ * Retries: 408, 429, 5xx and broken connections, 5 tries, 1-2-4-8 s with Retry-After honoured up to 5 minutes; resumed by
+ * Range when the server answers 206 from the right offset. Connect 15 s, first byte 60 s, at least 1 KiB/s over 60 s.
+ * Errors are GG_REMOTE and name the URL without user info; a body with the wrong size or digest is GG_INTEGRITY.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layers/base/digest.h"
+#include "layers/base/err.h"
+
+struct http_request {
+	const char *url;
+	const char *const *alternates; /* tried in order after url fails for good; NULL-terminated or NULL */
+	bool has_digest;	       /* the body must hash to `digest` */
+	struct gg_digest digest;
+	uint64_t size;	   /* exact size in bytes, or UINT64_MAX when unknown */
+	uint64_t max_size; /* error beyond this many bytes */
+	int outfd;	   /* the body is written here from offset 0; truncated on a restart */
+	/* results */
+	struct gg_digest ret_digest;
+	uint64_t ret_size;
+	int ret_status; /* last HTTP status, 0 before any answer */
+	struct gg_err error; /* kind GG_OK on success */
+};
+
+struct http_options {
+	unsigned parallel;	/* transfers at once; 0: 8 */
+	const char *user_agent; /* NULL: "ggbuild/<version>" */
+	const char *ca_file;	/* extra authorities, or NULL for the system's */
+	/* Called about 10 times a second and at the end of each request. */
+	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes, unsigned finished);
+	void (*finished)(void *ctx, struct http_request *r); /* may be NULL */
+	void *ctx;
+};
+
+/* Runs all; 0 when every request succeeded, else -1 with the first error (each request has its own). */
+int http_fetch(struct http_request *requests, size_t n, const struct http_options *options, struct gg_err *err)
+	GG_MUST_USE;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store: content-addressed blobs, unpacked trees, action records. One directory, mode 0700, owned by the
+ * effective user; a store of another owner is refused.
+ *
+ *   format                     "ggbuild-store 1\n"
+ *   lock                       flock: builders shared, gc exclusive
+ *   blobs/sha256/<2 hex>/<64 hex>
+ *   trees/<32 hex>/            root directory of an unpacked tree, named by its manifest's digest (first 128 bits);
+ *                              in overlayfs's on-disk format (user.overlay.*, whiteouts 0/0), ids as the userns maps
+ *   actions/<2 hex>/<64 hex>   JSON record: step key -> result; beside the canonical text it is the digest of (.key)
+ *   locks/<64 hex>             flock: one download or execution per digest
+ *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
+ *   logs/                      full logs of steps
+ *   tmp/<random>/              private work of one process, its `lock` file flocked for life; stale: lock obtainable
+ *
+ * Objects appear whole or not at all: written in tmp, fsync, verify, rename without replacement, fsync of the
+ * directory; EEXIST is success. Trees: one syncfs before the rename. Blobs are mode 0444, never hard-linked into an
+ * output. Readers verify: every byte on first use per boot, afterwards the marker; what fails is moved aside
+ * (quarantined under tmp/bad-…) and reported as absent with a warning in the log.
+ * Errors: GG_SYSTEM for the machine, GG_INTEGRITY for damage.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layers/base/digest.h"
+#include "layers/base/err.h"
+#include "layers/base/json.h"
+
+struct store;
+struct tree;
+
+struct store_options {
+	uint32_t id_base;  /* host id of the user namespace's id 0; owner of tree directories */
+	bool exclusive;	   /* gc: wait for and take the lock alone */
+};
+/* Creates the store (and its parents) when absent. */
+int store_open(const char *path, const struct store_options *options, struct store **ret, struct gg_err *err)
+	GG_MUST_USE;
+void store_close(struct store *s);
+void store_closep(struct store **s);
+#define _cleanup_store_ GG_CLEANUP(store_closep)
+const char *store_path(const struct store *s);
+
+/* A private work directory below tmp/, given to `uid` (host id) with mode 0700. */
+struct store_tmp {
+	struct store *store;
+	char *name;
+	int fd;	    /* the directory */
+	int lockfd; /* flocked while it lives */
+};
+#define STORE_TMP_INIT { .fd = -1, .lockfd = -1 }
+int store_tmp_new(struct store *s, uint32_t uid, struct store_tmp *ret, struct gg_err *err) GG_MUST_USE;
+/* Removes the directory and everything in it. */
+void store_tmp_done(struct store_tmp *t);
+#define _cleanup_store_tmp_ GG_CLEANUP(store_tmp_done)
+
+/* Blobs. */
+bool store_blob_has(struct store *s, const struct gg_digest *d); /* cheap: presence, not content */
+/* Opens for reading, verified as described above. Absent: GG_SYSTEM error with errnum ENOENT. */
+int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_size, struct gg_err *err) GG_MUST_USE;
+int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, struct gg_buf *ret, struct gg_err *err)
+	GG_MUST_USE;
+int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
+/* Takes file `name` of directory `dirfd` (on the store's file system) as blob `d`: chown to the store's owner, chmod
+ * 0444, fsync, rename. The content was hashed while it was written; `size` is compared. */
+int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d, uint64_t size,
+		     struct gg_err *err) GG_MUST_USE;
+
+/* Trees. The manifest is blob `digest`; the directory holds the content. */
+bool store_tree_has(struct store *s, const struct gg_digest *d);
+int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret, struct gg_err *err) GG_MUST_USE;
+/* The root directory, O_PATH-free (usable for openat and as an overlay layer by /proc/self/fd). Marks it used. */
+int store_tree_open(struct store *s, const struct gg_digest *d, struct gg_err *err) GG_MUST_USE;
+/* Takes directory `name` of `dirfd` as the tree with this manifest text. syncfs, then the manifest, then the rename. */
+int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *manifest, size_t len,
+		     struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
+
+/* Actions: records by key. `text` is the canonical text whose sha256 is the key. */
+int store_action_get(struct store *s, const struct gg_digest *key, struct gg_json **ret, struct gg_err *err)
+	GG_MUST_USE; /* *ret NULL when absent */
+int store_action_put(struct store *s, const struct gg_digest *key, const char *text, const struct gg_json *record,
+		     struct gg_err *err) GG_MUST_USE;
+int store_action_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+/* The newest key under a name ("RECIPE:STEP"), so that explain can compare; replaced atomically. */
+int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found, struct gg_err *err)
+	GG_MUST_USE;
+int store_name_put(struct store *s, const char *name, const struct gg_digest *key, struct gg_err *err) GG_MUST_USE;
+
+/* Work locks: one worker per digest among all processes. try: *ret is the lock or -1 when somebody holds it. */
+int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct gg_err *err) GG_MUST_USE;
+void store_lock_release(int lockfd);
+
+/* A new log file for a step: logs/<key 16 hex>-<random>; path is owned by the caller. */
+int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path, struct gg_err *err) GG_MUST_USE;
+
+/* Maintenance. */
+struct store_stats {
+	uint64_t blobs, blob_bytes, trees, tree_bytes, actions, removed, removed_bytes, bad;
+};
+int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
+/* Hashes everything; bad objects are quarantined and named in ret_bad. */
+int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
+/* Removes what no action record used within `keep_ns` refers to, stale tmp, orphaned blobs and trees, until the store
+ * is at most `max_bytes` (0: no bound; then everything unused goes). Needs an exclusive store. */
+int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret, struct gg_err *err)
+	GG_MUST_USE;

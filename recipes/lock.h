@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lock: what a recipe's inputs resolved to, by content. Canonical JSON (sorted keys, two-space indent,
+ * final newline), no host names, no paths but pool paths, no user information. Pure: text in, text out.
+ *
+ *   { "lock": 1,
+ *     "formats": { "tar": 1, "gzip": 1, "zstd": 1, "tree": 1 },
+ *     "epoch": 1763716544,
+ *     "platforms": { "linux/amd64": {
+ *        "debian": { "<KEY>": { "distro": "debian", "suites": ["trixie", …], "components": […],
+ *              "request": ["bash", …], "essential": true,
+ *              "releases": [ { "suite": "trixie", "date": 1763716544, "sha256": "…" } ],
+ *              "packages": [ { "name", "version", "architecture", "path": "pool/…", "suite", "size", "sha256" } ] } },
+ *        "fetches": { "<DEFINITION hex>": { "name": "toolchain", "tree": "sha256:…" } } } },
+ *     "urls": { "<sha256 hex>": { "size": N } },
+ *     "pieces": { "rustup@1": "sha256:…" } }
+ *
+ * <KEY> is the first 16 hex digits of the sha256 of the request's canonical text, so that equal requests of
+ * two stages share one resolution and a changed package list is a new entry. Unknown keys are errors.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/digest.h"
+#include "layers/base/err.h"
+#include "layers/base/mem.h"
+
+struct lock_package {
+	const char *name, *version, *architecture;
+	const char *path;  /* pool path below the archive root of its suite's mirror */
+	const char *suite; /* which of the entry's suites it came from (selects the archive: security or main) */
+	uint64_t size;
+	struct gg_digest sha256;
+};
+
+struct lock_release {
+	const char *suite;
+	int64_t date; /* seconds */
+	struct gg_digest sha256; /* of the InRelease file */
+};
+
+struct lock_distro {
+	const char *key;
+	const char *distro;
+	struct gg_strv suites, components, request;
+	int essential; /* 0 or 1 */
+	struct lock_release *releases;
+	size_t n_releases;
+	struct lock_package *packages; /* sorted by name */
+	size_t n_packages;
+};
+
+struct lock_fetch {
+	struct gg_digest definition;
+	const char *name;
+	struct gg_digest tree;
+};
+
+struct lock_url {
+	struct gg_digest sha256;
+	uint64_t size;
+};
+
+struct lock_piece {
+	const char *name; /* "rustup@1" */
+	struct gg_digest sha256;
+};
+
+struct lock_platform {
+	const char *name; /* "linux/amd64" */
+	struct lock_distro *distros; /* sorted by key */
+	size_t n_distros;
+	struct lock_fetch *fetches; /* sorted by definition */
+	size_t n_fetches;
+};
+
+struct lock_formats {
+	int tar, gzip, zstd, tree;
+};
+
+struct lock {
+	struct gg_arena *arena; /* owns every string below; growing arrays are re-allocated in it */
+	struct lock_formats formats;
+	int64_t epoch; /* -1: not set yet */
+	struct lock_platform *platforms;
+	size_t n_platforms;
+	struct lock_url *urls;
+	size_t n_urls;
+	struct lock_piece *pieces;
+	size_t n_pieces;
+};
+
+struct lock *lock_new(void);
+void lock_free(struct lock *l);
+void lock_freep(struct lock **l);
+#define _cleanup_lock_ GG_CLEANUP(lock_freep)
+
+/* Strict: unknown keys, wrong types, unsorted or duplicate entries, weak digests are GG_LOCK errors that
+ * name `file` and the path inside the document. */
+int lock_parse(const char *file, const char *text, size_t len, struct lock **ret, struct gg_err *err) GG_MUST_USE;
+char *lock_text(const struct lock *l); /* canonical; owned by the caller */
+
+struct lock_platform *lock_platform(struct lock *l, const char *name); /* creates it when absent */
+/* Lookups return NULL when absent. */
+struct lock_distro *lock_find_distro(const struct lock_platform *p, const char *key);
+struct lock_fetch *lock_find_fetch(const struct lock_platform *p, const struct gg_digest *definition);
+/* Add or replace; strings are copied into the lock's arena. */
+void lock_put_distro(struct lock *l, struct lock_platform *p, const struct lock_distro *d);
+void lock_put_fetch(struct lock *l, struct lock_platform *p, const struct lock_fetch *f);
+void lock_put_url(struct lock *l, const struct lock_url *u);
+void lock_put_piece(struct lock *l, const struct lock_piece *piece);
+/* The entry key of a request: first 16 hex digits of the sha256 of its canonical text. */
+char *lock_distro_key(const char *distro, const struct gg_strv *suites, const struct gg_strv *components,
+		      const struct gg_strv *request, int essential);
+/* Human-readable difference, one line a change ("package curl 8.14.1-2 -> 8.14.1-3"), sorted; empty when equal. */
+void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret);
+/* Drops entries that the given keys and definitions do not use (names NULL-terminated hex lists). */
+void lock_prune(struct lock *l, const struct gg_strv *distro_keys, const struct gg_strv *definitions,
+		const struct gg_strv *urls, const struct gg_strv *pieces);
