@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decompression: the one door to libarchive, which is loaded when the first compressed stream is opened and not
+ * before; used as a reader of gzip, xz, zstd, bzip2 and lzma filters only, never of formats (untar.c does those).
+ * Uncompressed input passes through. Every member of a concatenation is decoded; after the last only zero bytes may
+ * follow. Memory is bounded by the decoder's window. Errors: GG_INTEGRITY for damaged streams, GG_SYSTEM for reading.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/err.h"
+
+struct archive_stream;
+
+/* Decodes `size` bytes of fd from `offset`, by pread: fd is borrowed and its position unused. UINT64_MAX: to the
+ * end of the file. */
+int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret, struct gg_err *err) GG_MUST_USE;
+/* The next decoded block, borrowed until the next call; *ret_len is 0 at the end, when all input has been seen. */
+int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err) GG_MUST_USE;
+void archive_close(struct archive_stream *s);
+void archive_closep(struct archive_stream **s);
+#define _cleanup_archive_ GG_CLEANUP(archive_closep)
+
+/* Loads the library now, so that processes forked later share it. */
+int archive_load(struct gg_err *err) GG_MUST_USE;
