@@ -5,8 +5,7 @@
  * appended to a buffer. Errors are GG_USAGE, name the option, the nearest one that exists, and the help to read.
  *
  * Accepted: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -ab (flags), options and arguments in any order, "--" ends
- * the options, "-" is an argument. A flag is also switched off again by --no-NAME (or, for a flag whose name begins
- * with "no-", by the name without it); the last word wins. Names are never abbreviated. --help and -h exist everywhere.
+ * the options, "-" is an argument. Names are never abbreviated. --help and -h exist everywhere.
  */
 #pragma once
 

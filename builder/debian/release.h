@@ -57,7 +57,7 @@ void release_freep(struct release **r);
 enum release_flags {
 	RELEASE_IGNORE_EXPIRY = 1 << 0, /* a snapshot of the past, or a build from a lock */
 };
-/* That the file is `suite` (by Suite or Codename), not expired at `now` and not from more than a day after it. */
+/* That the file is `suite` (by Suite or Codename), not expired at `now` and not from more than 5 minutes after it. */
 int release_check(const struct release *r, const char *name, const char *suite, int64_t now, unsigned flags,
 		  struct gg_err *err) GG_MUST_USE;
 /* NULL when the release has no such file. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How each kind of node is made. One struct of functions a kind, in one table. `prepare` runs in the scheduler's
+ * process: it opens what the child may not. `work` runs in a child inside the store's user namespace, with a private
+ * directory of the store; it leaves its products there and names them in its result. `commit` runs in the scheduler
+ * again: it takes the products into the store and completes the record.
+ */
+#pragma once
+
+#include "builder/execute.h"
+#include "builder/job.h"
+#include "builder/session.h"
+#include "layers/store.h"
+
+struct tree;
+
+/* An unpacked tree: its root's descriptor and its manifest. */
+struct action_tree {
+	int fd;
+	struct gg_digest digest;
+	struct tree *tree; /* NULL until action_load */
+	size_t node;
+};
+
+struct action {
+	struct execution *execution;
+	struct session *session;
+	const struct recipe *recipe;
+	const struct plan *plan;
+	const struct plan_node *node;
+	size_t id;
+	struct store_tmp tmp;
+	int blobfd;		   /* the node's blob, -1 if it has none */
+	struct action_tree *trees; /* opened by action_open_tree; one a node */
+	size_t n_trees, cap_trees;
+	int *fds; /* other descriptors that prepare opened */
+	size_t n_fds, cap_fds;
+	void *extra;		   /* prepare's own, freed with free() */
+	char *log_path;
+	int logfd;
+	struct gg_buf tail;	   /* the end of the output, for a failed step */
+	uint64_t started;	   /* ns */
+	struct gg_json *record;
+};
+
+struct action_ops {
+	int (*prepare)(struct action *a, struct gg_err *err);
+	int (*work)(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err);
+	int (*commit)(struct action *a, const struct gg_json *result, struct gg_err *err);
+};
+extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url, action_step,
+	action_user, action_layer, action_pack, action_test;
+
+/* The tree of a finished node, opened once. */
+int action_open_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err) GG_MUST_USE;
+/* Also reads the manifest. */
+int action_load_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err) GG_MUST_USE;
+/* Several nodes; pointers into a->trees would move, so this gives indices. */
+int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load, struct gg_err *err) GG_MUST_USE;
+struct action_tree *action_tree(const struct action *a, size_t node); /* opened before, or NULL */
+int action_keep_fd(struct action *a, int fd);
+/* In the child: directory `name` of the private directory, created; the caller owns the descriptor. */
+int action_mkdir(struct action *a, const char *name, struct gg_err *err) GG_MUST_USE;
+/* In the child: writes the manifest of directory `dir` beside it and names both in the result. */
+int action_give_tree(struct action *a, const char *dir, const struct tree *t, struct gg_json *result,
+		     struct gg_err *err) GG_MUST_USE;
+/* In the scheduler: adopts what action_give_tree left; sets record.tree. */
+int action_take_tree(struct action *a, const struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+/* In the child: a file of the private directory that becomes a blob, and back in the scheduler. */
+int action_take_blob(struct action *a, const struct gg_json *result, const char *field, struct gg_err *err)
+	GG_MUST_USE;
+/* The environment every sandbox starts from; `env` and `args` go over it. */
+void action_environment(const struct action *a, struct gg_strv *ret);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/download.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "builder/job.h"
+#include "builder/progress.h"
+#include "builder/session.h"
+#include "layers/base/fd.h"
+#include "layers/http.h"
+#include "layers/store.h"
+
+struct download_job {
+	struct session *session;
+	struct downloads *list;
+	struct store_tmp tmp;
+	int *fds;
+	const struct job_port *port; /* in the child */
+	struct http_request *requests;
+	void (*arrived)(void *ctx, struct download *d);
+	void (*ended)(void *ctx, struct gg_err *err);
+	void *ctx;
+	uint64_t started;
+	struct gg_err err;
+};
+
+void downloads_done(struct downloads *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->v[i].url);
+		free(d->v[i].label);
+	}
+	free(d->v);
+	*d = (struct downloads){ 0 };
+}
+
+struct download *downloads_add(struct downloads *d, char *take_url, char *take_label)
+{
+	GG_GROW(d->v, d->n, d->cap);
+	d->v[d->n] = (struct download){ .url = take_url, .label = take_label, .size = UINT64_MAX,
+					.max_size = UINT64_MAX };
+	return &d->v[d->n++];
+}
+
+static uint64_t job_id(const struct download_job *j)
+{
+	return (uint64_t)(uintptr_t)j;
+}
+
+static void send_progress(void *ctx, uint64_t done, uint64_t total, unsigned finished)
+{
+	struct download_job *j = ctx;
+	_cleanup_json_ struct gg_json *m = gg_json_object();
+
+	(void)finished;
+	gg_json_set_int(m, "done", (int64_t)done);
+	gg_json_set_int(m, "total", (int64_t)total);
+	job_send(j->port, m);
+}
+
+static void send_finished(void *ctx, struct http_request *r)
+{
+	struct download_job *j = ctx;
+	struct download *d = &j->list->v[r - j->requests];
+	_cleanup_json_ struct gg_json *m = gg_json_object();
+	char text[GG_DIGEST_TEXT];
+
+	if (r->error.kind != GG_OK) {
+		if (!d->optional || r->ret_status != 404)
+			return;
+		gg_json_set_bool(m, "absent", true);
+	}
+	gg_json_set_int(m, "arrived", r - j->requests);
+	gg_json_set_str(m, "digest", gg_digest_text(&r->ret_digest, text));
+	gg_json_set_int(m, "size", (int64_t)r->ret_size);
+	job_send(j->port, m);
+}
+
+/* The first real failure; an optional file that is absent is none. */
+static int judge(struct download_job *j, struct gg_err *err)
+{
+	for (size_t i = 0; i < j->list->n; i++) {
+		struct http_request *r = &j->requests[i];
+
+		if (r->error.kind == GG_OK || (j->list->v[i].optional && r->ret_status == 404))
+			continue;
+		gg_err_move(err, &r->error);
+		if (r->ret_status == 404 || r->ret_status == 410)
+			gg_hint(err, "it has left the mirror: --relock resolves it anew");
+		return gg_context(err, "%s", j->list->v[i].label);
+	}
+	return 0;
+}
+
+static int run(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+{
+	struct download_job *j = ctx;
+	struct http_options options = { .progress = send_progress, .finished = send_finished, .ctx = j };
+	_cleanup_err_ struct gg_err first = GG_ERR_INIT;
+
+	(void)result;
+	j->port = port;
+	j->requests = gg_calloc(j->list->n, sizeof(*j->requests));
+	for (size_t i = 0; i < j->list->n; i++) {
+		const struct download *d = &j->list->v[i];
+
+		j->requests[i] = (struct http_request){
+			.url = d->url, .has_digest = d->has_digest, .digest = d->digest,
+			.size = d->size, .max_size = d->max_size, .outfd = j->fds[i],
+		};
+	}
+	if (http_fetch(j->requests, j->list->n, &options, &first) < 0 && judge(j, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void take_message(void *ctx, const struct gg_json *m)
+{
+	struct download_job *j = ctx;
+	int64_t index = gg_json_get_int(m, "arrived", -1);
+	struct gg_err *err = &j->err;
+	struct download *d;
+	char name[32];
+
+	if (index < 0 || (size_t)index >= j->list->n) {
+		progress_job_bytes(j->session->progress, job_id(j), (uint64_t)gg_json_get_int(m, "done", 0),
+				   (uint64_t)gg_json_get_int(m, "total", 0));
+		return;
+	}
+	d = &j->list->v[index];
+	if (err->kind != GG_OK || d->done)
+		return;
+	if (gg_json_get_bool(m, "absent", false)) {
+		d->absent = d->done = true;
+	} else {
+		snprintf(name, sizeof(name), "%lld", (long long)index);
+		if (gg_digest_parse(gg_json_get_str(m, "digest", ""), &d->digest, err) < 0 ||
+		    store_blob_adopt(j->session->store, j->tmp.fd, name, &d->digest,
+				     (uint64_t)gg_json_get_int(m, "size", 0), err) < 0)
+			return;
+		d->done = true;
+	}
+	if (j->arrived)
+		j->arrived(j->ctx, d);
+}
+
+static void job_done(struct download_job *j)
+{
+	if (j->fds)
+		for (size_t i = 0; i < j->list->n; i++)
+			gg_close(j->fds[i]);
+	free(j->fds);
+	store_tmp_done(&j->tmp);
+	gg_err_done(&j->err);
+	free(j);
+}
+
+static void finish(void *ctx, const struct gg_json *result, struct gg_err *err)
+{
+	struct download_job *j = ctx;
+
+	(void)result;
+	if (err->kind == GG_OK && j->err.kind != GG_OK)
+		gg_err_move(err, &j->err);
+	progress_job_end(j->session->progress, job_id(j), err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED,
+			 job_now_ns() - j->started);
+	j->ended(j->ctx, err);
+	job_done(j);
+}
+
+int download_start(struct session *s, struct downloads *list, void (*arrived)(void *ctx, struct download *d),
+		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err)
+{
+	struct download_job *j = gg_zalloc(sizeof(*j));
+	struct job_spec spec = { .run = run, .message = take_message, .done = finish, .ctx = j };
+	_cleanup_free_ char *title = gg_asprintf("download %zu file%s", list->n, list->n == 1 ? "" : "s");
+
+	*j = (struct download_job){ .session = s, .list = list, .tmp = STORE_TMP_INIT, .arrived = arrived,
+				    .ended = ended, .ctx = ctx, .started = job_now_ns() };
+	j->fds = gg_calloc(list->n, sizeof(*j->fds));
+	for (size_t i = 0; i < list->n; i++)
+		j->fds[i] = -1;
+	if (store_tmp_new(s->store, (uint32_t)geteuid(), &j->tmp, err) < 0)
+		goto fail;
+	for (size_t i = 0; i < list->n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%zu", i);
+		j->fds[i] = gg_openat(j->tmp.fd, name, O_RDWR | O_CREAT | O_EXCL, 0600, err);
+		if (j->fds[i] < 0)
+			goto fail;
+	}
+	progress_job_start(s->progress, job_id(j), title);
+	if (jobs_start(s->jobs, &spec, err) < 0)
+		goto fail;
+	return 0;
+fail:
+	job_done(j);
+	return -1;
+}
+
+struct waiting {
+	bool ended;
+	struct gg_err err;
+};
+
+static void note_end(void *ctx, struct gg_err *err)
+{
+	struct waiting *w = ctx;
+
+	w->ended = true;
+	gg_err_move(&w->err, err);
+}
+
+int download_all(struct session *s, struct downloads *list, struct gg_err *err)
+{
+	struct waiting w = { .err = GG_ERR_INIT };
+
+	if (list->n == 0)
+		return 0;
+	if (download_start(s, list, NULL, note_end, &w, err) < 0)
+		return -1;
+	while (!w.ended) {
+		progress_tick(s->progress, job_now_ns());
+		if (jobs_poll(s->jobs, 100, err) < 0)
+			return -1;
+	}
+	if (w.err.kind != GG_OK) {
+		gg_err_move(err, &w.err);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Downloads into the store: one job for a whole list, in parallel, each body checked against its digest while it
+ * streams. What arrived is adopted one by one, so a broken run keeps what it has.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/digest.h"
+#include "layers/base/err.h"
+
+struct session;
+
+struct download {
+	char *url;   /* owned */
+	char *label; /* owned: what messages call it */
+	bool has_digest;
+	struct gg_digest digest; /* wanted, or what came when has_digest is false */
+	uint64_t size;		 /* UINT64_MAX: unknown */
+	uint64_t max_size;
+	bool optional; /* an HTTP 404 is an answer: `absent` */
+	bool done, absent;
+};
+
+struct downloads {
+	struct download *v;
+	size_t n, cap;
+};
+void downloads_done(struct downloads *d);
+#define _cleanup_downloads_ GG_CLEANUP(downloads_done)
+struct download *downloads_add(struct downloads *d, char *take_url, char *take_label);
+
+/* Starts the job; `arrived` is called for each that is in the store, `ended` once. The list must live until then and
+ * not grow. */
+struct download_job;
+int download_start(struct session *s, struct downloads *d, void (*arrived)(void *ctx, struct download *d),
+		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err) GG_MUST_USE;
+/* The same, waited for. */
+int download_all(struct session *s, struct downloads *d, struct gg_err *err) GG_MUST_USE;

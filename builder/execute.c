@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/execute.h"
+
+#include <string.h>
+
+#include "builder/action.h"
+#include "builder/download.h"
+#include "builder/failure.h"
+#include "builder/mirror.h"
+#include "builder/progress.h"
+#include "layers/base/fd.h"
+#include "layers/tree.h"
+
+enum { LOCK_POLL_MS = 100, TAIL_BYTES = 64 * 1024 };
+
+enum state {
+	UNKNOWN,
+	NEEDED, /* no result yet; its dependencies were asked for */
+	LOCKED, /* another process is at it */
+	RUNNING,
+	DONE,
+};
+
+struct slot {
+	enum state state;
+	struct gg_json *record;
+	bool blob_wanted; /* its blob is being downloaded */
+	int lockfd;
+};
+
+struct execution {
+	struct session *session;
+	const struct recipe *recipe;
+	const struct plan *plan;
+	struct slot *slots;
+	struct downloads downloads;
+	size_t *download_nodes; /* parallel to downloads */
+	size_t cap_download_nodes;
+	bool downloading;
+	unsigned running, ran, cached;
+	uint64_t unpacking_done, unpacking_total; /* bytes of package archives */
+	uint64_t unpacking_since;
+	struct gg_err err; /* the first failure of an action */
+};
+
+static const struct action_ops *const ops_of[] = {
+	[PLAN_DEB] = &action_deb,     [PLAN_DISTRO] = &action_distro, [PLAN_ROOTFS] = &action_rootfs,
+	[PLAN_LOCAL] = &action_local, [PLAN_URL] = &action_url,	      [PLAN_STEP] = &action_step,
+	[PLAN_USER] = &action_user,   [PLAN_LAYER] = &action_layer,   [PLAN_PACK] = &action_pack,
+	[PLAN_TEST] = &action_test,
+};
+
+struct execution *execution_new(struct session *s, const struct recipe *recipe, const struct plan *plan)
+{
+	struct execution *x = gg_zalloc(sizeof(*x));
+
+	*x = (struct execution){ .session = s, .recipe = recipe, .plan = plan };
+	x->slots = gg_calloc(plan->n_nodes, sizeof(*x->slots));
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		x->slots[i].lockfd = -1;
+	return x;
+}
+
+void execution_free(struct execution *x)
+{
+	if (!x)
+		return;
+	for (size_t i = 0; i < x->plan->n_nodes; i++) {
+		gg_json_unref(x->slots[i].record);
+		store_lock_release(x->slots[i].lockfd);
+	}
+	free(x->slots);
+	downloads_done(&x->downloads);
+	free(x->download_nodes);
+	gg_err_done(&x->err);
+	free(x);
+}
+
+void execution_freep(struct execution **x)
+{
+	execution_free(*x);
+}
+
+const struct gg_json *execution_record(const struct execution *x, size_t node)
+{
+	return x->slots[node].record;
+}
+
+int execution_digest(const struct execution *x, size_t node, const char *field, struct gg_digest *ret,
+		     struct gg_err *err)
+{
+	return gg_digest_parse(gg_json_get_str(x->slots[node].record, field, ""), ret, err);
+}
+
+void execution_counts(const struct execution *x, unsigned *ret_ran, unsigned *ret_cached)
+{
+	*ret_ran = x->ran;
+	*ret_cached = x->cached;
+}
+
+size_t execution_pins(const struct execution *x, struct lock *lock, const char *platform)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->plan->n_nodes; i++) {
+		const struct plan_node *node = &x->plan->nodes[i];
+		struct lock_fetch f = { .definition = node->definition };
+		const char *pin = gg_json_get_str(x->slots[i].record, "pin", NULL);
+
+		if (node->kind != PLAN_STEP || !node->step->fetch || node->pinned || !pin)
+			continue;
+		if (gg_digest_from_hex(pin + strlen("sha256:"), &f.tree) < 0)
+			continue;
+		f.name = node->step->fetch;
+		lock_put_fetch(lock, lock_platform(lock, platform), &f);
+		n++;
+	}
+	return n;
+}
+
+/* Whether a record's objects are still in the store. */
+static bool objects_there(struct store *s, const struct gg_json *record)
+{
+	static const char *const blobs[] = { "blob", "control" };
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	const char *tree = gg_json_get_str(record, "tree", NULL);
+	struct gg_digest d;
+
+	if (tree && (gg_digest_parse(tree, &d, &err) < 0 || !store_tree_has(s, &d)))
+		return false;
+	for (size_t i = 0; i < GG_LEN(blobs); i++) {
+		const char *blob = gg_json_get_str(record, blobs[i], NULL);
+
+		if (blob && (gg_digest_parse(blob, &d, &err) < 0 || !store_blob_has(s, &d)))
+			return false;
+	}
+	return true;
+}
+
+/* --no-cache runs again what is not pinned by its content. */
+static bool may_reuse(const struct execution *x, const struct plan_node *n)
+{
+	if (!n->keyed)
+		return false;
+	if (!x->session->no_cache)
+		return true;
+	return n->kind == PLAN_DEB || n->kind == PLAN_LOCAL || n->kind == PLAN_URL || n->kind == PLAN_ROOTFS ||
+	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH && n->pinned);
+}
+
+static int lookup(struct execution *x, size_t id, struct gg_err *err)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+	struct slot *slot = &x->slots[id];
+
+	if (!may_reuse(x, n))
+		return 0;
+	if (store_action_get(x->session->store, &n->key, &slot->record, err) < 0)
+		return -1;
+	if (slot->record && !objects_there(x->session->store, slot->record)) {
+		gg_json_unref(slot->record);
+		slot->record = NULL;
+	}
+	if (slot->record)
+		slot->state = DONE;
+	return 0;
+}
+
+static bool has_blob(const struct plan_node *n)
+{
+	return !gg_digest_is_zero(&n->blob);
+}
+
+static int want_blob(struct execution *x, size_t id, struct gg_err *err)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+	char *url = NULL, *label = NULL;
+	struct download *d;
+
+	if (!has_blob(n) || store_blob_has(x->session->store, &n->blob))
+		return 0;
+	if (mirror_url(x->session, x->recipe, n, &url, &label, err) < 0)
+		return -1;
+	d = downloads_add(&x->downloads, url, label);
+	d->has_digest = true;
+	d->digest = n->blob;
+	d->size = n->blob_size;
+	if (x->downloads.n > x->cap_download_nodes) {
+		x->cap_download_nodes = x->downloads.cap;
+		x->download_nodes = gg_realloc_n(x->download_nodes, x->cap_download_nodes,
+						 sizeof(*x->download_nodes));
+	}
+	x->download_nodes[x->downloads.n - 1] = id;
+	x->slots[id].blob_wanted = true;
+	return 0;
+}
+
+/* Marks a node and, when it has no result, what it reads. Chains are long but not deep: recursion is bounded by the
+ * number of stages times their steps, which the recipe's size bounds. */
+static int need(struct execution *x, size_t id, struct gg_err *err)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+	struct slot *slot = &x->slots[id];
+
+	if (slot->state != UNKNOWN)
+		return 0;
+	if (lookup(x, id, err) < 0)
+		return -1;
+	if (slot->state == DONE) {
+		x->cached++;
+		return 0;
+	}
+	slot->state = NEEDED;
+	if (n->kind == PLAN_DEB)
+		x->unpacking_total += n->blob_size;
+	for (size_t i = 0; i < n->n_deps; i++)
+		if (need(x, n->deps[i], err) < 0)
+			return -1;
+	return want_blob(x, id, err);
+}
+
+static bool is_ready(const struct execution *x, size_t id)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+
+	if (x->slots[id].blob_wanted)
+		return false;
+	for (size_t i = 0; i < n->n_deps; i++)
+		if (x->slots[n->deps[i]].state != DONE)
+			return false;
+	return true;
+}
+
+static void action_free(struct action *a)
+{
+	for (size_t i = 0; i < a->n_trees; i++) {
+		gg_close(a->trees[i].fd);
+		tree_free(a->trees[i].tree);
+	}
+	for (size_t i = 0; i < a->n_fds; i++)
+		gg_close(a->fds[i]);
+	free(a->trees);
+	free(a->fds);
+	free(a->extra);
+	gg_close(a->blobfd);
+	gg_close(a->logfd);
+	free(a->log_path);
+	gg_buf_done(&a->tail);
+	gg_json_unref(a->record);
+	store_tmp_done(&a->tmp);
+	free(a);
+}
+
+/* Packages are many and small: they share one line of the view. */
+static bool is_quiet(const struct plan_node *n)
+{
+	return n->kind == PLAN_DEB;
+}
+
+static void show_unpacking(struct execution *x, const struct plan_node *n)
+{
+	uint64_t id = (uint64_t)(uintptr_t)&x->unpacking_done;
+
+	if (x->unpacking_since == 0) {
+		x->unpacking_since = job_now_ns();
+		progress_job_start(x->session->progress, id, "unpack packages");
+	}
+	x->unpacking_done += n ? n->blob_size : 0;
+	progress_job_bytes(x->session->progress, id, x->unpacking_done, x->unpacking_total);
+	if (x->unpacking_done == x->unpacking_total)
+		progress_job_end(x->session->progress, id, PROGRESS_DONE, job_now_ns() - x->unpacking_since);
+}
+
+static int run_in_child(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+{
+	struct action *a = ctx;
+
+	return ops_of[a->node->kind]->work(a, port, result, err);
+}
+
+static void take_output(void *ctx, const char *bytes, size_t len)
+{
+	struct action *a = ctx;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	progress_job_output(a->session->progress, a->id, bytes, len);
+	if (a->logfd >= 0 && gg_write_all(a->logfd, bytes, len, &err) < 0) {
+		progress_note(a->session->progress, err.text);
+		gg_close(a->logfd);
+		a->logfd = -1;
+	}
+	gg_buf_add(&a->tail, bytes, len);
+	if (a->tail.len > 2 * TAIL_BYTES) {
+		memmove(a->tail.data, a->tail.data + a->tail.len - TAIL_BYTES, TAIL_BYTES);
+		a->tail.len = TAIL_BYTES;
+	}
+}
+
+static void complete(struct execution *x, size_t id, struct gg_json *record)
+{
+	struct slot *slot = &x->slots[id];
+
+	slot->record = record;
+	slot->state = DONE;
+	store_lock_release(slot->lockfd);
+	slot->lockfd = -1;
+}
+
+/* The action's record is written last: what it names is in the store by then. */
+static int commit(struct action *a, const struct gg_json *result, struct gg_err *err)
+{
+	const struct plan_node *n = a->node;
+	_cleanup_free_ char *name = gg_asprintf("%s:%s", a->recipe->name, n->name);
+
+	a->record = gg_json_object();
+	gg_json_set_str(a->record, "kind", plan_kind_name(n->kind));
+	gg_json_set_str(a->record, "name", n->name);
+	if (a->log_path)
+		gg_json_set_str(a->record, "log", strrchr(a->log_path, '/') + 1);
+	if (ops_of[n->kind]->commit(a, result, err) < 0)
+		return -1;
+	if (!n->keyed)
+		return 0;
+	if (store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
+		return -1;
+	if (is_quiet(n))
+		return 0;
+	return store_name_put(a->session->store, name, &n->key, err);
+}
+
+static void action_done(void *ctx, const struct gg_json *result, struct gg_err *err)
+{
+	struct action *a = ctx;
+	struct execution *x = a->execution;
+	uint64_t ns = job_now_ns() - a->started;
+
+	x->running--;
+	if (err->kind == GG_OK && commit(a, result, err) == 0) {
+		x->ran++;
+		complete(x, a->id, gg_json_ref(a->record));
+	}
+	if (is_quiet(a->node))
+		show_unpacking(x, a->node);
+	else
+		progress_job_end(x->session->progress, a->id, err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
+	if (err->kind != GG_OK && x->err.kind == GG_OK) {
+		failure_describe(a, err);
+		gg_err_move(&x->err, err);
+	}
+	action_free(a);
+}
+
+static int start(struct execution *x, size_t id, struct gg_err *err)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+	struct action *a = gg_zalloc(sizeof(*a));
+	struct job_spec spec = { .run = run_in_child, .output = take_output, .done = action_done, .ctx = a,
+				 .userns = &x->session->userns };
+
+	*a = (struct action){ .execution = x, .session = x->session, .recipe = x->recipe, .plan = x->plan, .node = n,
+			      .id = id, .tmp = STORE_TMP_INIT, .blobfd = -1, .logfd = -1, .started = job_now_ns() };
+	if (store_tmp_new(x->session->store, x->session->userns.base, &a->tmp, err) < 0)
+		goto fail;
+	if (has_blob(n)) {
+		a->blobfd = store_blob_open(x->session->store, &n->blob, NULL, err);
+		if (a->blobfd < 0)
+			goto fail;
+	}
+	if (ops_of[n->kind]->prepare && ops_of[n->kind]->prepare(a, err) < 0)
+		goto fail;
+	if (!is_quiet(n))
+		progress_job_start(x->session->progress, id, n->name);
+	else
+		show_unpacking(x, NULL);
+	if (jobs_start(x->session->jobs, &spec, err) < 0)
+		goto fail;
+	x->slots[id].state = RUNNING;
+	x->running++;
+	return 0;
+fail:
+	gg_context(err, "%s", n->name);
+	action_free(a);
+	return -1;
+}
+
+/* One execution per key among all processes: who gets the lock looks again before it starts. */
+static int try_start(struct execution *x, size_t id, struct gg_err *err)
+{
+	const struct plan_node *n = &x->plan->nodes[id];
+	struct slot *slot = &x->slots[id];
+
+	if (n->keyed) {
+		if (store_lock_try(x->session->store, &n->key, &slot->lockfd, err) < 0)
+			return -1;
+		if (slot->lockfd < 0) {
+			slot->state = LOCKED;
+			return 0;
+		}
+		if (slot->state == LOCKED && lookup(x, id, err) < 0)
+			return -1;
+		if (slot->state == DONE) {
+			store_lock_release(slot->lockfd);
+			slot->lockfd = -1;
+			return 0;
+		}
+	}
+	return start(x, id, err);
+}
+
+static int start_ready(struct execution *x, struct gg_err *err)
+{
+	for (size_t i = 0; i < x->plan->n_nodes && x->running < x->session->n_jobs; i++) {
+		enum state s = x->slots[i].state;
+
+		if ((s == NEEDED || s == LOCKED) && is_ready(x, i) && try_start(x, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void blob_arrived(void *ctx, struct download *d)
+{
+	struct execution *x = ctx;
+
+	x->slots[x->download_nodes[d - x->downloads.v]].blob_wanted = false;
+}
+
+static void downloads_ended(void *ctx, struct gg_err *err)
+{
+	struct execution *x = ctx;
+
+	x->downloading = false;
+	gg_err_move(&x->err, err);
+}
+
+static int start_downloads(struct execution *x, struct gg_err *err)
+{
+	if (x->downloads.n == 0)
+		return 0;
+	if (x->session->offline) {
+		gg_fail(err, GG_REMOTE, "%zu file%s not in the store and --offline forbids every connection, first: %s",
+			x->downloads.n, x->downloads.n == 1 ? " is" : "s are", x->downloads.v[0].label);
+		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
+	}
+	x->downloading = true;
+	return download_start(x->session, &x->downloads, blob_arrived, downloads_ended, x, err);
+}
+
+static bool goals_done(const struct execution *x, const size_t *goals, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (x->slots[goals[i]].state != DONE)
+			return false;
+	return true;
+}
+
+static bool is_waiting(const struct execution *x)
+{
+	for (size_t i = 0; i < x->plan->n_nodes; i++)
+		if (x->slots[i].state == LOCKED)
+			return true;
+	return false;
+}
+
+static int loop(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
+{
+	while (!goals_done(x, goals, n)) {
+		int timeout;
+
+		if (start_ready(x, err) < 0)
+			return -1;
+		if (goals_done(x, goals, n))
+			break;
+		if (x->running == 0 && !x->downloading && !is_waiting(x))
+			return gg_fail(err, GG_INTERNAL, "nothing runs and the goals are not made");
+		progress_tick(x->session->progress, job_now_ns());
+		timeout = progress_timeout(x->session->progress);
+		if (timeout < 0 || timeout > LOCK_POLL_MS)
+			timeout = LOCK_POLL_MS;
+		if (jobs_poll(x->session->jobs, timeout, err) < 0)
+			return -1;
+		progress_tick(x->session->progress, job_now_ns());
+		if (x->err.kind != GG_OK) {
+			gg_err_move(err, &x->err);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = need(x, goals[i], err);
+	if (r == 0)
+		r = start_downloads(x, err);
+	if (r == 0)
+		r = loop(x, goals, n, err);
+	if (r < 0)
+		jobs_kill(x->session->jobs);
+	return r;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The words of a failed action: what ran, how it ended, the last lines that it printed, where the whole log is.
+ */
+#pragma once
+
+#include "layers/base/err.h"
+
+struct action;
+
+/* Completes the error of an action that failed. Other kinds than GG_STEP and GG_GATE only get the action's name. */
+void failure_describe(const struct action *a, struct gg_err *err);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs: children of one single-threaded process, watched by one poll loop over pidfds and pipes. A job's function
+ * runs in the child; it sends messages (one JSON object a line) while it works and ends with a result object or an
+ * error, which is remade in the parent. What the child writes to its output pipe reaches `output`. A child that dies
+ * without a result is itself an error. SIGINT, SIGTERM and SIGHUP kill every job at once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/err.h"
+#include "layers/base/json.h"
+
+struct userns;
+struct job;
+struct jobs;
+
+/* What the child gets: where to send messages and the command's output. */
+struct job_port {
+	int messages;
+	int output;
+};
+void job_send(const struct job_port *port, const struct gg_json *message);
+
+struct job_spec {
+	/* Runs in the child; fills `result`. */
+	int (*run)(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err);
+	/* Run in the parent. done: `err` has kind GG_OK on success. All may be NULL but done. */
+	void (*message)(void *ctx, const struct gg_json *message);
+	void (*output)(void *ctx, const char *bytes, size_t len);
+	void (*done)(void *ctx, const struct gg_json *result, struct gg_err *err);
+	void *ctx;
+	const struct userns *userns; /* the child runs inside it; NULL: as we are */
+};
+
+struct jobs *jobs_new(struct gg_err *err) GG_MUST_USE;
+/* Kills and reaps what still runs. */
+void jobs_free(struct jobs *j);
+void jobs_freep(struct jobs **j);
+#define _cleanup_jobs_ GG_CLEANUP(jobs_freep)
+
+int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err) GG_MUST_USE;
+size_t jobs_running(const struct jobs *j);
+/* Ends every job now; their `done` is not called. */
+void jobs_kill(struct jobs *j);
+/* Waits for events for at most timeout_ms and runs the callbacks. -1 when a signal arrived (jobs_signal says which) or
+ * the loop itself failed. */
+int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err) GG_MUST_USE;
+int jobs_signal(const struct jobs *j); /* 0: none */
+uint64_t job_now_ns(void);	       /* CLOCK_MONOTONIC */

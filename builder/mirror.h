@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where pinned bytes come from. Mirrors are the command line's, the recipe's, the user's configuration's, or the host's
+ * own package configuration's; nothing of them enters the lock or a key.
+ */
+#pragma once
+
+#include "builder/debian/apt.h"
+#include "builder/plan.h"
+
+struct session;
+struct mirror_cache;
+
+/* URL of the blob that a DEB, URL or ROOTFS node needs, and what to call it. Both owned by the caller. */
+int mirror_url(struct session *s, const struct recipe *r, const struct plan_node *n, char **ret_url,
+	       char **ret_label, struct gg_err *err) GG_MUST_USE;
+/* The archive of a stage's distribution; borrowed from the session's cache. */
+const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from, struct gg_err *err);
+void mirror_cache_free(struct mirror_cache *c);
+const char *mirror_deb_arch(void); /* Debian's name of this machine's architecture */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plan: a pure function of recipe, lock and context digests. No clock, no environment, no descriptor.
+ *
+ * A node is one action. Its key is the sha256 of a canonical text ("ggbuild-action 1", then "name value" lines) that
+ * holds everything its result depends on: the definition, the keys of what it reads, locked digests, environment,
+ * epoch, platform, algorithm versions. The text is kept beside the result, so that `explain` can compare. A node
+ * behind a fetch that the lock does not pin yet has no key: the fetch runs, is pinned, and the plan is made anew.
+ *
+ * Results: DEB, DISTRO, ROOTFS, LOCAL, STEP, USER, LAYER: a tree. URL: a blob. PACK: a layer blob with diffID.
+ * TEST: nothing but that it passed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/digest.h"
+#include "layers/base/err.h"
+#include "recipes/lock.h"
+#include "recipes/recipe.h"
+
+enum {
+	PLAN_VERSION = 1,
+	/* Raised when the code that makes a result changes the result. */
+	PLAN_DEB_VERSION = 1,
+	PLAN_DISTRO_VERSION = 1,
+	PLAN_ROOTFS_VERSION = 1,
+	PLAN_STEP_VERSION = 1,
+	PLAN_LAYER_VERSION = 1,
+	PLAN_TEST_VERSION = 1,
+};
+
+enum plan_kind {
+	PLAN_DEB,    /* a package archive, decoded */
+	PLAN_DISTRO, /* a stage's base from packages */
+	PLAN_ROOTFS, /* a stage's base from a tar archive */
+	PLAN_LOCAL,  /* a local input, imported */
+	PLAN_URL,    /* a URL input: its blob */
+	PLAN_STEP,
+	PLAN_USER,  /* the image's passwd and group */
+	PLAN_LAYER, /* a declared layer, assembled */
+	PLAN_PACK,  /* a tree as a layer blob */
+	PLAN_TEST,
+};
+
+struct plan_node {
+	enum plan_kind kind;
+	const char *name; /* "builder/compile", "layer ggen", "package curl": for people */
+	bool keyed;	  /* false: behind an unpinned fetch; key and text are void */
+	struct gg_digest key;
+	const char *text; /* canonical */
+	const size_t *deps; /* nodes whose results the action reads */
+	size_t n_deps;
+	/* What the action is about, by kind. */
+	const struct recipe_stage *stage;      /* DISTRO, ROOTFS, STEP; DEB: the first that needs it */
+	const struct recipe_step *step;	       /* STEP */
+	const struct recipe_layer *layer;      /* LAYER */
+	const struct recipe_input *input;      /* LOCAL, URL */
+	const struct recipe_test *test;	       /* TEST */
+	const struct lock_distro *distro;      /* DISTRO */
+	const struct lock_package *package;    /* DEB */
+	size_t below;			       /* STEP: nodes of the chain under it are chain[0…below) of its stage; USER,
+						* LAYER: image base chain nodes, then `below` earlier layer nodes */
+	struct gg_digest definition;	       /* fetch STEP: what the pin belongs to */
+	bool pinned;			       /* fetch STEP */
+	struct gg_digest pin;		       /* fetch STEP: tree digest of the output */
+	struct gg_digest blob;		       /* DEB, URL, ROOTFS: what must be in the store first */
+	uint64_t blob_size;		       /* bytes, UINT64_MAX when unknown */
+};
+
+/* A stage's content: trees bottom first. */
+struct plan_stage {
+	const struct recipe_stage *stage;
+	const size_t *chain; /* nodes */
+	size_t n_chain;
+};
+
+struct plan {
+	struct gg_arena *arena;
+	struct plan_node *nodes;
+	size_t n_nodes, cap_nodes;
+	struct plan_stage *stages; /* parallel to the recipe's */
+	size_t n_stages;
+	const size_t *layers; /* the image's trees, bottom first: the base's chain, user, declared layers */
+	size_t n_layers;
+	const size_t *packs; /* parallel to layers */
+	const size_t *tests;
+	size_t n_tests;
+	int64_t epoch;
+	bool hermetic; /* no step has a network */
+};
+
+struct plan_input {
+	const struct recipe *recipe;
+	const struct lock *lock;
+	const char *platform;		     /* "linux/amd64" */
+	const struct gg_digest *locals;	     /* tree digests, parallel to recipe->inputs (LOCAL ones) */
+	const struct gg_digest *rootfs_files; /* sha256 of local rootfs archives, parallel to recipe->stages */
+};
+
+/* GG_LOCK when the lock lacks something that only a network can give (a distro or URL entry). */
+int plan_make(const struct plan_input *input, struct plan **ret, struct gg_err *err) GG_MUST_USE;
+void plan_free(struct plan *p);
+void plan_freep(struct plan **p);
+#define _cleanup_plan_ GG_CLEANUP(plan_freep)
+
+const char *plan_kind_name(enum plan_kind kind);
+/* NULL when absent. Names: "STAGE/STEP", "layer NAME", a bare step name when it is unique. */
+const struct plan_node *plan_find(const struct plan *p, const char *name);
+const struct plan_stage *plan_stage(const struct plan *p, const char *name);
+/* The lock key of a stage's packages. Owned by the caller. */
+char *plan_distro_key(const struct recipe_from *from);
+void plan_distro_suites(const struct recipe_from *from, struct gg_strv *ret);
+/* The user's lines do not exist in the base: "0:0" etc. for an owner that needs no passwd. -1 when it does. */
+int plan_parse_owner(const char *owner, uint32_t *ret_uid, uint32_t *ret_gid);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one invocation works with: the store, the view, the jobs, and what the user allowed. Plain data that commands
+ * fill in; nothing here enters a key.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "builder/sandbox/userns.h"
+#include "layers/base/mem.h"
+
+struct jobs;
+struct mirror_cache;
+struct progress;
+struct store;
+
+struct session {
+	struct store *store;
+	struct userns userns;
+	struct jobs *jobs;
+	struct progress *progress;
+	int recipe_dirfd;	  /* the directory that relative paths of the recipe start from */
+	const char *recipe_dir;	  /* for messages */
+	unsigned n_jobs;	  /* actions at once */
+	bool offline;		  /* no connection at all */
+	bool locked;		  /* the lock is complete and final */
+	bool no_cache;		  /* run again what is not pinned by content */
+	bool no_test;
+	bool allow_network;	  /* steps with `network: true` may run */
+	struct gg_strv mirrors;	  /* "debian=URL" */
+	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
+	struct gg_strv fetch_env; /* "[STEP:]NAME=value" */
+	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
+	struct gg_strv secrets;	     /* "id=ID,env=NAME" or "id=ID,src=FILE" */
+};
