@@ -20,6 +20,7 @@ enum {
 	KEYRINGS_MAX = 64,
 	STATUS_FD = 3,
 	FIRST_KEYRING_FD = 16,
+	PARENT_FD_MIN = 128, /* above every descriptor that the child gets, so that no dup2 overwrites a source */
 };
 
 void release_keys_done(struct release_keys *k)
@@ -35,7 +36,8 @@ static const char *keyring_package(const char *distro)
 
 static int memory_file(const char *name, const void *bytes, size_t len, struct gg_err *err)
 {
-	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
+	_cleanup_close_ int low = memfd_create(name, MFD_CLOEXEC);
+	_cleanup_close_ int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, PARENT_FD_MIN);
 
 	if (fd < 0)
 		return gg_fail_errno(err, "make a memory file");
