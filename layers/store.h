@@ -8,11 +8,14 @@
  *   blobs/sha256/<2 hex>/<64 hex>
  *   trees/<32 hex>/            root directory of an unpacked tree, named by its manifest's digest (first 128 bits);
  *                              in overlayfs's on-disk format (user.overlay.*, whiteouts 0/0), ids as the userns maps
- *   actions/<2 hex>/<64 hex>   JSON record: step key -> result; beside the canonical text it is the digest of (.key)
+ *   actions/<2 hex>/<64 hex>.json  {"check", "record"}: step key -> result; beside it .key, the canonical text whose
+ *                              digest the key is
+ *   names/<64 hex>             the newest key of a step, by the sha256 of its name
  *   locks/<64 hex>             flock: one download or execution per digest
  *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
  *   logs/                      full logs of steps
- *   tmp/<random>/              private work of one process, its `lock` file flocked for life; stale: lock obtainable
+ *   tmp/<random>/              private work of one process; tmp/<random>.lock, flocked for its life, lies outside of it
+ *                              as the directory is given to another uid; stale: lock obtainable, reclaimed at open
  *
  * Objects appear whole or not at all: written in tmp, fsync, verify, rename without replacement, fsync of the
  * directory; EEXIST is success. Trees: one syncfs before the rename. Blobs are mode 0444, never hard-linked into an
@@ -103,7 +106,9 @@ struct store_stats {
 int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
 /* Hashes everything; bad objects are quarantined and named in ret_bad. */
 int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
-/* Removes what no action record used within `keep_ns` refers to, stale tmp, orphaned blobs and trees, until the store
- * is at most `max_bytes` (0: no bound; then everything unused goes). Needs an exclusive store. */
+/* Removes what was not used within `keep_ns`, itself or by an action record that refers to it, the oldest first, until
+ * the store is at most `max_bytes` (0: no bound; then everything unused goes). Stale tmp, quarantined objects, trees
+ * without manifest, old logs, lock files and lost markers always go. Needs an exclusive store. The counts of ret are
+ * what is left. */
 int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret, struct gg_err *err)
 	GG_MUST_USE;

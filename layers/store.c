@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "layers/base/log.h"
+#include "layers/store_private.h"
+
+static const char format_text[] = "ggbuild-store 1\n";
+
+static const struct {
+	const char *name;
+	mode_t mode;
+} dirs[STORE_N_DIRS] = {
+	[STORE_BLOBS] = { "blobs/sha256", 0700 },
+	/* A sandbox reaches a tree by descriptor; its ids must be able to pass this directory but not list it. */
+	[STORE_TREES] = { "trees", 0711 },
+	[STORE_ACTIONS] = { "actions", 0700 },
+	[STORE_NAMES] = { "names", 0700 },
+	[STORE_LOCKS] = { "locks", 0700 },
+	[STORE_VERIFIED] = { "verified", 0700 },
+	[STORE_LOGS] = { "logs", 0700 },
+	[STORE_TMP_DIR] = { "tmp", 0711 },
+};
+
+static int fail_open(struct gg_err *err, const char *path)
+{
+	gg_fail_errno(err, "open the store '%s'", path);
+	return gg_hint(err, "--store names another directory");
+}
+
+static int open_root(const char *path, struct gg_err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd >= 0 ? fd : fail_open(err, path);
+	if (gg_mkdirs(AT_FDCWD, path, 0700, err) < 0) {
+		gg_context(err, "make the store '%s'", path);
+		return gg_hint(err, "--store names another directory");
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : fail_open(err, path);
+}
+
+static int check_owner(int fd, const char *path, struct gg_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail_open(err, path);
+	if (st.st_uid != geteuid()) {
+		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to uid %u, not to uid %u", path, st.st_uid, geteuid());
+		return gg_hint(err, "--store names another directory; a store serves one user");
+	}
+	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
+		return gg_fail_errno(err, "chmod 0700 of the store '%s'", path);
+	return 0;
+}
+
+static int fail_lock(struct gg_err *err, const char *path)
+{
+	bool unsupported = errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+
+	gg_fail_errno(err, "lock the store '%s'", path);
+	if (unsupported)
+		gg_hint(err, "its file system has no flock; --store names a directory on a local disk");
+	return -1;
+}
+
+static int take_lock(struct store *s, struct gg_err *err)
+{
+	int how = s->options.exclusive ? LOCK_EX : LOCK_SH;
+
+	s->lockfd = openat(s->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (s->lockfd < 0 && (errno == EROFS || errno == EACCES))
+		s->lockfd = openat(s->fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->lockfd < 0)
+		return fail_lock(err, s->path);
+	if (flock(s->lockfd, how | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return fail_lock(err, s->path);
+	gg_log(GG_LOG_WARNING, "the store '%s' is in use by %s; waiting", s->path,
+	       s->options.exclusive ? "a build" : "garbage collection");
+	/* Not retried on EINTR: a user who interrupts the wait means it. */
+	return flock(s->lockfd, how) == 0 ? 0 : fail_lock(err, s->path);
+}
+
+static int make_layout(struct store *s, struct gg_err *err)
+{
+	for (size_t i = 0; i < STORE_N_DIRS; i++) {
+		if (gg_mkdirs(s->fd, dirs[i].name, 0700, err) < 0)
+			return -1;
+		/* The umask must not reach the store. */
+		if (fchmodat(s->fd, dirs[i].name, dirs[i].mode, 0) < 0)
+			return gg_fail_errno(err, "chmod '%s'", dirs[i].name);
+	}
+	if (gg_fsync_dir(s->fd, err) < 0)
+		return -1;
+	return gg_write_file(s->fd, "format", format_text, strlen(format_text), 0600, 0, err);
+}
+
+static int read_format(struct store *s, bool *ret_present, struct gg_err *err)
+{
+	_cleanup_close_ int fd = openat(s->fd, "format", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[64] = "";
+	ssize_t n;
+
+	*ret_present = fd >= 0;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : gg_fail_errno(err, "open 'format'");
+	n = gg_read_full(fd, text, sizeof(text) - 1, err);
+	if (n < 0)
+		return -1;
+	if (gg_streq(text, format_text))
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	gg_fail(err, GG_SYSTEM, "the store has the format '%s', this ggbuild writes 'ggbuild-store 1'", text);
+	return gg_hint(err, "--store names another directory, or remove this one");
+}
+
+static bool dir_is_empty(int fd)
+{
+	_cleanup_close_ int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char entries[1024];
+
+	/* "." and ".." take 24 bytes each. */
+	return copy >= 0 && getdents64(copy, entries, sizeof(entries)) <= 48;
+}
+
+/* A directory that is not empty and has no format file is somebody's, not a store. */
+static int prepare(struct store *s, struct gg_err *err)
+{
+	bool present, missing = false;
+
+	if (read_format(s, &present, err) < 0)
+		return -1;
+	if (!present && !dir_is_empty(s->fd) && faccessat(s->fd, "lock", F_OK, 0) < 0) {
+		gg_fail(err, GG_SYSTEM, "the directory is neither empty nor a store");
+		return gg_hint(err, "--store names another directory");
+	}
+	if (take_lock(s, err) < 0)
+		return -1;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		missing = !present && attempt == 0;
+		for (size_t i = 0; i < STORE_N_DIRS && !missing; i++) {
+			if (s->dirs[i] < 0)
+				s->dirs[i] = openat(s->fd, dirs[i].name,
+						    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (s->dirs[i] < 0 && errno != ENOENT)
+				return gg_fail_errno(err, "open '%s'", dirs[i].name);
+			missing = s->dirs[i] < 0;
+		}
+		if (!missing)
+			return 0;
+		if (make_layout(s, err) < 0)
+			return -1;
+	}
+	return gg_fail(err, GG_SYSTEM, "its directories vanish while they are made");
+}
+
+static void read_boot_id(struct store *s)
+{
+	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	/* Without a boot id no marker is ever valid, so that everything is hashed: slow, but right. */
+	if (fd < 0 || read(fd, s->boot, 36) != 36)
+		s->boot[0] = '\0';
+}
+
+int store_open(const char *path, const struct store_options *options, struct store **ret, struct gg_err *err)
+{
+	_cleanup_store_ struct store *s = gg_zalloc(sizeof(*s));
+
+	s->path = gg_strdup(path);
+	s->fd = s->lockfd = -1;
+	s->pid = getpid();
+	s->work = (struct store_tmp)STORE_TMP_INIT;
+	if (options)
+		s->options = *options;
+	for (size_t i = 0; i < STORE_N_DIRS; i++)
+		s->dirs[i] = -1;
+	s->fd = open_root(path, err);
+	if (s->fd < 0 || check_owner(s->fd, path, err) < 0)
+		return -1;
+	if (prepare(s, err) < 0)
+		return gg_context(err, "store '%s'", path);
+	read_boot_id(s);
+	if (store_tmp_reclaim(s, false, err) < 0)
+		return gg_context(err, "store '%s'", path);
+	*ret = gg_steal(&s);
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->pid == getpid())
+		store_tmp_done(&s->work);
+	for (size_t i = 0; i < STORE_N_DIRS; i++)
+		gg_close(s->dirs[i]);
+	gg_close(s->lockfd);
+	gg_close(s->fd);
+	free(s->path);
+	free(s);
+}
+
+void store_closep(struct store **s)
+{
+	store_close(*s);
+	*s = NULL;
+}
+
+const char *store_path(const struct store *s)
+{
+	return s->path;
+}
+
+int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct gg_err *err)
+{
+	char hex[GG_DIGEST_HEX];
+	_cleanup_close_ int fd = gg_openat(s->dirs[STORE_LOCKS], gg_digest_hex(d, hex),
+					   O_RDWR | O_CREAT | O_NOFOLLOW, 0600, err);
+
+	*ret = -1;
+	if (fd < 0)
+		return -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : gg_fail_errno(err, "lock '%s'", hex);
+	*ret = gg_steal_fd(&fd);
+	return 0;
+}
+
+void store_lock_release(int lockfd)
+{
+	if (lockfd < 0)
+		return;
+	/* Unlocked by name, not by closing: a child that was forked meanwhile still holds the description. */
+	flock(lockfd, LOCK_UN);
+	gg_close(lockfd);
+}
+
+int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path, struct gg_err *err)
+{
+	char hex[GG_DIGEST_HEX];
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int fd = -1;
+
+	gg_digest_hex(key, hex)[16] = '\0';
+	name = gg_temp_name(hex);
+	fd = gg_openat(s->dirs[STORE_LOGS], name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	if (fd < 0)
+		return gg_context(err, "make a log");
+	*ret_path = gg_asprintf("%s/logs/%s", s->path, name);
+	return 0;
+}
