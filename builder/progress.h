@@ -4,18 +4,17 @@
  * descriptor (stderr) and nowhere else, never blocks on anything but that write, and drops what cannot be written: a
  * closed terminal does not stop a build. It reads no clock; the caller passes times as CLOCK_MONOTONIC ns with
  * progress_tick, and every event happens at the last time passed. Step output is foreign: control bytes other than
- * newline and tab are taken out or shown as escapes, a carriage return begins the line anew, invalid UTF-8 becomes U+FFFD.
+ * newline and tab are taken out, a carriage return begins the line anew, invalid UTF-8 becomes U+FFFD.
  *
- * PROGRESS_PLAIN prints lines as they are, each in front of its job: "[builder/3] text". Jobs that run at once are not
- *   mixed within a line, and a job's lines are held back while another job has the floor (its lines come when the first
- *   has ended, or after 1 s of its silence).
+ * PROGRESS_PLAIN prints lines as they are, each behind its job: "[builder/3] text". Jobs that run at once take turns: one
+ *   has the floor, the others' lines are held back until it has ended or has been silent for 1 s (or 1 MiB is held).
  * PROGRESS_TTY keeps one line for each running job and the last 6 lines of its output below it, redrawn at most 10 times
  *   a second, clipped to the terminal's width; ended jobs leave one line above; progress_finish erases the rest.
- * PROGRESS_JSON prints one object a line: {"event":…, "time":S.mmm (since progress_new), …}
+ * PROGRESS_JSON prints one object a line: {"event":…, "ms": whole ms since progress_new, …}, keys sorted:
  *   start  id name
  *   output id text (one line without its newline)
  *   bytes  id done total (total 0: unknown)         at most 10 a second and job
- *   end    id status ("cached", "done", "failed") ns
+ *   end    id ns status ("cached", "done", "failed")
  *   note   text
  */
 #pragma once
