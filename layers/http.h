@@ -5,7 +5,11 @@
  * https never to http; no cookies, no .netrc; http and https only (file: for tests and mirrors on disk).
  * Retries: 408, 429, 5xx and broken connections, 5 tries, 1-2-4-8 s with Retry-After honoured up to 5 minutes; resumed by
  * Range when the server answers 206 from the right offset. Connect 15 s, first byte 60 s, at least 1 KiB/s over 60 s.
- * Errors are GG_REMOTE and name the URL without user info; a body with the wrong size or digest is GG_INTEGRITY.
+ * A host that cannot be reached is tried 3 times in all, not 3 times a file. What is resumed has a digest or a strong
+ * ETag; anything else starts over. Proxies come from the environment as with every curl program: http_proxy,
+ * https_proxy, all_proxy, no_proxy.
+ * Errors are GG_REMOTE and name the URL without user info and query; a body with the wrong size or digest is
+ * GG_INTEGRITY; a URL that is not http, https or file is GG_USAGE.
  */
 #pragma once
 
@@ -34,6 +38,8 @@ struct http_options {
 	unsigned parallel;	/* transfers at once; 0: 8 */
 	const char *user_agent; /* NULL: "ggbuild/<version>" */
 	const char *ca_file;	/* extra authorities, or NULL for the system's */
+	unsigned retry_ms;	/* first wait before a retry, doubled each time; 0: 1000 */
+	unsigned stall_s;	/* how long a transfer may stay below 1 KiB/s; 0: 60 */
 	/* Called about 10 times a second and at the end of each request. */
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes, unsigned finished);
 	void (*finished)(void *ctx, struct http_request *r); /* may be NULL */

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""An HTTP server on loopback that misbehaves as its paths say. Prints "PORT TLSPORT" (TLSPORT 0 without a certificate).
+
+Usage: fake_server.py [CERT KEY]. Every path counts its requests; /count/PATH answers with the number.
+The body of N bytes is body(N) below; the test knows it too.
+"""
+import http.server
+import os
+import ssl
+import sys
+import threading
+import time
+
+counts = {}
+lock = threading.Lock()
+
+
+def body(n, seed=0):
+    return bytes((i * 7 + (i >> 8) + seed) & 0xFF for i in range(n))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, data=b"", length=None, **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def cut(self):
+        self.wfile.flush()
+        self.close_connection = True
+
+    def range_start(self):
+        value = self.headers.get("Range", "")
+        return int(value[6:].rstrip("-")) if value.startswith("bytes=") else None
+
+    def partial(self, data, start, claimed=None):
+        claimed = start if claimed is None else claimed
+        self.answer(206, data[start:],
+                    Content_Range="bytes %d-%d/%d" % (claimed, claimed + len(data) - start - 1, len(data)))
+
+    def do_GET(self):
+        with lock:
+            nth = counts[self.path] = counts.get(self.path, 0) + 1
+        words = self.path.split("?")[0].strip("/").split("/")
+        getattr(self, "do_" + words[0])(nth, words[1:])
+
+    def do_count(self, nth, words):
+        self.answer(200, str(counts.get("/" + "/".join(words), 0)).encode())
+
+    def do_ok(self, nth, words):
+        self.answer(200, body(int(words[0])))
+
+    def do_status(self, nth, words):
+        self.answer(int(words[0]), b"some page that is no content")
+
+    def do_flaky(self, nth, words):
+        if nth <= int(words[1]):
+            self.answer(int(words[0]), b"not now")
+        else:
+            self.answer(200, body(int(words[2])))
+
+    def do_after(self, nth, words):
+        if nth == 1:
+            self.answer(429, Retry_After=words[0])
+        else:
+            self.answer(200, body(int(words[1])))
+
+    def do_cut(self, nth, words):
+        """cut/HOW/N: the first answer breaks off in the middle; HOW is what a Range gets then."""
+        how, data = words[0], body(int(words[1]))
+        start = self.range_start()
+        tag = {"ETag": '"one"'} if how == "etag" else {}
+        if nth == 1:
+            self.answer(200, data[:len(data) // 2], len(data), **tag)
+            return self.cut()
+        if start is None or how == "whole":
+            return self.answer(200, data)
+        if how == "etag" and self.headers.get("If-Range") != '"one"':
+            return self.answer(200, data)
+        if how == "wrong":
+            return self.partial(data, start, 0)
+        if how == "other":
+            return self.partial(body(len(data), 1), start)
+        if how == "416":
+            return self.answer(416, Content_Range="bytes */%d" % len(data))
+        self.partial(data, start)
+
+    def do_short(self, nth, words):
+        """No length, closed early, every time."""
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body(int(words[0])))
+        self.cut()
+
+    def do_endless(self, nth, words):
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(65536))
+        except OSError:
+            self.close_connection = True
+
+    def do_stall(self, nth, words):
+        self.answer(200, body(10), 1000)
+        self.wfile.flush()
+        time.sleep(float(words[0]))
+        self.cut()
+
+    def do_drop(self, nth, words):
+        self.close_connection = True
+
+    def do_unasked(self, nth, words):
+        self.partial(body(100), 10)
+
+    def do_hop(self, nth, words):
+        left = int(words[0])
+        if left == 0:
+            return self.do_ok(nth, words[1:])
+        self.answer(302, b"moved", Location="/hop/%d/%s" % (left - 1, words[1]))
+
+    def do_to(self, nth, words):
+        self.answer(307, Location=self.path.split("?", 1)[1])
+
+    def do_echo(self, nth, words):
+        self.answer(200, str(self.headers).encode())
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # Clients that hang up are what many of the tests are about.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def serve(tls):
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+print(serve(None), serve(sys.argv[1:3]) if len(sys.argv) > 2 else 0, flush=True)
+# The test holds our standard input open; its end is ours.
+sys.stdin.buffer.read()
+os._exit(0)
