@@ -35,7 +35,8 @@ struct action {
 	size_t n_trees, cap_trees;
 	int *fds; /* other descriptors that prepare opened */
 	size_t n_fds, cap_fds;
-	void *extra;		   /* prepare's own, freed with free() */
+	void *extra;		   /* prepare's own */
+	void (*extra_free)(void *extra);
 	char *log_path;
 	int logfd;
 	struct gg_buf tail;	   /* the end of the output, for a failed step */

@@ -241,7 +241,8 @@ static void action_free(struct action *a)
 		gg_close(a->fds[i]);
 	free(a->trees);
 	free(a->fds);
-	free(a->extra);
+	if (a->extra_free)
+		a->extra_free(a->extra);
 	gg_close(a->blobfd);
 	gg_close(a->logfd);
 	free(a->log_path);

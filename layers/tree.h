@@ -58,7 +58,9 @@ struct tree_entry {
 	bool opaque;
 	const struct tree_xattr *xattrs; /* sorted by name */
 	size_t n_xattrs;
-	unsigned origin; /* in a merge: index of the source tree that holds the content; else 0. Not in the text */
+	/* Not in the text; where a linked or merged tree's content is: */
+	unsigned origin;    /* index of the source tree; else 0 */
+	const char *source; /* path in the source tree, NULL: the same as `path` */
 };
 
 struct tree {

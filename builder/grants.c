@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/grants.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "builder/sandbox/sandbox.h"
+#include "builder/session.h"
+#include "layers/base/fd.h"
+#include "recipes/recipe.h"
+
+enum { SECRET_MAX = 1 << 20 };
+
+/* The path of the host's bundle inside the sandbox; where programs look by themselves differs. */
+#define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+
+static const char *const ca_bundles[] = { CA_BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem" };
+static const char *const ca_variables[] = { "SSL_CERT_FILE",	   "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
+					    "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO",
+					    "PIP_CERT" };
+static const char *const resolver_files[] = { "/etc/resolv.conf", "/etc/hosts" };
+
+struct grants *grants_new(void)
+{
+	return gg_zalloc(sizeof(struct grants));
+}
+
+void grants_free(void *grants)
+{
+	struct grants *g = grants;
+
+	for (size_t i = 0; i < g->n_fds; i++)
+		gg_close(g->fds[i]);
+	free(g->fds);
+	free(g->mounts);
+	gg_strv_done(&g->env);
+	gg_strv_done(&g->texts);
+	free(g);
+}
+
+static struct sandbox_mount *add(struct grants *g, const char *at)
+{
+	struct sandbox_mount *m;
+
+	GG_GROW(g->mounts, g->n_mounts, g->cap_mounts);
+	gg_strv_add(&g->texts, at);
+	m = &g->mounts[g->n_mounts++];
+	*m = (struct sandbox_mount){ .fd = -1, .target = g->texts.v[g->texts.n - 1], .flags = SANDBOX_RO };
+	return m;
+}
+
+void grants_mount(struct grants *g, int fd, const char *at)
+{
+	add(g, at)->fd = fd;
+}
+
+static int open_host(struct grants *g, const char *path, struct gg_err *err)
+{
+	int fd = gg_openat(AT_FDCWD, path, O_PATH, 0, err);
+
+	if (fd < 0)
+		return -1;
+	GG_GROW(g->fds, g->n_fds, g->cap_fds);
+	return g->fds[g->n_fds++] = fd;
+}
+
+/* "id=ID,env=NAME", "id=ID,src=FILE" (or source=): the value of `key` as a new string, or NULL. */
+static char *option_value(const char *option, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *p = option; p; p = strchr(p, ',')) {
+		p += *p == ',';
+		if (!strncmp(p, key, len) && p[len] == '=')
+			return gg_strndup(p + len + 1, strcspn(p + len + 1, ","));
+	}
+	return NULL;
+}
+
+static int secret_value(const struct session *s, const char *id, struct gg_buf *ret, struct gg_err *err)
+{
+	for (size_t i = 0; i < s->secrets.n; i++) {
+		const char *option = s->secrets.v[i];
+		_cleanup_free_ char *this = option_value(option, "id"), *env = option_value(option, "env");
+		_cleanup_free_ char *src = option_value(option, "src");
+		const char *value;
+
+		if (!this || !gg_streq(this, id))
+			continue;
+		if (!src)
+			src = option_value(option, "source");
+		if (src)
+			return gg_read_file(AT_FDCWD, src, SECRET_MAX, ret, err);
+		value = getenv(env ? env : id);
+		if (!value)
+			return gg_fail(err, GG_USAGE, "secret '%s': the environment has no variable '%s'", id,
+				       env ? env : id);
+		gg_buf_puts(ret, value);
+		return 0;
+	}
+	gg_fail(err, GG_USAGE, "secret '%s' was not passed", id);
+	return gg_hint(err, "pass it with --secret id=%s,env=NAME or --secret id=%s,src=FILE", id, id);
+}
+
+static int add_secret(struct grants *g, const struct session *s, const struct recipe_secret *secret,
+		      struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf value = { 0 };
+
+	if (secret_value(s, secret->id, &value, err) < 0)
+		return -1;
+	if (secret->env) {
+		gg_strv_setenv(&g->env, secret->env, value.data ? value.data : "");
+	} else {
+		_cleanup_free_ char *at = secret->file ? gg_strdup(secret->file) :
+							 gg_asprintf("/run/secrets/%s", secret->id);
+		struct sandbox_mount *m = add(g, at);
+
+		m->flags = SANDBOX_RO | SANDBOX_SECRET;
+		m->len = value.len;
+		m->bytes = gg_buf_steal(&value);
+		gg_strv_take(&g->texts, (char *)m->bytes);
+	}
+	return 0;
+}
+
+int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, const struct recipe_step *step,
+		   struct gg_err *err)
+{
+	for (size_t i = 0; i < step->secrets.n; i++)
+		for (size_t j = 0; j < r->n_secrets; j++)
+			if (gg_streq(r->secrets[j].id, step->secrets.v[i]) &&
+			    add_secret(g, s, &r->secrets[j], err) < 0) {
+				if (!err->pos.file)
+					err->pos = step->pos;
+				return -1;
+			}
+	return 0;
+}
+
+/* "STEP:REST" is for that step only; a NAME or a path holds no ':' before its '='. */
+static const char *for_step(const char *option, const char *fetch)
+{
+	size_t colon = strcspn(option, ":="), len = fetch ? strlen(fetch) : 0;
+
+	if (option[colon] != ':')
+		return option;
+	return colon == len && !strncmp(option, fetch, len) ? option + colon + 1 : NULL;
+}
+
+static int user_mounts(struct grants *g, const struct session *s, const char *fetch, struct gg_err *err)
+{
+	for (size_t i = 0; i < s->fetch_mounts.n; i++) {
+		const char *option = for_step(s->fetch_mounts.v[i], fetch), *at = option ? strchr(option, '=') : NULL;
+		_cleanup_free_ char *host = at ? gg_strndup(option, (size_t)(at - option)) : NULL;
+		int fd;
+
+		if (!option)
+			continue;
+		if (!at || at[1] != '/')
+			return gg_fail(err, GG_USAGE, "--fetch-mount '%s': write [STEP:]HOSTDIR=/DIR",
+				       s->fetch_mounts.v[i]);
+		fd = open_host(g, host, err);
+		if (fd < 0)
+			return gg_context(err, "--fetch-mount");
+		grants_mount(g, fd, at + 1);
+	}
+	return 0;
+}
+
+static void user_env(struct grants *g, const struct session *s, const char *fetch)
+{
+	for (size_t i = 0; i < s->fetch_env.n; i++) {
+		const char *option = for_step(s->fetch_env.v[i], fetch);
+		_cleanup_free_ char *name = option ? gg_strndup(option, strcspn(option, "=")) : NULL;
+
+		if (option && option[strlen(name)] == '=')
+			gg_strv_setenv(&g->env, name, option + strlen(name) + 1);
+	}
+}
+
+int grants_network(struct grants *g, struct session *s, const char *fetch, struct gg_err *err)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+
+	g->network = true;
+	for (size_t i = 0; i < GG_LEN(resolver_files); i++) {
+		int fd = open_host(g, resolver_files[i], &ignored);
+
+		if (fd >= 0)
+			grants_mount(g, fd, resolver_files[i]);
+	}
+	for (size_t i = 0; i < GG_LEN(ca_bundles); i++) {
+		int fd = open_host(g, ca_bundles[i], &ignored);
+
+		if (fd < 0)
+			continue;
+		grants_mount(g, fd, CA_BUNDLE);
+		for (size_t j = 0; j < GG_LEN(ca_variables); j++)
+			gg_strv_setenv(&g->env, ca_variables[j], CA_BUNDLE);
+		break;
+	}
+	user_env(g, s, fetch);
+	return user_mounts(g, s, fetch, err);
+}
+
+void grants_environment(const struct grants *g, struct gg_strv *env)
+{
+	for (size_t i = 0; i < g->env.n; i++) {
+		_cleanup_free_ char *name = gg_strndup(g->env.v[i], strcspn(g->env.v[i], "="));
+
+		gg_strv_setenv(env, name, g->env.v[i] + strlen(name) + 1);
+	}
+}

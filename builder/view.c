@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/view.h"
+
+#include <string.h>
+
+#include "builder/action.h"
+#include "layers/base/fd.h"
+
+enum { DATABASE_MAX = 1 << 20, ID_MAX_INSIDE = 65535 };
+
+void view_done(struct view *v)
+{
+	tree_free(v->merged);
+	free(v->fds);
+	*v = (struct view)VIEW_INIT;
+}
+
+int view_make(const struct action *a, const size_t *nodes, size_t n, struct view *ret, struct gg_err *err)
+{
+	_cleanup_free_ const struct tree **trees = gg_calloc(n + 1, sizeof(*trees));
+
+	ret->fds = gg_calloc(n + 1, sizeof(*ret->fds));
+	ret->n = n;
+	for (size_t i = 0; i < n; i++) {
+		const struct action_tree *t = action_tree(a, nodes[i]);
+
+		trees[i] = t->tree;
+		ret->fds[i] = t->fd;
+	}
+	if (n == 0) {
+		ret->merged = tree_new();
+		return tree_complete(ret->merged, err);
+	}
+	return tree_merge(trees, n, 0, &ret->merged, err);
+}
+
+int view_open(const struct view *v, const struct tree_entry *e, struct gg_err *err)
+{
+	return gg_openat_in(v->fds[e->origin], e->source ? e->source : e->path, O_RDONLY | O_NOFOLLOW, 0, err);
+}
+
+int view_read(const struct view *v, const char *path, size_t max, struct gg_buf *ret, bool *ret_found,
+	      struct gg_err *err)
+{
+	const struct tree_entry *e = tree_resolve(v->merged, path, true, NULL);
+	_cleanup_close_ int fd = -1;
+
+	*ret_found = e && e->type == TREE_FILE;
+	if (!*ret_found)
+		return 0;
+	fd = view_open(v, e, err);
+	if (fd < 0 || gg_read_fd(fd, max, ret, err) < 0)
+		return gg_context(err, "'%s'", path);
+	return 0;
+}
+
+/* Splits "a:b:c" in place; returns the number of fields, at most `max`. */
+static size_t split(char *line, char **fields, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max) {
+		fields[n++] = line;
+		line = strchr(line, ':');
+		if (!line)
+			break;
+		*line++ = '\0';
+	}
+	return n;
+}
+
+static bool parse_id(const char *text, uint32_t *ret)
+{
+	char *end;
+	unsigned long v;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	v = strtoul(text, &end, 10);
+	*ret = (uint32_t)v;
+	return *end == '\0' && v <= ID_MAX_INSIDE;
+}
+
+/* Finds the line whose first field is `name` or, when name is NULL, whose third is `id`. */
+static bool find_line(char *text, const char *name, uint32_t id, size_t want, char **fields)
+{
+	char *save = NULL;
+
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		uint32_t have;
+
+		if (split(l, fields, want) < 4)
+			continue;
+		if (name ? gg_streq(fields[0], name) : parse_id(fields[2], &have) && have == id)
+			return true;
+	}
+	return false;
+}
+
+static int find_user(const struct view *v, const char *user, struct owner *ret, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	char *fields[7] = { 0 };
+	bool found, numeric = parse_id(user, &ret->uid);
+
+	if (view_read(v, "/etc/passwd", DATABASE_MAX, &text, &found, err) < 0)
+		return -1;
+	ret->gid = numeric ? ret->uid : 0;
+	if (found && text.len && find_line(text.data, numeric ? NULL : user, ret->uid, GG_LEN(fields), fields)) {
+		if (!parse_id(fields[2], &ret->uid) || !parse_id(fields[3], &ret->gid))
+			return gg_fail(err, GG_RECIPE, "/etc/passwd has no usable ids for '%s'", user);
+		ret->home = fields[5] ? gg_strdup(fields[5]) : NULL;
+		return 0;
+	}
+	if (numeric)
+		return 0;
+	gg_fail(err, GG_RECIPE, "there is no user '%s' in the image's /etc/passwd", user);
+	return gg_hint(err, "declare it under image.user, or write the ids: owner: \"1000:1000\"");
+}
+
+static int find_group(const struct view *v, const char *group, uint32_t *ret, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	char *fields[4] = { 0 };
+	bool found;
+
+	if (parse_id(group, ret))
+		return 0;
+	if (view_read(v, "/etc/group", DATABASE_MAX, &text, &found, err) < 0)
+		return -1;
+	if (found && text.len && find_line(text.data, group, 0, GG_LEN(fields), fields) && parse_id(fields[2], ret))
+		return 0;
+	return gg_fail(err, GG_RECIPE, "there is no group '%s' in the image's /etc/group", group);
+}
+
+int view_owner(const struct view *v, const char *owner, struct owner *ret, struct gg_err *err)
+{
+	_cleanup_free_ char *user = gg_strdup(owner);
+	char *group = strchr(user, ':');
+
+	*ret = (struct owner){ 0 };
+	if (group)
+		*group++ = '\0';
+	if (find_user(v, user, ret, err) < 0)
+		return -1;
+	if (group && find_group(v, group, &ret->gid, err) < 0) {
+		free(ret->home);
+		ret->home = NULL;
+		return -1;
+	}
+	return 0;
+}
