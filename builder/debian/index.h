@@ -28,7 +28,7 @@ struct index_package {
 	enum index_priority priority;
 	enum index_multiarch multiarch;
 	bool essential; /* Essential: yes */
-	uint32_t next;	/* next version of the same name, newest first; UINT32_MAX at the end */
+	uint32_t next;	/* for index_older */
 };
 
 struct index;
@@ -48,9 +48,11 @@ void index_ready(struct index *ix);
 size_t index_count(const struct index *ix);
 const struct index_package *index_at(const struct index *ix, size_t i);
 const char *index_suite(const struct index *ix, unsigned suite);
+unsigned index_suites(const struct index *ix); /* how many */
 const char *index_arch(const struct index *ix);
-/* The newest version of a name, or NULL; follow .next for the others. */
+/* The newest version of a name, and the next older one; NULL when there is none. */
 const struct index_package *index_find(const struct index *ix, struct deb_slice name);
+const struct index_package *index_older(const struct index *ix, const struct index_package *p);
 /* Calls fn for every package (any version) that has `name` in Provides, with the provided version (p NULL: none),
  * until it returns false. */
 void index_providers(const struct index *ix, struct deb_slice name,

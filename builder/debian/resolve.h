@@ -21,7 +21,6 @@ struct resolve_package {
 	bool requested; /* by name or through Provides */
 	int request;	/* index of the request that led here, or RESOLVE_NO_REQUEST */
 	const struct index_package *by; /* whose dependency brought it in; NULL for requests and Essential */
-	size_t order;	/* place in the order in which packages should be set up: dependencies first */
 };
 struct resolution {
 	const struct index *index; /* borrowed */

@@ -17,10 +17,9 @@
 #pragma once
 
 #include "builder/debian/deb822.h"
-#include "layers/base/digest.h"
 #include "layers/tree.h"
 
-/* A member of control.tar, "control" itself too. */
+/* A file of control.tar, "control" itself too. */
 struct debian_member {
 	const char *name; /* "postinst" */
 	const char *bytes;
