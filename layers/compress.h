@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Block compressors: one stream of bytes in, one compressed stream out, on several threads. The bytes depend on the
+ * input, the kind, the level and COMPRESS_FORMAT (with the versions of the libraries that are linked in), never on the number of
+ * threads, their timing, or how the input was cut into calls. Memory is bounded by the blocks in flight.
+ *
+ *   gzip  The input is cut into blocks of COMPRESS_BLOCK bytes; each is one RFC 1952 member (libdeflate, level 5 unless
+ *         told), as libdeflate writes it but for the OS byte, which is 255 (unknown); MTIME is 0, no name. An empty
+ *         input is one empty member. Readers must go on after a member's end, as RFC 1952 2.2 says; Go's
+ *         compress/gzip, pgzip, gzip, libarchive and Python do.
+ *   zstd  One RFC 8878 frame by zstd's own workers: at least one, job size and overlap fixed, so that their number
+ *         decides nothing (single-threaded zstd writes other bytes). No checksum, no content size. Level 3 unless told.
+ *   none  The bytes themselves.
+ *
+ * Threads start in compress_new and are gone after compress_free; they block every signal. The sink runs on the
+ * caller's thread only, in order. After an error only compress_free may follow.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layers/base/err.h"
+
+enum { COMPRESS_FORMAT = 1, COMPRESS_BLOCK = 1 << 20 };
+
+enum compress_kind { COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_NONE };
+
+typedef int compress_sink(void *ctx, const void *bytes, size_t len, struct gg_err *err);
+
+struct compress_options {
+	enum compress_kind kind;
+	int level;	  /* 0: the default named above; gzip 1..12, zstd 1..19 */
+	unsigned threads; /* 0: one a CPU that this process may use; at most 16 are started */
+	compress_sink *sink;
+	void *ctx;
+};
+
+struct compress;
+int compress_new(const struct compress_options *options, struct compress **ret, struct gg_err *err) GG_MUST_USE;
+/* Room for input, to be filled in place and then handed in with compress_fill; never empty. */
+void *compress_room(struct compress *c, size_t *ret_len);
+/* Takes the first `len` bytes of the room. */
+int compress_fill(struct compress *c, size_t len, struct gg_err *err) GG_MUST_USE;
+/* The same by copying. */
+int compress_add(struct compress *c, const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
+/* Writes what is left and the stream's end. */
+int compress_end(struct compress *c, struct gg_err *err) GG_MUST_USE;
+/* Joins the threads, also in the middle of the work; accepts NULL. */
+void compress_free(struct compress *c);
+void compress_freep(struct compress **c);
+#define _cleanup_compress_ GG_CLEANUP(compress_freep)
