@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/archive.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <archive.h>
+
+#include "layers/base/fd.h"
+
+enum { BLOCK = 128 * 1024, MAGIC = 6 };
+
+/* What is used of libarchive, by its own prototypes. */
+#define FUNCTIONS(X)                       \
+	X(archive_read_new)                \
+	X(archive_read_free)               \
+	X(archive_read_support_format_raw) \
+	X(archive_read_append_filter)      \
+	X(archive_read_set_format)         \
+	X(archive_read_set_read_callback)  \
+	X(archive_read_set_callback_data)  \
+	X(archive_read_open1)              \
+	X(archive_read_next_header)        \
+	X(archive_read_data_block)         \
+	X(archive_filter_bytes)            \
+	X(archive_filter_count)            \
+	X(archive_errno)                   \
+	X(archive_error_string)
+
+struct library {
+#define MEMBER(name) __typeof__(name) *name;
+	FUNCTIONS(MEMBER)
+#undef MEMBER
+};
+
+struct archive_stream {
+	int fd; /* borrowed */
+	uint64_t at, start, end;
+	int read_errno; /* of a pread below libarchive, which keeps the text only */
+	struct library lib;
+	struct archive *reader; /* NULL: not compressed */
+	uint64_t next_offset;	/* where the next decoded block must begin: there are no holes */
+	bool ended;
+	char *block;
+};
+
+static int load(struct library *lib, struct gg_err *err)
+{
+	/* Never closed: its dependencies are not made for that, and a second dlopen is free. */
+	void *handle = dlopen("libarchive.so.13", RTLD_LAZY | RTLD_LOCAL);
+
+	if (!handle) {
+		gg_fail(err, GG_SYSTEM, "load libarchive: %s", dlerror());
+		return gg_hint(err, "install the package libarchive13 (libarchive13t64)");
+	}
+#define FIND(name)                                                                      \
+	*(void **)&lib->name = dlsym(handle, #name);                                    \
+	if (!lib->name)                                                                 \
+		return gg_fail(err, GG_SYSTEM, "load libarchive: it has no " #name);
+	FUNCTIONS(FIND)
+#undef FIND
+	return 0;
+}
+
+int archive_load(struct gg_err *err)
+{
+	struct library lib;
+
+	return load(&lib, err);
+}
+
+static ssize_t read_some(struct archive_stream *s)
+{
+	uint64_t want = s->end - s->at < BLOCK ? s->end - s->at : BLOCK;
+	ssize_t n;
+
+	do
+		n = pread(s->fd, s->block, want, (off_t)s->at);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		s->at += (uint64_t)n;
+	return n;
+}
+
+static la_ssize_t give_bytes(struct archive *reader, void *data, const void **ret)
+{
+	struct archive_stream *s = data;
+	ssize_t n = read_some(s);
+
+	(void)reader;
+	if (n < 0) {
+		s->read_errno = errno;
+		return ARCHIVE_FATAL;
+	}
+	*ret = s->block;
+	return n;
+}
+
+/* The filter by its magic, ARCHIVE_FILTER_NONE where there is none. */
+static int filter_of(const unsigned char *p, size_t len)
+{
+	static const struct {
+		unsigned char bytes[MAGIC];
+		size_t len;
+		int filter;
+	} magics[] = {
+		{ { 0x1f, 0x8b }, 2, ARCHIVE_FILTER_GZIP },
+		{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, ARCHIVE_FILTER_XZ },
+		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, ARCHIVE_FILTER_ZSTD },
+		{ { 'B', 'Z', 'h' }, 3, ARCHIVE_FILTER_BZIP2 },
+		{ { 0x5d, 0, 0 }, 3, ARCHIVE_FILTER_LZMA },
+	};
+
+	for (size_t i = 0; i < GG_LEN(magics); i++)
+		if (len >= magics[i].len && !memcmp(p, magics[i].bytes, magics[i].len))
+			return magics[i].filter;
+	/* A zstd stream may begin with a skippable frame. */
+	if (len >= 4 && (p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18)
+		return ARCHIVE_FILTER_ZSTD;
+	return ARCHIVE_FILTER_NONE;
+}
+
+static int reader_fail(struct archive_stream *s, struct gg_err *err)
+{
+	const char *text = s->lib.archive_error_string(s->reader);
+
+	if (s->read_errno) {
+		errno = s->read_errno;
+		return gg_fail_errno(err, "read the archive");
+	}
+	return gg_fail(err, GG_INTEGRITY, "decompress: %s", text ? text : "damaged stream");
+}
+
+/* One filter, named, and the raw format: what libarchive guesses otherwise is an attacker's choice. */
+static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
+{
+	struct archive_entry *entry;
+
+	if (load(&s->lib, err) < 0)
+		return -1;
+	s->reader = s->lib.archive_read_new();
+	if (!s->reader)
+		abort();
+	if (s->lib.archive_read_support_format_raw(s->reader) != ARCHIVE_OK ||
+	    s->lib.archive_read_set_read_callback(s->reader, give_bytes) != ARCHIVE_OK ||
+	    s->lib.archive_read_set_callback_data(s->reader, s) != ARCHIVE_OK ||
+	    s->lib.archive_read_append_filter(s->reader, filter) != ARCHIVE_OK ||
+	    s->lib.archive_read_set_format(s->reader, ARCHIVE_FORMAT_RAW) != ARCHIVE_OK ||
+	    s->lib.archive_read_open1(s->reader) != ARCHIVE_OK)
+		return reader_fail(s, err);
+	switch (s->lib.archive_read_next_header(s->reader, &entry)) {
+	case ARCHIVE_OK:
+		return 0;
+	case ARCHIVE_EOF:
+		s->ended = true;
+		return 0;
+	default:
+		return reader_fail(s, err);
+	}
+}
+
+int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret, struct gg_err *err)
+{
+	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
+	ssize_t n;
+	int filter;
+
+	s->fd = fd;
+	s->at = s->start = offset;
+	s->end = size == UINT64_MAX ? INT64_MAX : offset + size;
+	s->block = gg_alloc(BLOCK);
+	n = read_some(s);
+	if (n < 0)
+		return gg_fail_errno(err, "read the archive");
+	filter = filter_of((const unsigned char *)s->block, (size_t)n);
+	s->at = offset;
+	if (filter != ARCHIVE_FILTER_NONE && open_reader(s, filter, err) < 0)
+		return -1;
+	*ret = gg_steal(&s);
+	return 0;
+}
+
+/* libarchive stops silently where the last member ends. */
+static int check_rest(struct archive_stream *s, struct gg_err *err)
+{
+	la_int64_t used = s->lib.archive_filter_bytes(s->reader, s->lib.archive_filter_count(s->reader) - 1);
+	ssize_t n;
+
+	s->ended = true;
+	s->at = s->start + (uint64_t)used;
+	while ((n = read_some(s)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			if (s->block[i])
+				return gg_fail(err, GG_INTEGRITY, "decompress: something else after the end of the stream");
+	if (n < 0)
+		return gg_fail_errno(err, "read the archive");
+	return 0;
+}
+
+static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err)
+{
+	la_int64_t offset;
+
+	do {
+		int r = s->lib.archive_read_data_block(s->reader, ret_bytes, ret_len, &offset);
+
+		if (r == ARCHIVE_EOF) {
+			*ret_len = 0;
+			return check_rest(s, err);
+		}
+		if (r != ARCHIVE_OK)
+			return reader_fail(s, err);
+		if ((uint64_t)offset != s->next_offset)
+			return gg_fail(err, GG_INTEGRITY, "decompress: a hole in the stream");
+	} while (*ret_len == 0);
+	s->next_offset += *ret_len;
+	return 0;
+}
+
+int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err)
+{
+	ssize_t n;
+
+	*ret_len = 0;
+	if (s->ended)
+		return 0;
+	if (s->reader)
+		return next_decoded(s, ret_bytes, ret_len, err);
+	n = read_some(s);
+	if (n < 0)
+		return gg_fail_errno(err, "read the archive");
+	*ret_bytes = s->block;
+	*ret_len = (size_t)n;
+	s->ended = n == 0;
+	return 0;
+}
+
+void archive_close(struct archive_stream *s)
+{
+	if (!s)
+		return;
+	if (s->reader)
+		s->lib.archive_read_free(s->reader);
+	free(s->block);
+	free(s);
+}
+
+void archive_closep(struct archive_stream **s)
+{
+	archive_close(*s);
+}
