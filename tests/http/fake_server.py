@@ -54,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         getattr(self, "do_" + words[0])(nth, words[1:])
 
     def do_count(self, nth, words):
-        self.answer(200, str(counts.get("/" + "/".join(words), 0)).encode())
+        self.answer(200, str(counts.get(self.path[len("/count"):], 0)).encode())
 
     def do_ok(self, nth, words):
         self.answer(200, body(int(words[0])))
