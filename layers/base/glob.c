@@ -12,12 +12,22 @@
  *
  *   0 BYTE a   1 SPLIT 2 4   2 NOT_SLASH   3 JUMP 1   4 SPLIT 5 7   5 BYTE b   6 JUMP 8   7 BYTE c   8 MATCH
  */
-enum op { OP_BYTE, OP_NOT_SLASH, OP_START, OP_CONTINUATION, OP_ANY, OP_SET, OP_SPLIT, OP_JUMP, OP_MATCH };
+enum op {
+	OP_BYTE,
+	OP_NOT_SLASH,
+	OP_START,
+	OP_CONTINUATION,
+	OP_ANY,
+	OP_SET,
+	OP_SPLIT,
+	OP_JUMP,
+	OP_MATCH
+};
 
 struct instruction {
 	enum op op;
 	unsigned char byte;
-	size_t x, y;	 /* SPLIT: both ways; JUMP: x */
+	size_t x, y; /* SPLIT: both ways; JUMP: x */
 	const char *set; /* SET: inside the pattern, behind '[' */
 	size_t set_len;
 };
@@ -35,7 +45,7 @@ enum { DEPTH_MAX = 32 };
 static size_t emit(struct glob *g, enum op op)
 {
 	GG_GROW(g->code, g->n, g->cap);
-	g->code[g->n] = (struct instruction){ .op = op };
+	g->code[g->n] = (struct instruction){.op = op};
 	return g->n++;
 }
 
@@ -330,9 +340,10 @@ static bool accepts(const struct instruction *in, unsigned char c)
 /* Every instruction is pushed at most twice a step, by the SPLIT or JUMP that leads to it and by its neighbour. */
 bool glob_test(const struct glob *g, const char *path)
 {
-	_cleanup_free_ size_t *memory = gg_calloc(g->n * 5 + 2, sizeof(size_t));
-	struct machine m = { .g = g, .mark = memory, .step = 1, .stack = memory + 3 * g->n };
-	struct threads now = { .at = memory + g->n }, next = { .at = memory + 2 * g->n };
+	_cleanup_free_
+	size_t *memory = gg_calloc(g->n * 5 + 2, sizeof(size_t));
+	struct machine m = {.g = g, .mark = memory, .step = 1, .stack = memory + 3 * g->n};
+	struct threads now = {.at = memory + g->n}, next = {.at = memory + 2 * g->n};
 
 	follow(&m, &now, 0);
 	for (; *path; path++) {
@@ -372,7 +383,8 @@ bool glob_match(const char *pattern, const char *path)
 bool glob_match_prefix(const char *pattern, const char *path)
 {
 	struct glob *g = glob_compile(pattern);
-	_cleanup_free_ char *copy = gg_strdup(path);
+	_cleanup_free_
+	char *copy = gg_strdup(path);
 	bool matched = glob_test(g, path);
 
 	for (size_t i = strlen(copy); !matched && i-- > 1;) {
