@@ -5,6 +5,7 @@
  */
 #include <regex.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builder/action.h"
 #include "builder/command_run.h"

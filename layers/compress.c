@@ -15,49 +15,44 @@
 
 enum {
 	GZIP_LEVEL = 5,
+	GZIP_LEVEL_MAX = 12,
 	ZSTD_LEVEL = 3,
+	ZSTD_LEVEL_MAX = 19,
 	THREADS_MAX = 16,
-	STREAM_ROOM = 256 * 1024, /* input of zstd and none: stays in the second-level cache */
-	ZSTD_JOB = 4 << 20,
-	ZSTD_OVERLAP = 6, /* an eighth of the window, which is what level 3 would choose */
 	GZIP_OS_BYTE = 9,
 	GZIP_OS_UNKNOWN = 255,
 };
 
-/* A member on its way: filled by the caller, compressed by a worker, written by the caller. */
+/* A member or frame on its way: filled by the caller, compressed by a worker, written by the caller. */
 struct block {
 	uint8_t *in, *out; /* owned */
 	size_t in_len, out_len;
 	bool done;
 };
 
-/* A ring: blocks [written, queued) are handed in; [written, taken) have been picked up by workers. Block n is at
- * ring[n % n_blocks]. The caller alone moves queued and written; `lock` guards all that workers read. */
-struct gzip_pool {
+struct worker {
+	struct compress *c;
+	struct libdeflate_compressor *deflate; /* gzip */
+	ZSTD_CCtx *zstd;		       /* zstd */
+	pthread_t thread;
+};
+
+/* A ring: block n is at ring[n % n_blocks]. Blocks below `queued` are handed in, below `taken` workers have picked them
+ * up, below `written` they are gone. The caller alone moves queued and written; `lock` guards what workers see. With
+ * "none" there are no workers and the one block is written as it is. */
+struct compress {
+	enum compress_kind kind;
+	int level;
+	compress_sink *sink;
+	void *ctx;
 	pthread_mutex_t lock;
 	pthread_cond_t work, finished;
 	struct block *ring;
 	size_t n_blocks, queued, taken, written;
-	size_t out_cap;
+	size_t in_cap, out_cap;
 	bool stop;
-	struct gzip_worker *workers;
+	struct worker *workers;
 	unsigned n_started;
-};
-
-struct gzip_worker {
-	struct gzip_pool *pool;
-	struct libdeflate_compressor *deflate;
-	pthread_t thread;
-};
-
-struct compress {
-	enum compress_kind kind;
-	compress_sink *sink;
-	void *ctx;
-	struct gzip_pool pool; /* gzip */
-	ZSTD_CCtx *zstd;       /* zstd */
-	uint8_t *room, *out;   /* zstd: owned both; none: room */
-	size_t room_len, out_cap;
 };
 
 static unsigned count_cpus(void)
@@ -78,100 +73,134 @@ static void block_signals(sigset_t *ret_old)
 	pthread_sigmask(SIG_SETMASK, &all, ret_old);
 }
 
-static void compress_member(struct gzip_worker *w, struct block *b)
+static void compress_block(struct worker *w, struct block *b)
 {
-	b->out_len = libdeflate_gzip_compress(w->deflate, b->in, b->in_len, b->out, w->pool->out_cap);
-	if (b->out_len > GZIP_OS_BYTE)
-		b->out[GZIP_OS_BYTE] = GZIP_OS_UNKNOWN;
+	size_t cap = w->c->out_cap;
+
+	if (w->zstd) {
+		b->out_len = ZSTD_compress2(w->zstd, b->out, cap, b->in, b->in_len);
+		if (ZSTD_isError(b->out_len))
+			b->out_len = 0;
+	} else {
+		b->out_len = libdeflate_gzip_compress(w->deflate, b->in, b->in_len, b->out, cap);
+		if (b->out_len > GZIP_OS_BYTE)
+			b->out[GZIP_OS_BYTE] = GZIP_OS_UNKNOWN;
+	}
 }
 
 static void *work(void *arg)
 {
-	struct gzip_worker *w = arg;
-	struct gzip_pool *p = w->pool;
+	struct worker *w = arg;
+	struct compress *c = w->c;
 
-	pthread_mutex_lock(&p->lock);
+	pthread_mutex_lock(&c->lock);
 	for (;;) {
 		struct block *b;
 
-		while (!p->stop && p->taken == p->queued)
-			pthread_cond_wait(&p->work, &p->lock);
-		if (p->stop)
+		while (!c->stop && c->taken == c->queued)
+			pthread_cond_wait(&c->work, &c->lock);
+		if (c->stop)
 			break;
-		b = &p->ring[p->taken++ % p->n_blocks];
-		pthread_mutex_unlock(&p->lock);
-		compress_member(w, b);
-		pthread_mutex_lock(&p->lock);
+		b = &c->ring[c->taken++ % c->n_blocks];
+		pthread_mutex_unlock(&c->lock);
+		compress_block(w, b);
+		pthread_mutex_lock(&c->lock);
 		b->done = true;
-		pthread_cond_signal(&p->finished);
+		pthread_cond_signal(&c->finished);
 	}
-	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&c->lock);
 	return NULL;
 }
 
-static int gzip_start(struct compress *c, int level, unsigned threads, struct gg_err *err)
+static void worker_done(struct worker *w)
 {
-	struct gzip_pool *p = &c->pool;
+	libdeflate_free_compressor(w->deflate);
+	ZSTD_freeCCtx(w->zstd);
+}
+
+static int worker_start(struct worker *w, struct compress *c)
+{
+	int e;
+
+	w->c = c;
+	if (c->kind == COMPRESS_GZIP) {
+		w->deflate = libdeflate_alloc_compressor(c->level);
+	} else {
+		w->zstd = ZSTD_createCCtx();
+		if (w->zstd && ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, c->level)))
+			abort(); /* the level was checked */
+	}
+	if (!w->deflate && !w->zstd)
+		abort(); /* out of memory */
+	e = pthread_create(&w->thread, NULL, work, w);
+	if (e != 0)
+		worker_done(w);
+	return e;
+}
+
+static int start(struct compress *c, unsigned threads, struct gg_err *err)
+{
 	sigset_t old;
 	int e = 0;
 
-	/* One block being filled, one a worker, and one more a worker so that none waits for the writer. */
-	p->n_blocks = 2 * threads + 1;
-	p->ring = gg_calloc(p->n_blocks, sizeof(*p->ring));
-	p->workers = gg_calloc(threads, sizeof(*p->workers));
+	/* One block being filled, one a worker, and one for each that waits to be written. */
+	c->n_blocks = 2 * threads + 1;
+	c->ring = gg_calloc(c->n_blocks, sizeof(*c->ring));
+	c->workers = gg_calloc(threads, sizeof(*c->workers));
 	block_signals(&old);
 	for (unsigned i = 0; i < threads && e == 0; i++) {
-		struct gzip_worker *w = &p->workers[i];
-
-		w->pool = p;
-		w->deflate = libdeflate_alloc_compressor(level);
-		if (!w->deflate)
-			abort();
-		e = pthread_create(&w->thread, NULL, work, w);
+		e = worker_start(&c->workers[i], c);
 		if (e == 0)
-			p->n_started++;
-		else
-			libdeflate_free_compressor(w->deflate);
+			c->n_started++;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (p->n_started > 0) /* fewer workers write the same bytes */
-		p->out_cap = libdeflate_gzip_compress_bound(p->workers[0].deflate, COMPRESS_BLOCK);
+	if (c->n_started > 0) /* fewer workers write the same bytes */
+		return 0;
 	errno = e;
-	return p->n_started > 0 ? 0 : gg_fail_errno(err, "start a compressing thread");
+	return gg_fail_errno(err, "start a compressing thread");
 }
 
-static void gzip_stop(struct gzip_pool *p)
+int compress_new(const struct compress_options *options, struct compress **ret, struct gg_err *err)
 {
-	pthread_mutex_lock(&p->lock);
-	p->stop = true;
-	pthread_cond_broadcast(&p->work);
-	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < p->n_started; i++) {
-		pthread_join(p->workers[i].thread, NULL);
-		libdeflate_free_compressor(p->workers[i].deflate);
+	_cleanup_compress_ struct compress *c = gg_zalloc(sizeof(*c));
+	unsigned threads = options->threads ? options->threads : count_cpus();
+	bool gzip = options->kind == COMPRESS_GZIP;
+	int max = gzip ? GZIP_LEVEL_MAX : ZSTD_LEVEL_MAX;
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->work, NULL);
+	pthread_cond_init(&c->finished, NULL);
+	c->kind = options->kind;
+	c->sink = options->sink;
+	c->ctx = options->ctx;
+	c->level = options->level ? options->level : gzip ? GZIP_LEVEL : ZSTD_LEVEL;
+	if (c->level < 1 || c->level > max)
+		return gg_fail(err, GG_USAGE, "compression level %d is not within 1..%d", c->level, max);
+	c->in_cap = gzip ? COMPRESS_GZIP_BLOCK : COMPRESS_ZSTD_BLOCK;
+	c->out_cap = gzip ? libdeflate_gzip_compress_bound(NULL, c->in_cap) : ZSTD_compressBound(c->in_cap);
+	if (c->kind == COMPRESS_NONE) {
+		c->n_blocks = 1;
+		c->ring = gg_calloc(1, sizeof(*c->ring));
+		c->out_cap = 1;
+	} else if (start(c, threads < THREADS_MAX ? threads : THREADS_MAX, err) < 0) {
+		return -1;
 	}
-	for (size_t i = 0; i < p->n_blocks; i++) {
-		free(p->ring[i].in);
-		free(p->ring[i].out);
-	}
-	free(p->ring);
-	free(p->workers);
+	*ret = gg_steal(&c);
+	return 0;
 }
 
-/* Writes finished blocks in order: all that are ready, and the oldest even if it must be waited for. */
-static int gzip_drain(struct compress *c, bool wait, struct gg_err *err)
+/* Writes finished blocks in order: all that are ready, and with `wait` the oldest in any case. */
+static int drain(struct compress *c, bool wait, struct gg_err *err)
 {
-	struct gzip_pool *p = &c->pool;
-
-	while (p->written < p->queued) {
-		struct block *b = &p->ring[p->written % p->n_blocks];
+	while (c->written < c->queued) {
+		struct block *b = &c->ring[c->written % c->n_blocks];
 		bool done;
 
-		pthread_mutex_lock(&p->lock);
+		pthread_mutex_lock(&c->lock);
 		while (wait && !b->done)
-			pthread_cond_wait(&p->finished, &p->lock);
+			pthread_cond_wait(&c->finished, &c->lock);
 		done = b->done;
-		pthread_mutex_unlock(&p->lock);
+		pthread_mutex_unlock(&c->lock);
 		if (!done)
 			return 0;
 		if (b->out_len == 0)
@@ -180,169 +209,55 @@ static int gzip_drain(struct compress *c, bool wait, struct gg_err *err)
 			return -1;
 		b->done = false;
 		b->in_len = 0;
-		p->written++;
+		c->written++;
 		wait = false;
 	}
 	return 0;
 }
 
-static struct block *gzip_current(struct gzip_pool *p)
+static struct block *current(struct compress *c)
 {
-	struct block *b = &p->ring[p->queued % p->n_blocks];
+	struct block *b = &c->ring[c->queued % c->n_blocks];
 
 	if (!b->in) {
-		b->in = gg_alloc(COMPRESS_BLOCK);
-		b->out = gg_alloc(p->out_cap);
+		b->in = gg_alloc(c->in_cap);
+		b->out = gg_alloc(c->out_cap);
 	}
 	return b;
 }
 
-static int gzip_submit(struct compress *c, struct gg_err *err)
+static int submit(struct compress *c, struct gg_err *err)
 {
-	struct gzip_pool *p = &c->pool;
+	struct block *b = current(c);
 
-	gzip_current(p);
-	pthread_mutex_lock(&p->lock);
-	p->queued++;
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
-	return gzip_drain(c, p->queued - p->written == p->n_blocks, err);
-}
+	if (c->kind == COMPRESS_NONE) {
+		size_t len = b->in_len;
 
-static int gzip_end(struct compress *c, struct gg_err *err)
-{
-	struct gzip_pool *p = &c->pool;
-
-	if ((gzip_current(p)->in_len > 0 || p->queued == 0) && gzip_submit(c, err) < 0)
-		return -1;
-	while (p->written < p->queued)
-		if (gzip_drain(c, true, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int zstd_step(struct compress *c, size_t len, ZSTD_EndDirective end, struct gg_err *err)
-{
-	ZSTD_inBuffer in = { c->room, len, 0 };
-	size_t left;
-
-	do {
-		ZSTD_outBuffer out = { c->out, c->out_cap, 0 };
-
-		left = ZSTD_compressStream2(c->zstd, &out, &in, end);
-		if (ZSTD_isError(left))
-			return gg_fail(err, GG_INTERNAL, "compress: zstd: %s", ZSTD_getErrorName(left));
-		if (out.pos > 0 && c->sink(c->ctx, c->out, out.pos, err) < 0)
-			return -1;
-	} while (end == ZSTD_e_end ? left > 0 : in.pos < in.size);
-	return 0;
-}
-
-static int zstd_start(struct compress *c, int level, unsigned threads, struct gg_err *err)
-{
-	const struct {
-		ZSTD_cParameter name;
-		int value;
-	} set[] = {
-		{ ZSTD_c_compressionLevel, level },
-		{ ZSTD_c_contentSizeFlag, 0 },
-		{ ZSTD_c_checksumFlag, 0 },
-		{ ZSTD_c_nbWorkers, (int)threads },
-		{ ZSTD_c_jobSize, ZSTD_JOB },
-		{ ZSTD_c_overlapLog, ZSTD_OVERLAP },
-	};
-	sigset_t old;
-	int r;
-
-	c->zstd = ZSTD_createCCtx();
-	if (!c->zstd)
-		abort();
-	c->out_cap = ZSTD_CStreamOutSize();
-	c->out = gg_alloc(c->out_cap);
-	for (size_t i = 0; i < GG_LEN(set); i++) {
-		size_t e = ZSTD_CCtx_setParameter(c->zstd, set[i].name, set[i].value);
-
-		if (ZSTD_isError(e))
-			return gg_fail(err, GG_INTERNAL, "compress: zstd: %s", ZSTD_getErrorName(e));
+		b->in_len = 0;
+		return c->sink(c->ctx, b->in, len, err);
 	}
-	block_signals(&old);
-	r = zstd_step(c, 0, ZSTD_e_continue, err); /* starts the workers, writes nothing */
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return r;
-}
-
-int compress_new(const struct compress_options *options, struct compress **ret, struct gg_err *err)
-{
-	_cleanup_compress_ struct compress *c = gg_zalloc(sizeof(*c));
-	unsigned threads = options->threads ? options->threads : count_cpus();
-	int level = options->level, r = 0;
-
-	c->kind = options->kind;
-	c->sink = options->sink;
-	c->ctx = options->ctx;
-	pthread_mutex_init(&c->pool.lock, NULL);
-	pthread_cond_init(&c->pool.work, NULL);
-	pthread_cond_init(&c->pool.finished, NULL);
-	if (threads > THREADS_MAX)
-		threads = THREADS_MAX;
-	switch (c->kind) {
-	case COMPRESS_GZIP:
-		if (level < 0 || level > 12)
-			return gg_fail(err, GG_USAGE, "gzip level %d is not within 1..12", level);
-		r = gzip_start(c, level ? level : GZIP_LEVEL, threads, err);
-		break;
-	case COMPRESS_ZSTD:
-		if (level < 0 || level > 19)
-			return gg_fail(err, GG_USAGE, "zstd level %d is not within 1..19", level);
-		c->room = gg_alloc(STREAM_ROOM);
-		r = zstd_start(c, level ? level : ZSTD_LEVEL, threads, err);
-		break;
-	case COMPRESS_NONE:
-		c->room = gg_alloc(STREAM_ROOM);
-		break;
-	}
-	if (r < 0)
-		return -1;
-	*ret = gg_steal(&c);
-	return 0;
-}
-
-static int flush_room(struct compress *c, struct gg_err *err)
-{
-	size_t len = c->room_len;
-
-	c->room_len = 0;
-	if (len == 0)
-		return 0;
-	if (c->kind == COMPRESS_NONE)
-		return c->sink(c->ctx, c->room, len, err);
-	return zstd_step(c, len, ZSTD_e_continue, err);
+	pthread_mutex_lock(&c->lock);
+	c->queued++;
+	pthread_cond_signal(&c->work);
+	pthread_mutex_unlock(&c->lock);
+	return drain(c, c->queued - c->written == c->n_blocks, err);
 }
 
 void *compress_room(struct compress *c, size_t *ret_len)
 {
-	if (c->kind == COMPRESS_GZIP) {
-		struct block *b = gzip_current(&c->pool);
+	struct block *b = current(c);
 
-		*ret_len = COMPRESS_BLOCK - b->in_len;
-		return b->in + b->in_len;
-	}
-	*ret_len = STREAM_ROOM - c->room_len;
-	return c->room + c->room_len;
+	*ret_len = c->in_cap - b->in_len;
+	return b->in + b->in_len;
 }
 
 int compress_fill(struct compress *c, size_t len, struct gg_err *err)
 {
-	if (c->kind == COMPRESS_GZIP) {
-		struct block *b = gzip_current(&c->pool);
+	struct block *b = current(c);
 
-		b->in_len += len;
-		assert(b->in_len <= COMPRESS_BLOCK);
-		return b->in_len == COMPRESS_BLOCK ? gzip_submit(c, err) : 0;
-	}
-	c->room_len += len;
-	assert(c->room_len <= STREAM_ROOM);
-	return c->room_len == STREAM_ROOM ? flush_room(c, err) : 0;
+	b->in_len += len;
+	assert(b->in_len <= c->in_cap);
+	return b->in_len == c->in_cap ? submit(c, err) : 0;
 }
 
 int compress_add(struct compress *c, const void *bytes, size_t len, struct gg_err *err)
@@ -366,24 +281,37 @@ int compress_add(struct compress *c, const void *bytes, size_t len, struct gg_er
 
 int compress_end(struct compress *c, struct gg_err *err)
 {
-	if (c->kind == COMPRESS_GZIP)
-		return gzip_end(c, err);
-	if (flush_room(c, err) < 0)
+	bool empty = c->kind != COMPRESS_NONE && c->queued == 0;
+
+	if ((current(c)->in_len > 0 || empty) && submit(c, err) < 0)
 		return -1;
-	return c->kind == COMPRESS_ZSTD ? zstd_step(c, 0, ZSTD_e_end, err) : 0;
+	while (c->written < c->queued)
+		if (drain(c, true, err) < 0)
+			return -1;
+	return 0;
 }
 
 void compress_free(struct compress *c)
 {
 	if (!c)
 		return;
-	gzip_stop(&c->pool);
-	pthread_cond_destroy(&c->pool.finished);
-	pthread_cond_destroy(&c->pool.work);
-	pthread_mutex_destroy(&c->pool.lock);
-	ZSTD_freeCCtx(c->zstd);
-	free(c->room);
-	free(c->out);
+	pthread_mutex_lock(&c->lock);
+	c->stop = true;
+	pthread_cond_broadcast(&c->work);
+	pthread_mutex_unlock(&c->lock);
+	for (unsigned i = 0; i < c->n_started; i++) {
+		pthread_join(c->workers[i].thread, NULL);
+		worker_done(&c->workers[i]);
+	}
+	for (size_t i = 0; i < c->n_blocks; i++) {
+		free(c->ring[i].in);
+		free(c->ring[i].out);
+	}
+	pthread_cond_destroy(&c->finished);
+	pthread_cond_destroy(&c->work);
+	pthread_mutex_destroy(&c->lock);
+	free(c->ring);
+	free(c->workers);
 	free(c);
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Block compressors: one stream of bytes in, one compressed stream out, on several threads. The bytes depend on the
- * input, the kind, the level and COMPRESS_FORMAT (with the versions of the libraries that are linked in), never on the number of
+ * input, the kind, the level and COMPRESS_FORMAT (with the versions of the linked libraries), never on the number of
  * threads, their timing, or how the input was cut into calls. Memory is bounded by the blocks in flight.
  *
- *   gzip  The input is cut into blocks of COMPRESS_BLOCK bytes; each is one RFC 1952 member (libdeflate, level 5 unless
- *         told), as libdeflate writes it but for the OS byte, which is 255 (unknown); MTIME is 0, no name. An empty
- *         input is one empty member. Readers must go on after a member's end, as RFC 1952 2.2 says; Go's
- *         compress/gzip, pgzip, gzip, libarchive and Python do.
- *   zstd  One RFC 8878 frame by zstd's own workers: at least one, job size and overlap fixed, so that their number
- *         decides nothing (single-threaded zstd writes other bytes). No checksum, no content size. Level 3 unless told.
+ *   gzip  The input is cut into blocks of COMPRESS_GZIP_BLOCK bytes; each is one RFC 1952 member (libdeflate, level 5
+ *         unless told), as libdeflate writes it but for the OS byte, which is 255 (unknown); MTIME is 0, no name.
+ *         Readers must go on after a member's end, as RFC 1952 2.2 says: Go's compress/gzip and pgzip, gzip, pigz,
+ *         libarchive and Python do.
+ *   zstd  Blocks of COMPRESS_ZSTD_BLOCK bytes, each one RFC 8878 frame with its content size and no checksum. Level 3
+ *         unless told. Readers must go on after a frame's end, as section 3.1 says and zstd:chunked layers need.
  *   none  The bytes themselves.
+ * An empty input is one empty member or frame.
  *
  * Threads start in compress_new and are gone after compress_free; they block every signal. The sink runs on the
  * caller's thread only, in order. After an error only compress_free may follow.
@@ -22,7 +23,7 @@
 
 #include "layers/base/err.h"
 
-enum { COMPRESS_FORMAT = 1, COMPRESS_BLOCK = 1 << 20 };
+enum { COMPRESS_FORMAT = 1, COMPRESS_GZIP_BLOCK = 1 << 20, COMPRESS_ZSTD_BLOCK = 2 << 20 };
 
 enum compress_kind { COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_NONE };
 

@@ -114,7 +114,9 @@ struct recipe_step {
 	/* RUN and FETCH */
 	struct recipe_command command;
 	struct recipe_list args; /* "NAME=value": the recipe's arguments that the command's text names */
-	struct recipe_list env;	 /* the step's environment over the stage's: "NAME=value", without args */
+	/* The whole environment that the recipe gives: the stage's, over it that of the pieces used before, over it
+	 * the step's own; without args. */
+	struct recipe_list env;
 	const char *workdir;	 /* absolute; "/" by default */
 	const char *user;	 /* name or uid[:gid] of the stage; NULL is root */
 	const struct recipe_mount *mounts;
@@ -240,6 +242,9 @@ struct recipe_error {
 	struct gg_pos pos;
 	char *text; /* owned */
 	char *hint; /* owned or NULL */
+	/* Where the place is in a piece: its file (pos.file points to it) and line, owned; else NULL. */
+	char *piece_file;
+	char *piece_line;
 };
 struct recipe_errors {
 	struct recipe_error *v;
@@ -249,6 +254,7 @@ void recipe_errors_done(struct recipe_errors *e);
 
 struct recipe_options {
 	struct gg_strv args; /* "NAME=value" overrides from the command line */
+	bool allow_outside;  /* local, rootfs and keyring may leave the recipe's directory (--allow path=…) */
 	/* Returns the text of piece NAME@VERSION as an arena string, or NULL if there is none. `names` may be
 	 * asked for the known ones, for suggestions. */
 	const char *(*piece)(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len);

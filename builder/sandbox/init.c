@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/sandbox/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "builder/sandbox/caps.h"
+#include "builder/sandbox/command.h"
+#include "builder/sandbox/report.h"
+#include "builder/sandbox/sandbox.h"
+#include "layers/base/fd.h"
+
+enum { FD_SOCK = 3, FD_WORKDIR = 4, FD_FIRST_FREE = 5 };
+
+static const uint64_t grace_ns = UINT64_C(10) * 1000000000;
+static const uint64_t forever = UINT64_MAX;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static int bring_up_loopback(struct gg_err *err)
+{
+	_cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+	/* A kernel without IPv4 has no loopback to bring up. */
+	if (sock < 0)
+		return errno == EAFNOSUPPORT ? 0 : gg_fail_errno(err, "open a socket");
+	if (ioctl(sock, SIOCSIFFLAGS, &ifr) < 0)
+		return gg_fail_errno(err, "bring up the loopback device");
+	return 0;
+}
+
+static int set_names(const struct sandbox_spec *spec, struct gg_err *err)
+{
+	const char *host = spec->hostname ? spec->hostname : "ggbuild", *domain = "(none)";
+
+	if (sethostname(host, strlen(host)) < 0)
+		return gg_fail_errno(err, "set the host name '%s'", host);
+	if (setdomainname(domain, strlen(domain)) < 0)
+		return gg_fail_errno(err, "set the domain name");
+	return 0;
+}
+
+/* 0 /dev/null, 1 and 2 the command's output, 3 reports, 4 the working directory; nothing else survives. */
+static int arrange_descriptors(struct init_plan *plan, int workdir, struct gg_err *err)
+{
+	int from[] = { -1, plan->spec->stdout_fd, plan->spec->stderr_fd, plan->sock, workdir };
+
+	from[0] = gg_openat(AT_FDCWD, "/dev/null", O_RDONLY, 0, err);
+	if (from[0] < 0)
+		return -1;
+	/* Out of the way first: a source may sit on another's target. */
+	for (size_t i = 0; i < GG_LEN(from); i++) {
+		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
+		if (from[i] < 0)
+			return gg_fail_errno(err, "duplicate a descriptor");
+	}
+	for (int i = 0; i < (int)GG_LEN(from); i++)
+		if (dup3(from[i], i, i >= FD_SOCK ? O_CLOEXEC : 0) < 0)
+			return gg_fail_errno(err, "arrange descriptors");
+	plan->sock = FD_SOCK;
+	if (close_range(FD_FIRST_FREE, ~0u, 0) < 0)
+		return gg_fail_errno(err, "close_range");
+	return 0;
+}
+
+static int set_up(struct init_plan *plan, struct gg_err *err)
+{
+	const struct sandbox_spec *spec = plan->spec;
+	char go;
+	int workdir;
+
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return gg_fail_errno(err, "prctl");
+	/* End of file: the caller died before the death signal was set. */
+	if (recv(plan->sock, &go, 1, 0) != 1)
+		_exit(EXIT_FAILURE);
+	umask(0);
+	if (!(spec->flags & SANDBOX_NETWORK) && bring_up_loopback(err) < 0)
+		return -1;
+	if (set_names(spec, err) < 0 || mounts_enter(spec, plan->root, plan->sources, plan->n_sources, err) < 0)
+		return -1;
+	umask(022);
+	workdir = command_open_workdir(spec, err);
+	if (workdir < 0)
+		return -1;
+	return arrange_descriptors(plan, workdir, err);
+}
+
+static pid_t start_command(const struct init_plan *plan, struct gg_err *err)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return gg_fail_errno(err, "fork");
+	if (pid == 0) {
+		command_exec(plan->spec, FD_WORKDIR, plan->filter, err);
+		report_send_error(FD_SOCK, err);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* Pid 1 keeps CAP_KILL, for processes of other users, and nothing that could be written to or read. */
+static int shrink(struct gg_err *err)
+{
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	close(STDERR_FILENO);
+	close(FD_WORKDIR);
+	if (caps_set(caps_init(), err) < 0)
+		return -1;
+	/* Changed capabilities clear both. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return gg_fail_errno(err, "prctl");
+	return 0;
+}
+
+/* Waits for a blocked signal until the deadline; 0 when that has passed. */
+static int next_signal(const sigset_t *set, uint64_t deadline)
+{
+	uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000) };
+	int sig;
+
+	do
+		sig = sigtimedwait(set, NULL, deadline == forever ? NULL : &t);
+	while (sig < 0 && errno == EINTR);
+	return sig < 0 ? 0 : sig;
+}
+
+/* Reaps what has ended; true when the command is among it. */
+static bool reap(pid_t command, int *ret_status)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == command) {
+			*ret_status = status;
+			ended = true;
+		}
+	return ended;
+}
+
+/* Until the command has ended: by itself, by the time limit (SIGTERM, then SIGKILL), or because the caller sends
+ * SIGTERM. */
+static int supervise(pid_t command, uint64_t timeout, const sigset_t *set, bool *ret_timed_out)
+{
+	uint64_t deadline = timeout ? now_ns() + timeout : forever;
+	bool terminating = false;
+	int status = 0;
+
+	while (!reap(command, &status)) {
+		int sig = next_signal(set, deadline);
+
+		if (sig == SIGCHLD)
+			continue;
+		if (sig == 0 && terminating) {
+			kill(-1, SIGKILL);
+			deadline = forever;
+		} else if (!terminating) {
+			*ret_timed_out = sig == 0;
+			terminating = true;
+			kill(-1, SIGTERM);
+			deadline = now_ns() + grace_ns;
+		}
+	}
+	return status;
+}
+
+static void end_everything(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
+static uint64_t timeval_ns(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_usec * 1000;
+}
+
+static int run(struct init_plan *plan, struct gg_err *err)
+{
+	struct report ready = { .type = REPORT_READY }, done = { .type = REPORT_DONE };
+	uint64_t keep = (plan->spec->flags & SANDBOX_NO_CAPABILITIES) ? 0 : caps_default();
+	struct rusage usage;
+	sigset_t set;
+	uint64_t start;
+	pid_t command;
+	int status;
+
+	if (set_up(plan, err) < 0 || caps_bound(keep, err) < 0)
+		return -1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	report_send(FD_SOCK, &ready);
+	start = now_ns();
+	command = start_command(plan, err);
+	if (command < 0 || shrink(err) < 0)
+		return -1;
+	status = supervise(command, plan->spec->timeout, &set, &done.result.timed_out);
+	end_everything();
+	getrusage(RUSAGE_CHILDREN, &usage);
+	done.result.wall_ns = now_ns() - start;
+	done.result.exited = WIFEXITED(status);
+	done.result.status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+	done.result.user_ns = timeval_ns(usage.ru_utime);
+	done.result.sys_ns = timeval_ns(usage.ru_stime);
+	done.result.max_rss = (uint64_t)usage.ru_maxrss * 1024;
+	report_send(FD_SOCK, &done);
+	return 0;
+}
+
+void init_run(struct init_plan *plan)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	if (run(plan, &err) == 0)
+		_exit(EXIT_SUCCESS);
+	gg_context(&err, "set up the sandbox");
+	report_send_error(plan->sock, &err);
+	_exit(EXIT_FAILURE);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sandbox's root as a detached mount, made by the caller of sandbox_start: an overlay of the lowers and the
+ * upper; the upper itself when there are no lowers; an overlay on a private tmpfs when there is no upper. Layers are
+ * named to the kernel as /proc/self/fd/N, so the mount's options, which a step can read, show no path of the host.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "layers/base/err.h"
+
+enum { ROOTFS_MAX_LOWERS = 500 }; /* OVL_MAX_STACK */
+
+struct sandbox_spec;
+
+struct rootfs {
+	int mount; /* detached mount */
+	int upper; /* where changes go; owned; -1 when they go nowhere */
+};
+#define ROOTFS_INIT { .mount = -1, .upper = -1 }
+
+int rootfs_open(const struct sandbox_spec *spec, struct rootfs *ret, struct gg_err *err) GG_MUST_USE;
+void rootfs_done(struct rootfs *r);
+#define _cleanup_rootfs_ GG_CLEANUP(rootfs_done)
+
+/* An overlay, the ways of new (6.8: one option a layer) and old kernels (all layers in one page). lowers: bottom
+ * first. The descriptor of a detached mount. */
+int rootfs_overlay(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
+int rootfs_overlay_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;

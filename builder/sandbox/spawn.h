@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fork with clone flags and a pidfd: clone3, or clone where a container's filter hides clone3. The caller is
+ * single-threaded; nothing of the C library's fork handlers runs.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* 0 in the child; in the parent the pid, and *ret_pidfd with CLOEXEC. -1 with errno. */
+pid_t spawn_clone(uint64_t namespaces, int *ret_pidfd);
