@@ -97,6 +97,7 @@ struct draft_node *draft_add(struct draft *d, struct draft_node *dir, const char
 	node->name = gg_arena_strndup(d->arena, name, len);
 	node->parent = dir;
 	node->inode = inode;
+	node->path_len = dir->path_len + (dir->parent != NULL) + len;
 	node->hash = hash_of(d, dir, name, len);
 	node->next = dir->children;
 	if (node->next)
@@ -145,7 +146,6 @@ void draft_remove(struct draft *d, struct draft_node *node)
 
 void draft_path(const struct draft_node *node, struct gg_buf *ret)
 {
-	size_t len = 0;
 	char *end;
 
 	ret->len = 0;
@@ -153,10 +153,8 @@ void draft_path(const struct draft_node *node, struct gg_buf *ret)
 		gg_buf_putc(ret, '.');
 		return;
 	}
-	for (const struct draft_node *n = node; n->parent; n = n->parent)
-		len += strlen(n->name) + 1;
-	gg_buf_reserve(ret, len);
-	ret->len = len - 1;
+	gg_buf_reserve(ret, node->path_len);
+	ret->len = node->path_len;
 	end = ret->data + ret->len;
 	*end = '\0';
 	for (const struct draft_node *n = node; n->parent; n = n->parent) {
@@ -174,7 +172,8 @@ static struct tree_entry *copy_entry(struct draft *d, const struct tree_entry *f
 	struct tree_xattr *xattrs = gg_arena_calloc(d->arena, from->n_xattrs, sizeof(*xattrs));
 
 	*to = *from;
-	to->path = to->hardlink = NULL;
+	to->path = to->hardlink = to->source = NULL;
+	to->origin = 0;
 	to->target = from->target ? gg_arena_strdup(d->arena, from->target) : NULL;
 	for (size_t i = 0; i < from->n_xattrs; i++) {
 		xattrs[i].name = gg_arena_strdup(d->arena, from->xattrs[i].name);

@@ -25,6 +25,7 @@ struct draft_node {
 	struct draft_node *bucket; /* next in its hash bucket */
 	struct draft_inode *inode;
 	uint64_t hash;
+	size_t path_len; /* bytes of its path */
 	bool own;      /* came in this round, not with draft_load */
 	bool implicit; /* a parent that nothing has named yet */
 };

@@ -5,11 +5,11 @@
  *
  * Names are resolved with chroot semantics in the tree's own model, symlinks included; the disk is then touched only
  * below descriptors that the kernel opened without following any symlink, so no archive and no racing process leads
- * out. "..", NUL, components over 255 bytes, xattr names over 255 or values over 64 KiB are errors; a leading "/" or
- * "./" is dropped. Malformed headers of any kind are errors, never skipped. Hard links lead to files that are there
- * already. A directory entry for a symlink to a directory keeps the symlink. xattrs: user.* (not user.overlay.*) and
- * security.capability stay, the rest is dropped. Times become TREE_MTIME. Devices are empty files on disk and devices
- * in the tree. Modes are set after owners, so setuid survives.
+ * out. "..", NUL, components over 255 bytes, paths over 64 KiB, xattr names over 255 or values over 64 KiB are errors;
+ * a leading "/" or "./" is dropped. Malformed headers of any kind are errors, never skipped; so are sparse files
+ * (untar.h). Hard links lead to files that are there already. A directory entry for a symlink to a directory keeps
+ * the symlink. xattrs: user.* (not user.overlay.*) and security.capability stay, the rest is dropped. Times become
+ * TREE_MTIME. Devices are empty files on disk and devices in the tree. Modes are set after owners, so setuid survives.
  * Errors: GG_INTEGRITY for the archive, GG_SYSTEM for the machine.
  */
 #pragma once
@@ -24,19 +24,17 @@ struct tree;
 
 enum extract_flags {
 	/* An OCI layer (image-spec layer.md), applied to what destfd and the tree hold: whiteouts delete what lower layers
-	 * have and leave nothing; duplicates and sparse files are errors. */
+	 * have and leave nothing; duplicates are errors; a directory replaces a symlink. */
 	EXTRACT_LAYER = 1 << 0,
 	EXTRACT_UNIQUE = 1 << 1, /* a name that comes twice is an error; else the later one wins */
-	/* What is below bin, sbin, lib, lib32, lib64, libo32, libx32 goes below usr; symlinks of these names stay. */
-	EXTRACT_MERGED_USR = 1 << 2,
-	EXTRACT_OWNERS = 1 << 3, /* every owner is 0:0 */
-	EXTRACT_HASH = 1 << 4,	 /* hash the decompressed stream too (a layer's diffID) */
+	EXTRACT_OWNERS = 1 << 2, /* every owner is 0:0 */
+	EXTRACT_HASH = 1 << 3,	 /* hash the decompressed stream too (a layer's diffID) */
 };
 
 struct extract_options {
 	unsigned flags;
 	unsigned strip;			/* leading components dropped from every name; shorter names are skipped */
-	uint64_t max_entries;		/* 0: TREE_MAX_ENTRIES */
+	uint64_t max_entries;		/* implied directories included; 0: TREE_MAX_ENTRIES */
 	uint64_t max_bytes;		/* of all contents; 0: 64 GiB */
 	const struct gg_strv *exclude; /* glob_match() patterns of what is not extracted; may be NULL */
 };

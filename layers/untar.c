@@ -356,7 +356,7 @@ static int set_entry(struct untar *u, const struct header *h, const struct untar
 	if (e->type == '\0' || e->type == '7')
 		e->type = '0';
 	/* v7 has no directories; a name with a slash at its end is one. */
-	if (h->typeflag == '\0' && e->name[len - 1] == '/')
+	if (e->type == '0' && e->name[len - 1] == '/')
 		e->type = '5';
 	if (e->type == 'S' || pax->sparse) {
 		malformed(u, "a sparse file", err);
