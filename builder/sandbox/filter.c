@@ -1,14 +1,21 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The program:
+ *      arch is native, else kill            (x86-64: and the number is not x32's, else kill)
+ *      a binary tree of "number >= k" over ranges of numbers with the same answer; its leaves return,
+ *      or jump to one of
+ *      the blocks that look at an argument's lower 32 bits (the kernel takes no more of an int)
+ */
 #include "builder/sandbox/filter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,163 +25,170 @@
 #include <seccomp.h>
 
 #include "builder/sandbox/filter_names.h"
-#include "layers/base/fd.h"
 
-/* The kernel reads an int or an unsigned int: the upper half of the register must not matter. */
-#define LOW32(arg, mask, value) \
-	SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask) & 0xffffffffu, (scmp_datum_t)(value))
+enum answer {
+	ANSWER_ENOSYS,
+	ANSWER_ALLOW,
+	ANSWER_EPERM,
+	ANSWER_NOTHING, /* success without effect */
+	/* by an argument */
+	ANSWER_CLONE,
+	ANSWER_IOCTL,
+	ANSWER_SOCKET,
+	ANSWER_MSYNC,
+	ANSWER_PERSONALITY,
+	ANSWER_COUNT,
+};
 
-enum { PERSONALITY_LINUX32 = 0x8, PERSONALITY_UNAME26 = 0x20000 };
+/* From `first` up to the next range's. */
+struct range {
+	uint32_t first;
+	enum answer answer;
+};
 
-static int add(scmp_filter_ctx ctx, uint32_t action, int nr, struct gg_err *err)
+struct ranges {
+	struct range *v;
+	size_t n, cap;
+};
+
+enum {
+	X32_BIT = 0x40000000,
+	PERSONALITY_FLAGS = 0x8 | 0x20000, /* PER_LINUX32 and UNAME26 */
+	NEW_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+			 CLONE_NEWNET,
+	NEAR = 100, /* ranges whose tree surely fits into a conditional jump of 255 */
+};
+
+static uint32_t return_of(enum answer answer)
 {
-	int r = seccomp_rule_add_array(ctx, action, nr, 0, NULL);
-
-	if (r == 0 || r == -EEXIST)
-		return 0;
-	errno = -r;
-	return gg_fail_errno(err, "seccomp rule for call %d", nr);
-}
-
-static int add_if(scmp_filter_ctx ctx, uint32_t action, int nr, struct scmp_arg_cmp cmp, struct gg_err *err)
-{
-	int r = seccomp_rule_add_array(ctx, action, nr, 1, &cmp);
-
-	if (r == 0)
-		return 0;
-	errno = -r;
-	return gg_fail_errno(err, "seccomp rule for an argument of call %d", nr);
-}
-
-static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n, struct gg_err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
-
-		/* Negative: another architecture's call. */
-		if (nr >= 0 && add(ctx, action, nr, err) < 0)
-			return -1;
+	switch (answer) {
+	case ANSWER_ALLOW:
+		return SECCOMP_RET_ALLOW;
+	case ANSWER_EPERM:
+		return SECCOMP_RET_ERRNO | EPERM;
+	case ANSWER_NOTHING:
+		return SECCOMP_RET_ERRNO;
+	case ANSWER_ENOSYS:
+	case ANSWER_CLONE:
+	case ANSWER_IOCTL:
+	case ANSWER_SOCKET:
+	case ANSWER_MSYNC:
+	case ANSWER_PERSONALITY:
+	case ANSWER_COUNT:
+		break;
 	}
-	return 0;
+	return SECCOMP_RET_ERRNO | ENOSYS;
 }
 
-static int add_all_names(scmp_filter_ctx ctx, struct gg_err *err)
-{
-	uint32_t allow = SCMP_ACT_ALLOW, nothing = SCMP_ACT_ERRNO(0);
-	int msync_nr = SCMP_SYS(msync), personality_nr = SCMP_SYS(personality), clone_nr = SCMP_SYS(clone);
+/* ---- which number gets which answer ---- */
 
-	if (add_names(ctx, allow, filter_allowed, GG_LEN(filter_allowed), err) < 0 ||
-	    add_names(ctx, SCMP_ACT_ERRNO(EPERM), filter_denied, GG_LEN(filter_denied), err) < 0 ||
-	    add_names(ctx, nothing, filter_without_effect, GG_LEN(filter_without_effect), err) < 0)
-		return -1;
+static void add(struct ranges *calls, int nr, enum answer answer)
+{
+	/* Negative: a name of another architecture. */
+	if (nr < 0)
+		return;
+	GG_GROW(calls->v, calls->n, calls->cap);
+	calls->v[calls->n++] = (struct range){ .first = (uint32_t)nr, .answer = answer };
+}
+
+static void add_names(struct ranges *calls, const char *const *names, size_t n, enum answer answer)
+{
+	for (size_t i = 0; i < n; i++)
+		add(calls, seccomp_syscall_resolve_name(names[i]), answer);
+}
+
+/* By number; what a name means to filter_names.h yields to the arguments' rule of the same call. */
+static int by_number(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (int)y->answer - (int)x->answer;
+}
+
+static void collect(struct ranges *calls)
+{
+	add_names(calls, filter_allowed, GG_LEN(filter_allowed), ANSWER_ALLOW);
+	add_names(calls, filter_denied, GG_LEN(filter_denied), ANSWER_EPERM);
+	add_names(calls, filter_without_effect, GG_LEN(filter_without_effect), ANSWER_NOTHING);
 	for (size_t i = 0; i < GG_LEN(filter_allowed_new); i++)
-		if (seccomp_syscall_resolve_name(filter_allowed_new[i].name) == __NR_SCMP_ERROR &&
-		    add(ctx, allow, filter_allowed_new[i].number, err) < 0)
-			return -1;
-	/* Stack unwinders probe addresses with MS_ASYNC, so only MS_SYNC is without effect. */
-	if (add_if(ctx, nothing, msync_nr, LOW32(2, MS_SYNC, MS_SYNC), err) < 0 ||
-	    add_if(ctx, allow, msync_nr, LOW32(2, MS_SYNC, 0), err) < 0)
-		return -1;
-	if (add_if(ctx, allow, personality_nr, LOW32(0, ~(PERSONALITY_LINUX32 | PERSONALITY_UNAME26), 0), err) < 0 ||
-	    add_if(ctx, allow, personality_nr, LOW32(0, ~0u, 0xffffffffu), err) < 0)
-		return -1;
+		add(calls, filter_allowed_new[i], ANSWER_ALLOW);
 	/* clone3 is left out: its flags are in memory, where no filter can look, and ENOSYS makes libc use clone. */
-	return add(ctx, allow, clone_nr, err);
+	add(calls, SCMP_SYS(clone), ANSWER_CLONE);
+	add(calls, SCMP_SYS(ioctl), ANSWER_IOCTL);
+	add(calls, SCMP_SYS(socket), ANSWER_SOCKET);
+	add(calls, SCMP_SYS(socketpair), ANSWER_SOCKET);
+	add(calls, SCMP_SYS(msync), ANSWER_MSYNC);
+	add(calls, SCMP_SYS(personality), ANSWER_PERSONALITY);
+	qsort(calls->v, calls->n, sizeof(*calls->v), by_number);
 }
 
-static int add_all_arguments(scmp_filter_ctx ctx, struct gg_err *err)
+static void extend(struct ranges *r, uint32_t first, enum answer answer)
 {
-	static const unsigned namespaces[] = { CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
-					       CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET };
-	static const unsigned terminal[] = { TIOCSTI, TIOCLINUX };
-	static const unsigned families[] = { AF_ALG, AF_VSOCK, AF_PACKET };
-	uint32_t deny = SCMP_ACT_ERRNO(EPERM);
-
-	for (size_t i = 0; i < GG_LEN(namespaces); i++)
-		if (add_if(ctx, deny, SCMP_SYS(clone), LOW32(0, namespaces[i], namespaces[i]), err) < 0)
-			return -1;
-	for (size_t i = 0; i < GG_LEN(terminal); i++)
-		if (add_if(ctx, deny, SCMP_SYS(ioctl), LOW32(1, ~0u, terminal[i]), err) < 0)
-			return -1;
-	for (size_t i = 0; i < GG_LEN(families); i++)
-		if (add_if(ctx, deny, SCMP_SYS(socket), LOW32(0, ~0u, families[i]), err) < 0 ||
-		    add_if(ctx, deny, SCMP_SYS(socketpair), LOW32(0, ~0u, families[i]), err) < 0)
-			return -1;
-	return 0;
+	if (r->n > 0 && r->v[r->n - 1].answer == answer)
+		return;
+	GG_GROW(r->v, r->n, r->cap);
+	r->v[r->n++] = (struct range){ .first = first, .answer = answer };
 }
 
-/* libseccomp writes programs to descriptors only. */
-static int export(scmp_filter_ctx ctx, struct filter_program *ret, struct gg_err *err)
+/* Neighbours with one answer become one range, gaps are ENOSYS. */
+static void merge(const struct ranges *calls, struct ranges *ret)
 {
-	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	struct stat st;
-	int r;
+	uint32_t next = 0;
 
-	if (fd < 0)
-		return gg_fail_errno(err, "memfd_create");
-	r = seccomp_export_bpf(ctx, fd);
-	if (r < 0) {
-		errno = -r;
-		return gg_fail_errno(err, "compile the seccomp filter");
+	for (size_t i = 0; i < calls->n; i++) {
+		if (i > 0 && calls->v[i].first == calls->v[i - 1].first)
+			continue;
+		if (calls->v[i].first > next)
+			extend(ret, next, ANSWER_ENOSYS);
+		extend(ret, calls->v[i].first, calls->v[i].answer);
+		next = calls->v[i].first + 1;
 	}
-	if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return gg_fail_errno(err, "read the seccomp filter");
-	ret->v = gg_alloc((size_t)st.st_size);
-	ret->n = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
-	return gg_read_full(fd, ret->v, (size_t)st.st_size, err) < 0 ? -1 : 0;
+	extend(ret, next, ANSWER_ENOSYS);
 }
 
-static int compile(uint32_t action, int (*rules)(scmp_filter_ctx, struct gg_err *), struct filter_program *ret,
-		   struct gg_err *err)
-{
-	scmp_filter_ctx ctx = seccomp_init(action);
-	int r;
+/* ---- the program ---- */
 
-	if (!ctx)
-		return gg_fail(err, GG_SYSTEM, "start a seccomp filter");
-	/* A binary tree over the numbers instead of a chain. */
-	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	r = rules(ctx, err);
-	if (r == 0)
-		r = export(ctx, ret, err);
-	seccomp_release(ctx);
-	return r;
+static size_t emit(struct filter *f, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	GG_GROW(f->v, f->n, f->cap);
+	f->v[f->n] = (struct sock_filter){ .code = code, .jt = jt, .jf = jf, .k = k };
+	return f->n++;
 }
 
-int filter_make(struct filter *ret, struct gg_err *err)
+static void emit_return(struct filter *f, uint32_t value)
 {
-	*ret = (struct filter){ 0 };
-	if (compile(SCMP_ACT_ERRNO(ENOSYS), add_all_names, &ret->names, err) == 0 &&
-	    compile(SCMP_ACT_ALLOW, add_all_arguments, &ret->arguments, err) == 0)
-		return 0;
-	filter_done(ret);
-	return -1;
+	emit(f, BPF_RET | BPF_K, value, 0, 0);
 }
 
-void filter_done(struct filter *f)
+/* A leaf that looks at arguments jumps; `answer` stands in for the distance until the blocks have their places. */
+static void emit_leaf(struct filter *f, enum answer answer)
 {
-	free(f->names.v);
-	free(f->arguments.v);
-	*f = (struct filter){ 0 };
+	if (answer >= ANSWER_CLONE)
+		emit(f, BPF_JMP | BPF_JA, answer, 0, 0);
+	else
+		emit_return(f, return_of(answer));
 }
 
-static int load(const struct filter_program *p, struct gg_err *err)
+static void emit_tree(struct filter *f, const struct range *v, size_t n)
 {
-	struct sock_fprog prog = { .len = p->n, .filter = p->v };
+	size_t half = n / 2, jump;
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0)
-		return 0;
-	gg_fail_errno(err, "load the seccomp filter");
-	if (err->errnum == EINVAL || err->errnum == ENOSYS)
-		gg_hint(err, "the kernel must be built with CONFIG_SECCOMP_FILTER");
-	return -1;
-}
-
-int filter_load(const struct filter *f, struct gg_err *err)
-{
-	/* The program by names must let the second load pass: it allows seccomp(2). */
-	if (load(&f->names, err) < 0)
-		return -1;
-	return load(&f->arguments, err);
+	if (n == 1) {
+		emit_leaf(f, v[0].answer);
+		return;
+	}
+	if (half <= NEAR) {
+		jump = emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half].first, 0, 0);
+		emit_tree(f, v, half);
+		f->v[jump].jt = (uint8_t)(f->n - jump - 1);
+	} else {
+		emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half].first, 0, 1);
+		/* Not JA: those in the tree are leaves. "Greater or equal 0" is always so, but reaches only 255. */
+		jump = emit(f, BPF_JMP | BPF_JA, 0, 0, 0);
+		emit_tree(f, v, half);
+		f->v[jump].k = (uint32_t)(f->n - jump - 1) | UINT32_C(0x80000000);
+	}
+	emit_tree(f, v + half, n - half);
 }

@@ -14,7 +14,7 @@
 #include "builder/sandbox/filter.h"
 #include "builder/sandbox/init.h"
 #include "builder/sandbox/report.h"
-#include "builder/sandbox/rootfs.h"
+#include "builder/sandbox/overlay.h"
 #include "builder/sandbox/sources.h"
 #include "builder/sandbox/spawn.h"
 #include "builder/sandbox/stubs.h"
@@ -31,7 +31,7 @@ struct sandbox {
 
 /* Everything that has to exist before the child does. */
 struct preparation {
-	struct rootfs root;
+	struct overlay root;
 	struct sources sources;
 	struct filter filter;
 	int sock; /* the child's end */
@@ -53,7 +53,7 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 {
 	static const char *const tops[] = { "dev", "proc", "sys" };
 
-	if (rootfs_open(spec, &p->root, err) < 0)
+	if (overlay_open(spec, &p->root, err) < 0)
 		return -1;
 	s->upper = p->root.upper;
 	p->root.upper = -1;
@@ -115,7 +115,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox **ret, struct 
 		r = prepare(&copy, s, &p, err);
 	if (r == 0)
 		r = spawn(&copy, s, &p, err);
-	rootfs_done(&p.root);
+	overlay_done(&p.root);
 	sources_done(&p.sources);
 	filter_done(&p.filter);
 	gg_close(p.sock);

@@ -12,30 +12,30 @@
 #include "layers/base/fd.h"
 #include "layers/base/mem.h"
 
-enum { MAX_INPUT = 64 << 20 };
+enum { INPUT_LIMIT = 64 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static int replay(int dirfd, const char *name, unsigned *n, struct gg_err *err)
+static int replay(int parent, const char *name, unsigned *n, struct gg_err *err)
 {
 	_cleanup_strv_ struct gg_strv names = {0};
 	struct stat st;
 	DIR *dir;
 	int rc = 0;
 
-	if (fstatat(dirfd, name, &st, 0) < 0)
+	if (fstatat(parent, name, &st, 0) < 0)
 		return gg_fail_errno(err, "read '%s'", name);
 	if (!S_ISDIR(st.st_mode)) {
 		_cleanup_buf_ struct gg_buf bytes = {0};
 
-		if (gg_read_file(dirfd, name, MAX_INPUT, &bytes, err) < 0)
+		if (gg_read_file(parent, name, INPUT_LIMIT, &bytes, err) < 0)
 			return -1;
 		(*n)++;
 		return LLVMFuzzerTestOneInput((const uint8_t *)bytes.data, bytes.len) == 0
 			       ? 0
 			       : gg_fail(err, GG_INTERNAL, "target refuses '%s'", name);
 	}
-	dir = fdopendir(gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY, 0, err));
+	dir = fdopendir(gg_openat(parent, name, O_RDONLY | O_DIRECTORY, 0, err));
 	if (!dir)
 		return gg_fail_errno(err, "read directory '%s'", name);
 	for (struct dirent *d; (d = readdir(dir)) != NULL;)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/sandbox/rootfs.h"
+#include "builder/sandbox/overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static int set_layers(int fs, const int *lowers, size_t n, int upper, int work, 
 	return mountapi_set(fs, "overlay", "volatile", NULL, err);
 }
 
-int rootfs_overlay(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
+int overlay_mount(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
 {
 	_cleanup_close_ int fs = mountapi_open("overlay", err);
 
@@ -71,7 +71,7 @@ static void one_page_options(const int *lowers, size_t n, int upper, int work, s
 
 /* mount(2) has no detached mounts: it is attached for a moment on /proc of the caller's own mount namespace, which is
  * the one directory that is there for certain. */
-int rootfs_overlay_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
+int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf options = { 0 };
 	int mount_fd;
@@ -99,11 +99,11 @@ static int overlay(const int *lowers, size_t n, int upper, int work, struct gg_e
 
 	if (n > ROOTFS_MAX_LOWERS)
 		return gg_fail(err, GG_SYSTEM, "mount %zu layers: the kernel takes at most %d", n, ROOTFS_MAX_LOWERS);
-	mount_fd = rootfs_overlay(lowers, n, upper, work, &first);
+	mount_fd = overlay_mount(lowers, n, upper, work, &first);
 	if (mount_fd < 0 && first.errnum == EINVAL) {
 		_cleanup_err_ struct gg_err second = GG_ERR_INIT;
 
-		mount_fd = rootfs_overlay_one_page(lowers, n, upper, work, &second);
+		mount_fd = overlay_mount_one_page(lowers, n, upper, work, &second);
 	}
 	if (mount_fd < 0) {
 		explain_overlay(&first);
@@ -114,7 +114,7 @@ static int overlay(const int *lowers, size_t n, int upper, int work, struct gg_e
 
 /* Changes, and the stubs of mounts, go to memory and vanish. tmpfs can be an upper layer since Linux 6.6, and one that
  * is not attached since 6.15; before that the root is what the lowers are, and read-only. */
-static int overlay_on_memory(const struct sandbox_spec *spec, struct rootfs *ret, struct gg_err *err)
+static int overlay_on_memory(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err)
 {
 	static const struct mountapi_option options[] = { { "mode", "0755" } };
 	_cleanup_err_ struct gg_err first = GG_ERR_INIT;
@@ -141,7 +141,7 @@ static int overlay_on_memory(const struct sandbox_spec *spec, struct rootfs *ret
 	return ret->mount >= 0 ? 0 : -1;
 }
 
-static int open_root(const struct sandbox_spec *spec, struct rootfs *ret, struct gg_err *err)
+static int open_root(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err)
 {
 	if (spec->n_lowers == 0 && spec->upper < 0)
 		return gg_fail(err, GG_INTERNAL, "no layers and no upper directory");
@@ -157,18 +157,18 @@ static int open_root(const struct sandbox_spec *spec, struct rootfs *ret, struct
 	return ret->mount >= 0 ? 0 : -1;
 }
 
-int rootfs_open(const struct sandbox_spec *spec, struct rootfs *ret, struct gg_err *err)
+int overlay_open(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err)
 {
-	*ret = (struct rootfs)ROOTFS_INIT;
+	*ret = (struct overlay)ROOTFS_INIT;
 	if (open_root(spec, ret, err) == 0)
 		return 0;
-	rootfs_done(ret);
+	overlay_done(ret);
 	return gg_context(err, "mount the root of the sandbox");
 }
 
-void rootfs_done(struct rootfs *r)
+void overlay_done(struct overlay *r)
 {
 	gg_close(r->mount);
 	gg_close(r->upper);
-	*r = (struct rootfs)ROOTFS_INIT;
+	*r = (struct overlay)ROOTFS_INIT;
 }

@@ -14,17 +14,17 @@ enum { ROOTFS_MAX_LOWERS = 500 }; /* OVL_MAX_STACK */
 
 struct sandbox_spec;
 
-struct rootfs {
+struct overlay {
 	int mount; /* detached mount */
 	int upper; /* where changes go; owned; -1 when they go nowhere */
 };
 #define ROOTFS_INIT { .mount = -1, .upper = -1 }
 
-int rootfs_open(const struct sandbox_spec *spec, struct rootfs *ret, struct gg_err *err) GG_MUST_USE;
-void rootfs_done(struct rootfs *r);
-#define _cleanup_rootfs_ GG_CLEANUP(rootfs_done)
+int overlay_open(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err) GG_MUST_USE;
+void overlay_done(struct overlay *r);
+#define _cleanup_overlay_ GG_CLEANUP(overlay_done)
 
 /* An overlay, the ways of new (6.8: one option a layer) and old kernels (all layers in one page). lowers: bottom
  * first. The descriptor of a detached mount. */
-int rootfs_overlay(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
-int rootfs_overlay_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
+int overlay_mount(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
+int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
