@@ -2,9 +2,8 @@
  *
  * The program:
  *      arch is native, else kill            (x86-64: and the number is not x32's, else kill)
- *      a binary tree of "number >= k" over ranges of numbers with the same answer; its leaves return,
- *      or jump to one of
- *      the blocks that look at an argument's lower 32 bits (the kernel takes no more of an int)
+ *      a binary tree of "number >= k" over ranges of numbers with the same answer; its leaves return, some after
+ *      a look at the lower 32 bits of an argument (the kernel takes no more of an int)
  */
 #include "builder/sandbox/filter.h"
 
@@ -37,7 +36,6 @@ enum answer {
 	ANSWER_SOCKET,
 	ANSWER_MSYNC,
 	ANSWER_PERSONALITY,
-	ANSWER_COUNT,
 };
 
 /* From `first` up to the next range's. */
@@ -56,7 +54,7 @@ enum {
 	PERSONALITY_FLAGS = 0x8 | 0x20000, /* PER_LINUX32 and UNAME26 */
 	NEW_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
 			 CLONE_NEWNET,
-	NEAR = 100, /* ranges whose tree surely fits into a conditional jump of 255 */
+	NEAR = 100, /* ranges whose tree surely fits into a conditional jump's 255 */
 };
 
 static uint32_t return_of(enum answer answer)
@@ -74,7 +72,6 @@ static uint32_t return_of(enum answer answer)
 	case ANSWER_SOCKET:
 	case ANSWER_MSYNC:
 	case ANSWER_PERSONALITY:
-	case ANSWER_COUNT:
 		break;
 	}
 	return SECCOMP_RET_ERRNO | ENOSYS;
@@ -97,14 +94,11 @@ static void add_names(struct ranges *calls, const char *const *names, size_t n, 
 		add(calls, seccomp_syscall_resolve_name(names[i]), answer);
 }
 
-/* By number; what a name means to filter_names.h yields to the arguments' rule of the same call. */
 static int by_number(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
 
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return (int)y->answer - (int)x->answer;
+	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 static void collect(struct ranges *calls)
@@ -132,7 +126,7 @@ static void extend(struct ranges *r, uint32_t first, enum answer answer)
 	r->v[r->n++] = (struct range){ .first = first, .answer = answer };
 }
 
-/* Neighbours with one answer become one range, gaps are ENOSYS. */
+/* Neighbours with one answer become one range, gaps are ENOSYS. A number may be there twice, by name and as a new one. */
 static void merge(const struct ranges *calls, struct ranges *ret)
 {
 	uint32_t next = 0;
@@ -162,33 +156,119 @@ static void emit_return(struct filter *f, uint32_t value)
 	emit(f, BPF_RET | BPF_K, value, 0, 0);
 }
 
-/* A leaf that looks at arguments jumps; `answer` stands in for the distance until the blocks have their places. */
+static void emit_argument(struct filter *f, unsigned index)
+{
+	size_t offset = offsetof(struct seccomp_data, args) + index * sizeof(uint64_t);
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		offset += sizeof(uint32_t);
+	emit(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+/* If the loaded argument is k (BPF_JEQ) or has one of its bits (BPF_JSET), then the answer. */
+static void emit_if(struct filter *f, uint16_t op, uint32_t k, enum answer answer)
+{
+	emit(f, BPF_JMP | op | BPF_K, k, 0, 1);
+	emit_return(f, return_of(answer));
+}
+
 static void emit_leaf(struct filter *f, enum answer answer)
 {
-	if (answer >= ANSWER_CLONE)
-		emit(f, BPF_JMP | BPF_JA, answer, 0, 0);
-	else
+	switch (answer) {
+	case ANSWER_CLONE:
+#if defined(__s390__)
+		emit_argument(f, 1);
+#else
+		emit_argument(f, 0);
+#endif
+		emit_if(f, BPF_JSET, NEW_NAMESPACES, ANSWER_EPERM);
+		break;
+	case ANSWER_IOCTL:
+		emit_argument(f, 1);
+		emit_if(f, BPF_JEQ, TIOCSTI, ANSWER_EPERM);
+		emit_if(f, BPF_JEQ, TIOCLINUX, ANSWER_EPERM);
+		break;
+	case ANSWER_SOCKET:
+		emit_argument(f, 0);
+		emit_if(f, BPF_JEQ, AF_ALG, ANSWER_EPERM);
+		emit_if(f, BPF_JEQ, AF_VSOCK, ANSWER_EPERM);
+		emit_if(f, BPF_JEQ, AF_PACKET, ANSWER_EPERM);
+		break;
+	case ANSWER_MSYNC:
+		/* Stack unwinders probe addresses with MS_ASYNC, so that one stays what it is. */
+		emit_argument(f, 2);
+		emit_if(f, BPF_JSET, MS_SYNC, ANSWER_NOTHING);
+		break;
+	case ANSWER_PERSONALITY:
+		emit_argument(f, 0);
+		emit_if(f, BPF_JEQ, UINT32_MAX, ANSWER_ALLOW);
+		emit_if(f, BPF_JSET, ~(uint32_t)PERSONALITY_FLAGS, ANSWER_EPERM);
+		break;
+	case ANSWER_ENOSYS:
+	case ANSWER_ALLOW:
+	case ANSWER_EPERM:
+	case ANSWER_NOTHING:
 		emit_return(f, return_of(answer));
+		return;
+	}
+	emit_return(f, return_of(ANSWER_ALLOW));
 }
 
 static void emit_tree(struct filter *f, const struct range *v, size_t n)
 {
 	size_t half = n / 2, jump;
+	bool far = half > NEAR;
 
 	if (n == 1) {
 		emit_leaf(f, v[0].answer);
 		return;
 	}
-	if (half <= NEAR) {
-		jump = emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half].first, 0, 0);
-		emit_tree(f, v, half);
-		f->v[jump].jt = (uint8_t)(f->n - jump - 1);
-	} else {
-		emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half].first, 0, 1);
-		/* Not JA: those in the tree are leaves. "Greater or equal 0" is always so, but reaches only 255. */
+	jump = emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half].first, 0, far ? 1 : 0);
+	if (far)
 		jump = emit(f, BPF_JMP | BPF_JA, 0, 0, 0);
-		emit_tree(f, v, half);
-		f->v[jump].k = (uint32_t)(f->n - jump - 1) | UINT32_C(0x80000000);
-	}
+	emit_tree(f, v, half);
+	if (far)
+		f->v[jump].k = (uint32_t)(f->n - jump - 1);
+	else
+		f->v[jump].jt = (uint8_t)(f->n - jump - 1);
+	assert(far || f->n - jump - 1 <= UINT8_MAX);
 	emit_tree(f, v + half, n - half);
+}
+
+void filter_make(struct filter *ret)
+{
+	struct ranges calls = { 0 }, ranges = { 0 };
+
+	*ret = (struct filter){ 0 };
+	collect(&calls);
+	merge(&calls, &ranges);
+	emit(ret, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	emit(ret, BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
+	emit_return(ret, SECCOMP_RET_KILL_PROCESS);
+	emit(ret, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+	if (seccomp_arch_native() == SCMP_ARCH_X86_64) {
+		emit(ret, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+		emit_return(ret, SECCOMP_RET_KILL_PROCESS);
+	}
+	emit_tree(ret, ranges.v, ranges.n);
+	free(calls.v);
+	free(ranges.v);
+}
+
+void filter_done(struct filter *f)
+{
+	free(f->v);
+	*f = (struct filter){ 0 };
+}
+
+int filter_load(const struct filter *f, struct gg_err *err)
+{
+	struct sock_fprog prog = { .len = (unsigned short)f->n, .filter = f->v };
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0)
+		return 0;
+	gg_fail_errno(err, "load the seccomp filter");
+	if (err->errnum == EINVAL || err->errnum == ENOSYS)
+		gg_hint(err, "the kernel must be built with CONFIG_SECCOMP_FILTER");
+	return -1;
 }

@@ -17,7 +17,7 @@ static const char *const filter_allowed[] = {
 	"close", "close_range", "copy_file_range", "dup", "dup2", "dup3", "epoll_create", "epoll_create1", "epoll_ctl",
 	"epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "fadvise64", "fallocate", "fchdir", "fchmod",
 	"fchown", "fcntl", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstatfs",
-	"ftruncate", "getdents", "getdents64", "ioctl", "lseek", "memfd_create", "pipe", "pipe2", "poll", "ppoll",
+	"ftruncate", "getdents", "getdents64", "lseek", "memfd_create", "pipe", "pipe2", "poll", "ppoll",
 	"pread64", "preadv", "preadv2", "pselect6", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readv",
 	"select", "sendfile", "signalfd", "signalfd4", "splice", "tee", "timerfd_create", "timerfd_gettime",
 	"timerfd_settime", "vmsplice", "write", "writev", "cachestat",
@@ -49,7 +49,7 @@ static const char *const filter_allowed[] = {
 	"clock_adjtime", "adjtimex",
 	/* sockets and System V IPC, all in namespaces of their own */
 	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recv", "recvfrom",
-	"recvmmsg", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
+	"recvmmsg", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown",
 	"mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl", "msgget",
 	"msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget",
 	/* 32-bit architectures have these instead */
@@ -64,15 +64,10 @@ static const char *const filter_allowed[] = {
 	"timerfd_settime64", "truncate64", "ugetrlimit", "utimensat_time64",
 };
 
-/* Calls newer than the libseccomp that we may be built with. Numbers from 424 on are the same everywhere. */
-static const struct {
-	const char *name;
-	int number;
-} filter_allowed_new[] = {
-	{ "cachestat", 451 }, { "fchmodat2", 452 },  { "map_shadow_stack", 453 }, { "futex_wake", 454 },
-	{ "futex_wait", 455 }, { "futex_requeue", 456 }, { "mseal", 462 },	  { "setxattrat", 463 },
-	{ "getxattrat", 464 }, { "listxattrat", 465 },   { "removexattrat", 466 },
-};
+/* Calls newer than the libseccomp that we may be built with; numbers from 424 on are the same everywhere. cachestat,
+ * fchmodat2, map_shadow_stack, futex_wake, futex_wait, futex_requeue; mseal, setxattrat, getxattrat, listxattrat,
+ * removexattrat. */
+static const int filter_allowed_new[] = { 451, 452, 453, 454, 455, 456, 462, 463, 464, 465, 466 };
 
 static const char *const filter_denied[] = {
 	/* file systems and namespaces */

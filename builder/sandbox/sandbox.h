@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The sandbox: one command in its own namespaces on an overlay of trees. `struct sandbox_spec` is plain data built
- * by pure code; the child only applies it. Specification: shared research "reliability.md" §4.
+ * by pure code; the child only applies it.
  *
  * The caller is a process inside the store's user namespace (userns.h) with all capabilities there; ids in the spec
  * are that namespace's. sandbox_start clones a child into new mount, pid, ipc, uts, net and cgroup namespaces. The
@@ -24,7 +24,7 @@ enum sandbox_mount_flags {
 };
 
 struct sandbox_mount {
-	int fd;		    /* source: an open directory or file (open_tree'd, never a path); -1 for SECRET */
+	int fd; /* source: an open directory or regular file (bound by descriptor, never by path); -1 for SECRET */
 	const char *target; /* absolute in the sandbox; created in the overlay as a stub and removed from the snapshot */
 	unsigned flags;
 	const void *bytes;
@@ -41,13 +41,13 @@ enum sandbox_flags {
 struct sandbox_spec {
 	const int *lowers; /* directory descriptors, bottom first; may be empty */
 	size_t n_lowers;
-	int upper; /* directory descriptor for changes; -1 with READ_ONLY_ROOT and at least two lowers, or a tmpfs */
+	int upper; /* directory descriptor for changes; -1: changes go to memory and vanish */
 	int work;  /* empty directory on upper's file system */
 	const struct sandbox_mount *mounts;
 	size_t n_mounts;
 	const char *const *argv; /* argv[0] absolute, or searched in env's PATH inside the sandbox */
 	const char *const *env;	 /* the whole environment */
-	const char *workdir;	 /* absolute; created (0755 root) when absent if it is "/" relative to nothing else */
+	const char *workdir;	 /* absolute, NULL: "/"; created (0755 root) when absent */
 	uint32_t uid, gid;
 	const uint32_t *groups; /* supplementary */
 	size_t n_groups;

@@ -24,5 +24,7 @@ int userns_detect(struct userns *ret, struct gg_err *err) GG_MUST_USE;
 
 /* Forks a child into a new user namespace with the maps written; in the child the call returns 0 with uid and gid 0,
  * all capabilities in the namespace, PDEATHSIG KILL and session keyring joined; in the parent it returns the pid and
- * *ret_pidfd. The calling process must be single-threaded. -1 on failure, with the sysctl that forbids it named. */
+ * *ret_pidfd. The calling process must be single-threaded. -1 on failure, with the sysctl that forbids it named.
+ * The child has a mount namespace of its own, and its directory descriptors belong to it: they can be layers and
+ * sources of mounts, even when 0700 directories of the caller lie above them. */
 pid_t userns_fork(const struct userns *ns, int *ret_pidfd, struct gg_err *err) GG_MUST_USE;
