@@ -28,6 +28,7 @@ struct draft_node {
 	size_t path_len; /* bytes of its path */
 	bool own;      /* came in this round, not with draft_load */
 	bool implicit; /* a parent that nothing has named yet */
+	bool cleared;  /* a whiteout has been here in this round */
 };
 
 struct draft {

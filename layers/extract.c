@@ -215,6 +215,8 @@ static int whiteout(struct extract *x, struct place *p, const struct untar_entry
 
 	if (e->type != '0')
 		return gg_fail(err, GG_INTEGRITY, "a whiteout that is no file");
+	if (++x->stats.entries > x->o.max_entries)
+		return gg_fail(err, GG_INTEGRITY, "more than %" PRIu64 " entries", x->o.max_entries);
 	if (gg_streq(p->name, OPAQUE))
 		return p->dir ? extract_remove_lower(x, p->dir, false, err) : 0;
 	if (!*name || gg_streq(name, ".") || gg_streq(name, "..") || gg_starts(name, WHITEOUT))

@@ -229,6 +229,10 @@ int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself
 {
 	GG_CLEANUP(node_list_done) struct node_list l = { 0 };
 
+	/* The way down costs what is below, so it is walked once. */
+	if (node->cleared)
+		return gg_fail(err, GG_INTEGRITY, "the whiteout comes twice");
+	node->cleared = true;
 	collect(node, &l);
 	for (size_t i = l.n; i-- > (itself ? 0U : 1U);) {
 		struct draft_node *n = l.v[i];

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/place.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "layers/base/fd.h"
+#include "layers/dirs.h"
+#include "layers/meta.h"
+#include "layers/tree.h"
+
+static struct tree_entry *insert(struct tree *t, const char *path, enum tree_type type)
+{
+	struct tree_entry e = *tree_add(t, path, type);
+	size_t i = --t->n;
+
+	while (i > 0 && tree_compare_paths(t->entries[i - 1].path, path) > 0)
+		i--;
+	memmove(&t->entries[i + 1], &t->entries[i], (t->n - i) * sizeof(e));
+	t->n++;
+	t->entries[i] = e;
+	return &t->entries[i];
+}
+
+/* Names whose inode's first name has gone: the first of them takes its place. */
+static void promote(struct tree *t)
+{
+	struct promoted {
+		const char *gone, *first;
+	} *list = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct tree_entry *e = &t->entries[i];
+		size_t j = 0;
+
+		if (!e->hardlink || tree_find(t, e->hardlink))
+			continue;
+		while (j < n && !gg_streq(list[j].gone, e->hardlink))
+			j++;
+		if (j < n) {
+			e->hardlink = list[j].first;
+			continue;
+		}
+		GG_GROW(list, n, cap);
+		list[n++] = (struct promoted){ .gone = e->hardlink, .first = e->path };
+		e->hardlink = NULL;
+	}
+	free(list);
+}
+
+/* Takes path and what is below it out of the tree. */
+static void take_out(struct tree *t, const char *path)
+{
+	struct tree_entry *e = tree_find(t, path);
+	size_t from, to, len = strlen(path);
+
+	if (!e)
+		return;
+	from = to = (size_t)(e - t->entries);
+	do
+		to++;
+	while (to < t->n && !strncmp(t->entries[to].path, path, len) && t->entries[to].path[len] == '/');
+	memmove(&t->entries[from], &t->entries[to], (t->n - to) * sizeof(*e));
+	t->n -= to - from;
+	promote(t);
+}
+
+static int make_directory(int rootfd, struct tree *t, const char *path, struct gg_err *err)
+{
+	_cleanup_dirs_ struct dirs *dirs = dirs_new();
+	const struct tree_entry *old = tree_find(t, path);
+	bool hides = old && old->type == TREE_WHITEOUT;
+	_cleanup_close_ int fd = -1;
+	struct tree_entry *e;
+	const char *name;
+	int parent = dirs_parent(dirs, rootfd, path, &name, err);
+
+	if (parent < 0)
+		return -1;
+	if (hides && unlinkat(parent, name, 0) < 0)
+		return gg_fail_errno(err, "remove whiteout '%s'", name);
+	if (mkdirat(parent, name, 0700) < 0)
+		return gg_fail_errno(err, "mkdir '%s'", name);
+	take_out(t, path);
+	e = insert(t, path, TREE_DIR);
+	e->mode = 0755;
+	/* What the whiteout hid stays hidden. */
+	e->opaque = hides;
+	fd = gg_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	if (fd < 0 || meta_apply(fd, e, err) < 0)
+		return -1;
+	return meta_touch(parent, err);
+}
+
+/* One component below `at`, which is where we really are ("" at the root); `at` becomes where it leads. */
+static int enter(int rootfd, struct tree *t, struct gg_buf *at, const char *part, size_t len, struct gg_err *err)
+{
+	const struct tree_entry *e;
+	const char *real;
+
+	if (at->len)
+		gg_buf_putc(at, '/');
+	gg_buf_add(at, part, len);
+	e = tree_find(t, at->data);
+	if (!e || e->type == TREE_WHITEOUT)
+		return make_directory(rootfd, t, at->data, err);
+	e = tree_resolve(t, at->data, true, &real);
+	if (!e)
+		return gg_fail(err, GG_SYSTEM, "'%s' is a symlink that leads nowhere", at->data);
+	if (e->type != TREE_DIR)
+		return gg_fail(err, GG_SYSTEM, "'%s' is not a directory", at->data);
+	at->len = 0;
+	gg_buf_puts(at, gg_streq(real, ".") ? "" : real);
+	return 0;
+}
+
+/* Where `path` really goes: parents followed and made, the last component as it is. "" is the root. */
+static int locate(int rootfd, struct tree *t, const char *path, bool make, struct gg_buf *ret, struct gg_err *err)
+{
+	const char *p = path;
+
+	gg_buf_puts(ret, "");
+	if (!tree_find(t, "."))
+		insert(t, ".", TREE_DIR)->mode = 0755;
+	for (;;) {
+		const char *part = p + strspn(p, "/");
+		size_t len = strcspn(part, "/");
+
+		if (len == 0)
+			return 0;
+		p = part + len;
+		if (len == 1 && part[0] == '.')
+			continue;
+		if (len == 2 && part[0] == '.' && part[1] == '.')
+			return gg_fail(err, GG_SYSTEM, "place '%s': '..' in the path", path);
+		if (p[strspn(p, "/")] == '\0') {
+			if (ret->len)
+				gg_buf_putc(ret, '/');
+			gg_buf_add(ret, part, len);
+			return 0;
+		}
+		if (!make) {
+			_cleanup_free_ char *dir = gg_asprintf("%s/%.*s", ret->data, (int)len, part);
+			const char *real;
+			const struct tree_entry *e = tree_resolve(t, dir, true, &real);
+
+			if (!e || e->type != TREE_DIR)
+				return 1;
+		}
+		if (enter(rootfd, t, ret, part, len, err) < 0)
+			return gg_context(err, "place '%s'", path);
+	}
+}
+
+/* A place for something that is no directory; the parent is opened. */
+static int prepare(int rootfd, struct tree *t, const char *path, struct dirs *dirs, struct gg_buf *ret_path,
+		   const char **ret_name, struct gg_err *err)
+{
+	const struct tree_entry *e;
+
+	if (locate(rootfd, t, path, true, ret_path, err) < 0)
+		return -1;
+	e = tree_find(t, ret_path->len ? ret_path->data : ".");
+	if (e && e->type == TREE_DIR)
+		return gg_fail(err, GG_SYSTEM, "place '%s': it is a directory", path);
+	return dirs_parent(dirs, rootfd, ret_path->data, ret_name, err);
+}
+
+static int write_file(int parent, const char *name, const struct tree_entry *e, const void *bytes, struct gg_err *err)
+{
+	_cleanup_free_ char *temp = gg_temp_name(".ggtmp");
+	_cleanup_close_ int fd = gg_openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+
+	if (fd < 0)
+		return -1;
+	if (gg_write_all(fd, bytes, e->size, err) == 0 && meta_apply(fd, e, err) == 0) {
+		if (renameat(parent, temp, parent, name) == 0)
+			return meta_touch(parent, err);
+		gg_fail_errno(err, "rename to '%s'", name);
+	}
+	unlinkat(parent, temp, 0);
+	return -1;
+}
+
+int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+	       const void *bytes, size_t len, struct gg_err *err)
+{
+	_cleanup_dirs_ struct dirs *dirs = dirs_new();
+	_cleanup_buf_ struct gg_buf at = { 0 };
+	struct tree_entry fresh = { .type = TREE_FILE, .mode = mode, .uid = uid, .gid = gid, .size = len }, *e;
+	const char *name, *kept;
+	int parent = prepare(rootfd, t, path, dirs, &at, &name, err);
+
+	if (parent < 0)
+		return -1;
+	if (write_file(parent, name, &fresh, bytes, err) < 0)
+		return gg_context(err, "place '%s'", path);
+	take_out(t, at.data);
+	e = insert(t, at.data, TREE_FILE);
+	kept = e->path;
+	gg_digest_of(bytes, len, &fresh.content);
+	*e = fresh;
+	e->path = kept;
+	return 0;
+}
+
+int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, uint32_t gid, const char *target,
+		  struct gg_err *err)
+{
+	_cleanup_dirs_ struct dirs *dirs = dirs_new();
+	_cleanup_buf_ struct gg_buf at = { 0 };
+	struct tree_entry fresh = { .type = TREE_SYMLINK, .mode = 0777, .uid = uid, .gid = gid, .target = target }, *e;
+	const char *name, *kept;
+	int parent = prepare(rootfd, t, path, dirs, &at, &name, err);
+
+	if (parent < 0)
+		return -1;
+	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+		return gg_fail_errno(err, "place '%s': remove what is there", path);
+	if (meta_make_special(parent, name, &fresh, err) < 0 || meta_touch(parent, err) < 0)
+		return gg_context(err, "place '%s'", path);
+	take_out(t, at.data);
+	e = insert(t, at.data, TREE_SYMLINK);
+	kept = e->path;
+	*e = fresh;
+	e->path = kept;
+	e->target = gg_arena_strdup(t->arena, target);
+	return 0;
+}
+
+int place_dir(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+	      struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf at = { 0 }, deep = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct tree_entry *e;
+
+	/* As if something were to be placed in it: what is missing is made, symlinks are followed. */
+	gg_buf_printf(&deep, "%s/.placed", path);
+	if (locate(rootfd, t, deep.data, true, &at, err) < 0)
+		return -1;
+	at.len -= strlen(".placed");
+	at.len -= at.len > 0;
+	at.data[at.len] = '\0';
+	e = tree_find(t, at.len ? at.data : ".");
+	e->mode = mode;
+	e->uid = uid;
+	e->gid = gid;
+	fd = dirs_open(rootfd, e->path, err);
+	if (fd < 0 || meta_apply(fd, e, err) < 0)
+		return gg_context(err, "place '%s'", path);
+	return 0;
+}
+
+int place_remove(int rootfd, struct tree *t, const char *path, struct gg_err *err)
+{
+	_cleanup_dirs_ struct dirs *dirs = dirs_new();
+	_cleanup_buf_ struct gg_buf at = { 0 };
+	const char *name;
+	int parent, r = locate(rootfd, t, path, false, &at, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	if (at.len == 0)
+		return gg_fail(err, GG_SYSTEM, "remove '%s': it is the root", path);
+	if (!tree_find(t, at.data))
+		return 0;
+	parent = dirs_parent(dirs, rootfd, at.data, &name, err);
+	if (parent < 0 || gg_remove_tree(parent, name, err) < 0 || meta_touch(parent, err) < 0)
+		return gg_context(err, "remove '%s'", path);
+	take_out(t, at.data);
+	return 0;
+}
