@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/command.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "builder/job.h"
+#include "builder/mirror.h"
+#include "builder/progress.h"
+#include "layers/base/fd.h"
+#include "layers/store.h"
+
+const struct option_def command_common_defs[COMMAND_N_COMMON] = {
+	{ .name = "arg", .arg = "NAME=VALUE", .kind = OPTION_LIST, .offset = offsetof(struct common_options, args),
+	  .help = "set an argument of the recipe" },
+	{ .name = "mirror", .arg = "NAME=URL", .kind = OPTION_LIST, .offset = offsetof(struct common_options, mirrors),
+	  .help = "archive of a distribution: debian=URL, debian-security=URL" },
+	{ .name = "offline", .kind = OPTION_FLAG, .offset = offsetof(struct common_options, offline),
+	  .help = "forbid every connection" },
+	{ .name = "allow", .arg = "WHAT", .kind = OPTION_LIST, .offset = offsetof(struct common_options, allow),
+	  .help = "grant what a recipe may not take: network, path=DIR" },
+	{ .name = "store", .arg = "DIR", .kind = OPTION_STRING, .offset = offsetof(struct common_options, store),
+	  .help = "where blobs, trees and results are kept" },
+	{ .name = "progress", .arg = "MODE", .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct common_options, progress), .help = "how progress is shown on standard error",
+	  .values = progress_mode_names },
+};
+const char *command_platform(void)
+{
+	return gg_streq(mirror_deb_arch(), "arm64") ? "linux/arm64" : "linux/amd64";
+}
+
+char *command_store_path(const struct common_options *o, struct gg_err *err)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (o->store)
+		return gg_strdup(o->store);
+	if (cache && cache[0] == '/')
+		return gg_asprintf("%s/ggbuild", cache);
+	if (home && home[0] == '/')
+		return gg_asprintf("%s/.cache/ggbuild", home);
+	gg_fail(err, GG_USAGE, "neither XDG_CACHE_HOME nor HOME says where the store is");
+	gg_hint(err, "pass --store DIR");
+	return NULL;
+}
+
+static bool allows(const struct common_options *o, const char *prefix)
+{
+	for (size_t i = 0; i < o->allow.n; i++)
+		if (gg_starts(o->allow.v[i], prefix))
+			return true;
+	return false;
+}
+
+static int open_session(struct command_session *c, const struct common_options *o, struct gg_err *err)
+{
+	_cleanup_free_ char *path = command_store_path(o, err);
+	struct progress_options view = { .fd = STDERR_FILENO, .now = job_now_ns(), .colour = !getenv("NO_COLOR") };
+	struct store_options store = { 0 };
+	struct session *s = &c->session;
+
+	s->recipe_dirfd = -1;
+	view.mode = progress_resolve((enum progress_mode)o->progress, STDERR_FILENO, getenv("TERM"), getenv("CI"));
+	s->progress = progress_new(&view);
+	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	s->offline = o->offline;
+	s->allow_network = allows(o, "network");
+	gg_strv_copy(&s->mirrors, &o->mirrors);
+	if (!path || userns_detect(&s->userns, err) < 0)
+		return -1;
+	store.id_base = s->userns.base;
+	if (store_open(path, &store, &s->store, err) < 0)
+		return -1;
+	s->jobs = jobs_new(err);
+	return s->jobs ? 0 : -1;
+}
+
+int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+{
+	struct project_options options = { .args = &o->args, .allow_outside = allows(o, "path=") };
+
+	*c = (struct command_session){ .project = PROJECT_INIT };
+	if (open_session(c, o, err) < 0)
+		return -1;
+	if (!recipe)
+		return 0;
+	if (project_open(recipe, &options, &c->project, err) < 0)
+		return -1;
+	c->session.recipe_dirfd = c->project.dirfd;
+	c->session.recipe_dir = c->project.dir;
+	return 0;
+}
+
+void command_close(struct command_session *c)
+{
+	jobs_free(c->session.jobs);
+	progress_free(c->session.progress);
+	mirror_cache_free(c->session.mirror_cache);
+	store_close(c->session.store);
+	gg_strv_done(&c->session.mirrors);
+	project_done(&c->project);
+}
+
+int command_print(const char *text, size_t len, struct gg_err *err)
+{
+	if (gg_write_all(STDOUT_FILENO, text, len, err) < 0)
+		return gg_context(err, "standard output");
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands: one file and one table each; main.c lists them. What several share is here: the options that every
+ * build takes, and the session that they describe.
+ */
+#pragma once
+
+#include "builder/options.h"
+#include "builder/project.h"
+#include "builder/session.h"
+
+extern const struct command_def command_lock, command_store, command_completion;
+extern const struct program_def command_program;
+
+struct common_options {
+	const char *store;
+	unsigned progress; /* enum progress_mode */
+	bool offline;
+	struct gg_strv args, mirrors, allow;
+};
+/* The group of those options; a command's struct begins with them. */
+#define COMMAND_COMMON_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON }
+enum { COMMAND_N_COMMON = 6 };
+extern const struct option_def command_common_defs[COMMAND_N_COMMON];
+
+struct command_session {
+	struct session session;
+	struct project project;
+};
+/* Opens the store, the view and, unless `recipe` is NULL, the recipe with its lock. */
+int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+	GG_MUST_USE;
+void command_close(struct command_session *c);
+/* $XDG_CACHE_HOME/ggbuild, ~/.cache/ggbuild, or what --store says. Owned by the caller; NULL with an error. */
+char *command_store_path(const struct common_options *o, struct gg_err *err);
+/* Results go to standard output. */
+int command_print(const char *text, size_t len, struct gg_err *err) GG_MUST_USE;
+const char *command_platform(void);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/project.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "layers/base/fd.h"
+#include "recipes/embedded.h"
+
+enum { LOCK_MAX = 64 << 20 };
+
+#define PIECE_PREFIX "pieces/"
+#define PIECE_SUFFIX ".yaml"
+
+/* Pieces are part of the program. */
+static const char *find_piece(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len)
+{
+	_cleanup_free_ char *file = gg_asprintf(PIECE_PREFIX "%s" PIECE_SUFFIX, name);
+
+	(void)ctx;
+	(void)arena;
+	for (size_t i = 0; i < n_embedded_files; i++)
+		if (gg_streq(embedded_files[i].name, file)) {
+			*ret_len = embedded_files[i].len;
+			return embedded_files[i].data;
+		}
+	return NULL;
+}
+
+static const char *const *piece_names(void *ctx, struct gg_arena *arena, size_t *ret_n)
+{
+	const char **names = gg_arena_calloc(arena, n_embedded_files + 1, sizeof(*names));
+
+	(void)ctx;
+	*ret_n = 0;
+	for (size_t i = 0; i < n_embedded_files; i++) {
+		const char *name = embedded_files[i].name;
+
+		if (gg_starts(name, PIECE_PREFIX) && gg_ends(name, PIECE_SUFFIX))
+			names[(*ret_n)++] = gg_arena_strndup(arena, name + strlen(PIECE_PREFIX),
+							     strlen(name) - strlen(PIECE_PREFIX PIECE_SUFFIX));
+	}
+	return names;
+}
+
+static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
+{
+	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names,
+				    .allow_outside = options->allow_outside };
+	struct recipe_errors errors = { 0 };
+	_cleanup_buf_ struct gg_buf words = { 0 };
+	const char *base = strrchr(p->path, '/');
+	int r;
+
+	if (gg_read_file(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
+		return -1;
+	gg_strv_copy(&o.args, options->args);
+	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe, &errors);
+	if (r < 0) {
+		recipe_errors_print(&errors, p->text.data, p->text.len, &words);
+		gg_fail(err, GG_RECIPE, "%s", words.data ? words.data : "the recipe is wrong");
+	}
+	recipe_errors_done(&errors);
+	gg_strv_done(&o.args);
+	return r;
+}
+
+static int read_lock(struct project *p, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	int fd = openat(p->dirfd, p->lock_name, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int owned = fd;
+
+	if (fd < 0 && errno == ENOENT) {
+		p->lock_missing = true;
+		p->lock = lock_new();
+		return 0;
+	}
+	if (fd < 0)
+		return gg_fail_errno(err, "open lock '%s'", p->lock_name);
+	if (gg_read_fd(owned, LOCK_MAX, &text, err) < 0)
+		return gg_context(err, "lock '%s'", p->lock_name);
+	return lock_parse(p->lock_name, text.data ? text.data : "", text.len, &p->lock, err);
+}
+
+int project_open(const char *path, const struct project_options *options, struct project *ret, struct gg_err *err)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t len = strlen(base);
+
+	ret->path = gg_strdup(path);
+	ret->dir = slash == path ? gg_strdup("/") : slash ? gg_strndup(path, (size_t)(slash - path)) : gg_strdup(".");
+	if (gg_ends(base, ".recipe"))
+		len -= strlen(".recipe");
+	ret->lock_name = gg_asprintf("%.*s.lock", (int)len, base);
+	ret->dirfd = gg_openat(AT_FDCWD, ret->dir, O_RDONLY | O_DIRECTORY, 0, err);
+	if (ret->dirfd < 0 || read_recipe(ret, options, err) < 0)
+		return -1;
+	return read_lock(ret, err);
+}
+
+void project_done(struct project *p)
+{
+	recipe_free(p->recipe);
+	lock_free(p->lock);
+	gg_buf_done(&p->text);
+	free(p->path);
+	free(p->dir);
+	free(p->lock_name);
+	gg_close(p->dirfd);
+	*p = (struct project)PROJECT_INIT;
+}
+
+int project_save_lock(struct project *p, bool *ret_written, struct gg_err *err)
+{
+	_cleanup_free_ char *text = lock_text(p->lock);
+	_cleanup_buf_ struct gg_buf old = { 0 };
+	_cleanup_close_ int fd = openat(p->dirfd, p->lock_name, O_RDONLY | O_CLOEXEC);
+
+	*ret_written = false;
+	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, err) == 0 && old.data && gg_streq(old.data, text))
+		return 0;
+	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE, err) < 0)
+		return gg_context(err, "lock '%s/%s'", p->dir, p->lock_name);
+	*ret_written = true;
+	return 0;
+}
