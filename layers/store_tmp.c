@@ -124,22 +124,32 @@ static int reclaim_lock(int tmpfd, const char *lock)
 	return 0;
 }
 
+static void remove_logged(int tmpfd, const char *name)
+{
+	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
+
+	if (gg_remove_tree(tmpfd, name, &problem) < 0)
+		gg_log(GG_LOG_WARNING, "tmp/%s: %s", name, problem.text);
+}
+
 static int reclaim_stale(void *ctx, int tmpfd, const char *name, struct gg_err *err)
 {
 	(void)ctx, (void)err;
-	return gg_ends(name, ".lock") ? reclaim_lock(tmpfd, name) : 0;
+	if (gg_ends(name, ".lock"))
+		return reclaim_lock(tmpfd, name);
+	/* Half a tree of a collection that was killed: none runs while we hold the store's lock. */
+	if (gg_starts(name, "gone-"))
+		remove_logged(tmpfd, name);
+	return 0;
 }
 
 static int reclaim_rest(void *ctx, int tmpfd, const char *name, struct gg_err *err)
 {
-	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 	_cleanup_free_ char *lock = lock_name(name);
 
 	(void)ctx, (void)err;
-	if (gg_ends(name, ".lock") || faccessat(tmpfd, lock, F_OK, 0) == 0)
-		return 0;
-	if (gg_remove_tree(tmpfd, name, &problem) < 0)
-		gg_log(GG_LOG_WARNING, "tmp/%s: %s", name, problem.text);
+	if (!gg_ends(name, ".lock") && faccessat(tmpfd, lock, F_OK, 0) < 0)
+		remove_logged(tmpfd, name);
 	return 0;
 }
 

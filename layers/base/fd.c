@@ -159,12 +159,16 @@ static int remove_children(int fd, unsigned depth, struct gg_err *err)
 {
 	DIR *dir = fdopendir(fd);
 	struct dirent *e;
+	struct stat st;
 	int r = 0;
 
 	if (!dir) {
 		gg_close(fd);
 		return gg_fail_errno(err, "opendir");
 	}
+	/* A user cannot unlink from a directory closed to writing; when the chmod is refused, unlinkat says why. */
+	if (fstat(fd, &st) == 0 && (st.st_mode & 0300) != 0300)
+		(void)fchmod(fd, 0700);
 	while (r == 0 && (e = readdir(dir))) {
 		int sub;
 
@@ -204,6 +208,8 @@ int gg_remove_tree(int dirfd, const char *name, struct gg_err *err)
 	if (errno != EISDIR && errno != EPERM)
 		return gg_fail_errno(err, "unlink '%s'", name);
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return gg_fail_errno(err, "open '%s'", name);
 	if (remove_children(fd, 0, err) < 0)

@@ -716,6 +716,33 @@ static void test_exclusive(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* A user's stale work may hold directories that are closed to the user: a package manager's module cache, say. */
+static void test_closed_directories(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		char template[] = "/tmp/ggtest-closed-XXXXXX";
+		_cleanup_free_ char *command = NULL;
+
+		store_close(f->s);
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		if (!mkdtemp(template))
+			_exit(3);
+		command = gg_asprintf("cd %s && mkdir -p a/b c && touch a/f a/b/f c/f && chmod 0 c && "
+				      "chmod 0555 a/b a && chmod 0500 .",
+				      template);
+		if (system(command) != 0 || gg_remove_tree(AT_FDCWD, template, &f->err) < 0)
+			_exit(4);
+		_exit(access(template, F_OK) == 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -739,6 +766,7 @@ int main(void)
 		STORE_TEST(test_open_errors),
 		STORE_TEST(test_open_modes),
 		STORE_TEST(test_exclusive),
+		STORE_TEST(test_closed_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
