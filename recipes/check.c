@@ -73,8 +73,8 @@ void check_wrong_type(struct check *c, const struct yaml_node *node, const char 
 	if (node->kind == YAML_BAD)
 		return;
 	if (c->key)
-		check_fail(c, check_pos(c, node), "'%s' must be %s, not %s", c->key, wanted,
-			   yaml_describe(c->arena, node));
+		check_fail(c, check_pos(c, node), "%s'%s' must be %s, not %s", c->item ? "an item of " : "",
+			   c->key, wanted, yaml_describe(c->arena, node));
 	else
 		check_fail(c, check_pos(c, node), "expected %s, found %s", wanted,
 			   yaml_describe(c->arena, node));
@@ -155,6 +155,7 @@ static void read_field(struct check *c, const struct yaml_node *key, const struc
 {
 	const struct check_field *f = find_field(shape, key->text);
 	const char *outer = c->key;
+	bool item = c->item;
 
 	if (!f) {
 		unknown_key(c, key, shape, kind);
@@ -166,8 +167,10 @@ static void read_field(struct check *c, const struct yaml_node *key, const struc
 		misplaced_key(c, key, shape, f, kind);
 	} else if (f->read) {
 		c->key = f->key;
+		c->item = false;
 		f->read(c, value, (char *)object + f->offset);
 		c->key = outer;
+		c->item = item;
 	}
 }
 
@@ -179,7 +182,11 @@ static void require_fields(struct check *c, const struct yaml_node *node, const 
 
 		if (!(f->flags & CHECK_REQUIRED) || !fits(f, kind) || yaml_get(node, f->key))
 			continue;
-		check_fail(c, node->pos, "%s lacks '%s'", shape->what, f->key);
+		if (kind && shape->n_kinds > 1 && f->kinds)
+			check_fail(c, node->pos, "%s with '%s' lacks '%s'", shape->what, kind_name(shape, kind),
+				   f->key);
+		else
+			check_fail(c, node->pos, "%s lacks '%s'", shape->what, f->key);
 		if (f->help)
 			check_hint(c, "%s", f->help);
 	}

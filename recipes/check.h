@@ -45,7 +45,10 @@ struct check {
 	const struct vars *vars;	    /* what ${NAME} means there */
 	const char *path;		    /* what ${PATH} means, NULL where it has no meaning */
 	const char *key;		    /* the key whose value is being read */
+	bool item;			    /* of a list under that key */
 	size_t budget;			    /* of expansions */
+	bool overgrown;			    /* it is spent, and that has been said */
+	size_t regex_cost;		    /* of all regular expressions so far */
 	size_t n_steps;			    /* of the whole recipe so far */
 	struct check_names stages, inputs, secrets;
 	/* While a piece is expanded: */

@@ -8,13 +8,16 @@
 
 static void explain_fault(struct check *c, const struct yaml_node *node, const struct vars_fault *f)
 {
-	struct gg_pos pos = yaml_pos_at(node, c->source, f->offset);
 	_cleanup_free_ const char **known = gg_calloc(c->vars->n + 1, sizeof(*known));
 	const char *near = NULL;
+	struct gg_pos pos;
 
+	if (recipe_errors_full(c->errors) || c->overgrown)
+		return;
+	pos = yaml_pos_at(node, c->source, f->offset);
 	for (size_t i = 0; i < c->vars->n; i++)
 		known[i] = c->vars->v[i].name;
-	if (f->name && !recipe_errors_full(c->errors))
+	if (f->name)
 		near = gg_nearest(f->name, known, c->vars->n);
 	switch (f->problem) {
 	case VARS_OK:
@@ -46,6 +49,7 @@ static void explain_fault(struct check *c, const struct yaml_node *node, const s
 			check_hint(c, "write '$$%s' for the text as it is", check_shown(c, f->name));
 		return;
 	case VARS_TOO_LONG:
+		c->overgrown = true;
 		check_fail(c, pos, "the recipe's values grow beyond %d MiB", CHECK_EXPANSION >> 20);
 		check_hint(c, "shorten the %s, or use it less often", c->vars->what);
 		return;
@@ -139,7 +143,7 @@ void check_id(struct check *c, const struct yaml_node *node, void *out)
 	if (!check_int(c, node, 0, CHECK_MAX_ID, &id))
 		*(uint32_t *)out = (uint32_t)id;
 	else if (node->kind == YAML_SCALAR)
-		check_hint(c, "builds see the ids 0 to %d, so no file could belong to another", CHECK_MAX_ID);
+		check_hint(c, "a build maps the ids 0 to %d; no file could belong to any other", CHECK_MAX_ID);
 }
 
 bool check_is_word(const char *s)

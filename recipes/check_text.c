@@ -21,10 +21,12 @@ static void each(struct check *c, const struct yaml_node *node, check_reader *on
 	const char **v = gg_arena_calloc(c->arena, node->n + 1, sizeof(*v));
 	size_t n = 0;
 
+	c->item = true;
 	for (size_t i = 0; i < node->n; i++) {
 		one(c, node->values[i], &v[n]);
 		n += v[n] != NULL;
 	}
+	c->item = false;
 	*out = (struct recipe_list){ .v = n ? v : NULL, .n = n };
 }
 

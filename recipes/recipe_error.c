@@ -27,26 +27,6 @@ static char *harmless(char *text)
 	return text;
 }
 
-static void find_line(const char *source, size_t len, unsigned line, const char **ret, size_t *ret_len)
-{
-	const char *p = source, *end = source + len, *eol;
-
-	for (unsigned i = 1; i < line && p; i++) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		if (p)
-			p++;
-	}
-	if (!p)
-		p = end;
-	eol = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
-	if (!eol)
-		eol = end;
-	if (eol > p && eol[-1] == '\r')
-		eol--;
-	*ret = p;
-	*ret_len = (size_t)(eol - p);
-}
-
 bool recipe_errors_full(const struct recipe_errors *e)
 {
 	return e->n > RECIPE_MAX_ERRORS;
@@ -72,8 +52,8 @@ void recipe_errors_vadd(struct recipe_errors *e, const struct recipe_source *sou
 		const char *line;
 		size_t len;
 
-		find_line(source->text, source->len, pos.line, &line, &len);
-		x->piece_line = gg_strndup(line, len);
+		if (recipe_errors_line(source->text, source->len, pos.line, &line, &len))
+			x->piece_line = gg_strndup(line, len);
 		x->piece_file = gg_strdup(pos.file);
 		x->pos.file = x->piece_file;
 	}

@@ -139,35 +139,66 @@ static unsigned columns(const struct cell *v, size_t from, size_t to)
 	return sum;
 }
 
+/* The characters near the caret, since a line may be a mebibyte; *ret_caret is the caret's among them. */
+static void near_caret(const char **line, size_t *len, size_t *ret_caret, bool *ret_cut)
+{
+	enum { NEAR = 2 * WINDOW };
+	const char *start[NEAR], *p = *line, *end = *line + *len;
+	size_t n = 0;
+
+	for (; n < *ret_caret && p < end; n++) {
+		start[n % NEAR] = p++;
+		while (p < end && ((unsigned char)*p & 0xc0) == 0x80)
+			p++;
+	}
+	*ret_cut = n > NEAR;
+	if (*ret_cut)
+		*line = start[n % NEAR];
+	*ret_caret = n > NEAR ? NEAR : n;
+	for (n = 0; n < NEAR && p < end; n++) {
+		p++;
+		while (p < end && ((unsigned char)*p & 0xc0) == 0x80)
+			p++;
+	}
+	*len = (size_t)(p - *line);
+}
+
 static void put_source(struct gg_buf *b, unsigned number, unsigned col, const char *line, size_t len)
 {
+	const char *line_end = line + len;
 	_cleanup_free_ struct cell *v = NULL;
-	size_t n = split(line, len, &v), caret = col ? col - 1 : 0, from = 0, to = n, size;
-	unsigned under;
+	size_t caret = col ? col - 1 : 0, from = 0, to, n, size;
+	unsigned before, under;
+	bool cut, whole;
 
+	near_caret(&line, &len, &caret, &cut);
+	n = split(line, len, &v);
 	if (caret > n)
 		caret = n;
 	size = extent(v, n, caret);
-	if (columns(v, 0, n) > WINDOW) {
+	to = n;
+	whole = !cut && line + len == line_end && columns(v, 0, n) <= WINDOW;
+	if (!whole) {
 		while (columns(v, from, caret) > BEFORE_CARET)
 			from++;
 		to = caret;
 		while (to < n && columns(v, from, to + 1) <= WINDOW)
 			to++;
 	}
+	cut = cut || from;
 	if (caret + size > to)
 		size = to > caret ? to - caret : 1;
-	gg_buf_printf(b, "%5u | %s", number, from ? "…" : "");
+	gg_buf_printf(b, "%5u | %s", number, cut ? "…" : "");
 	put_line(b, v, from, to);
-	gg_buf_printf(b, "%s\n      | %*s", to < n ? "…" : "", (int)columns(v, from, caret) + (from ? 1 : 0), "");
+	before = columns(v, from, caret) + (cut ? 1 : 0);
+	gg_buf_printf(b, "%s\n      | %*s", to < n || line + len < line_end ? "…" : "", (int)before, "");
 	under = caret < n ? columns(v, caret, caret + size) : 1;
 	for (unsigned i = 0; i < (under ? under : 1); i++)
 		gg_buf_putc(b, '^');
 	gg_buf_putc(b, '\n');
 }
 
-/* The line `number` of the source; false when there is none. */
-static bool line_of(const char *source, size_t len, unsigned number, const char **ret, size_t *ret_len)
+bool recipe_errors_line(const char *source, size_t len, unsigned number, const char **ret, size_t *ret_len)
 {
 	const char *p = source, *end = source + len, *eol;
 
@@ -198,7 +229,7 @@ void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, c
 	if (pos.file && pos.line)
 		gg_buf_printf(ret, "%u:%u:", pos.line, pos.col);
 	gg_buf_printf(ret, "%serror: %s\n", pos.file ? " " : "", text);
-	if (pos.file && source && line_of(source, len, pos.line, &line, &line_len))
+	if (pos.file && source && recipe_errors_line(source, len, pos.line, &line, &line_len))
 		put_source(ret, pos.line, pos.col, line, line_len);
 	if (hint)
 		gg_buf_printf(ret, "  help: %s\n", hint);
@@ -209,12 +240,12 @@ void recipe_errors_print(const struct recipe_errors *e, const char *source, size
 	for (size_t i = 0; i < e->n; i++) {
 		const struct recipe_error *x = &e->v[i];
 
-		if (!x->piece_line) {
+		if (!x->piece_file) {
 			recipe_error_print(x->pos, x->text, x->hint, source, len, ret);
 			continue;
 		}
 		gg_buf_printf(ret, "%s:%u:%u: error: %s\n", x->pos.file, x->pos.line, x->pos.col, x->text);
-		if (x->pos.line)
+		if (x->piece_line)
 			put_source(ret, x->pos.line, x->pos.col, x->piece_line, strlen(x->piece_line));
 		if (x->hint)
 			gg_buf_printf(ret, "  help: %s\n", x->hint);

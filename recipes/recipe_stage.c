@@ -86,7 +86,7 @@ static bool package_word(const char *s, size_t *ret_name)
 
 static bool read_package(struct check *c, const struct yaml_node *node, struct request *r)
 {
-	r->text = check_scalar(c, node, "a list of package names");
+	r->text = check_scalar(c, node, "a name of a package");
 	r->pos = check_pos(c, node);
 	if (!r->text)
 		return false;
@@ -115,8 +115,10 @@ static void from_packages(struct check *c, const struct yaml_node *node, void *o
 		return;
 	}
 	v = gg_calloc(node->n, sizeof(*v));
+	c->item = true;
 	for (size_t i = 0; i < node->n; i++)
 		n += read_package(c, node->values[i], &v[n]);
+	c->item = false;
 	if (n > 1)
 		qsort(v, n, sizeof(*v), by_name);
 	texts = gg_arena_calloc(c->arena, n + 1, sizeof(*texts));

@@ -243,7 +243,8 @@ static void read_step(struct check *c, const struct yaml_node *node, struct read
 	int kind;
 
 	if (node->kind != YAML_MAP) {
-		check_wrong_type(c, node, "a list of steps");
+		if (node->kind != YAML_BAD)
+			check_fail(c, node->pos, "a step must be a map, not %s", yaml_describe(c->arena, node));
 		if (node->kind == YAML_SCALAR && !yaml_is_null(node) && !strpbrk(node->text, "\n\"'"))
 			check_hint(c, "write 'run: %s'", check_shown(c, node->text));
 		return;
@@ -253,9 +254,8 @@ static void read_step(struct check *c, const struct yaml_node *node, struct read
 		return;
 	}
 	kind = kind_of(c, node);
-	if (kind < 0) {
+	if (kind < 0)
 		return;
-	}
 	f.step.kind = (enum recipe_step_kind)kind;
 	f.step.pos = check_model_pos(c, node->pos);
 	c->key = NULL;

@@ -8,12 +8,103 @@
 
 #include <regex.h>
 
+enum {
+	REGEX_LIMIT = 1024,  /* bytes of one expression */
+	REGEX_COST = 20000,  /* atoms that all expressions of a recipe may unfold to */
+	REGEX_GROUPS = 32,   /* groups in groups */
+};
+
+static size_t times(size_t a, size_t b)
+{
+	size_t product;
+
+	return __builtin_mul_overflow(a, b, &product) || product > REGEX_COST ? REGEX_COST : product;
+}
+
+/* The number of times that "{m,n}" at p repeats. */
+static size_t repeats(const char *p)
+{
+	size_t high = 1;
+
+	for (p++; *p && *p != '}'; p++) {
+		size_t n = 0;
+
+		for (; *p >= '0' && *p <= '9' && n <= REGEX_COST; p++)
+			n = n * 10 + (size_t)(*p - '0');
+		high = n > high ? n : high;
+		if (*p != ',')
+			break;
+	}
+	return high;
+}
+
+/* The last character of the bracket expression that begins at p, or of the text. */
+static const char *bracket_end(const char *p)
+{
+	const char *from = p + 1;
+
+	if (*from == '^')
+		from++;
+	if (*from == ']')
+		from++;
+	from += strcspn(from, "]");
+	return *from ? from : from - 1;
+}
+
+/* How many atoms the expression has once its repetitions are written out, as regcomp does: "((a{99}){99}){99}"
+ * keeps it busy for hours. */
+static size_t regex_cost(const char *p)
+{
+	size_t sum[REGEX_GROUPS] = { 0 }, last = 0, depth = 0;
+
+	for (; *p; p++) {
+		if (*p == '(') {
+			if (++depth == REGEX_GROUPS)
+				return REGEX_COST;
+			sum[depth] = last = 0;
+			continue;
+		}
+		if (*p == '{') {
+			last = times(last, repeats(p) - 1);
+			p += strcspn(p, "}");
+			p -= !*p;
+		} else if (*p == ')' && depth) {
+			last = sum[depth--] + 1;
+		} else {
+			last = 1;
+			if (*p == '[')
+				p = bracket_end(p);
+			else if (*p == '\\' && p[1])
+				p++;
+		}
+		sum[depth] += last;
+		if (sum[depth] > REGEX_COST)
+			return REGEX_COST;
+	}
+	for (size_t i = 1; i <= depth; i++)
+		sum[0] += sum[i];
+	return sum[0] < REGEX_COST ? sum[0] : REGEX_COST;
+}
+
 static void check_regex(struct check *c, const struct yaml_node *node, const char *text)
 {
 	regex_t regex;
 	char why[128];
-	int rc = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+	int rc;
 
+	if (strlen(text) > REGEX_LIMIT) {
+		check_fail(c, check_pos(c, node), "a regular expression longer than %d bytes", REGEX_LIMIT);
+		check_hint(c, "compare a whole output with 'stdout'");
+		return;
+	}
+	c->regex_cost += regex_cost(text) + 10;
+	if (c->regex_cost >= REGEX_COST) {
+		check_fail(c, check_pos(c, node), "the regular expressions unfold to more than %d characters",
+			   REGEX_COST);
+		check_hint(c, "use '+' in the place of large or nested {m,n}");
+		return;
+	}
+	rc = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
 	if (!rc) {
 		regfree(&regex);
 		return;
@@ -25,23 +116,14 @@ static void check_regex(struct check *c, const struct yaml_node *node, const cha
 
 static void test_lines(struct check *c, const struct yaml_node *node, void *out)
 {
-	enum { REGEX_LIMIT = 1024 }; /* regcomp's work grows faster than its text */
 	struct recipe_list *list = out;
 	bool several = node->kind == YAML_LIST;
 
 	check_texts(c, node, list);
 	if (list->n != (several ? node->n : 1))
 		return;
-	for (size_t i = 0; i < list->n; i++) {
-		const struct yaml_node *at = several ? node->values[i] : node;
-
-		if (strlen(list->v[i]) > REGEX_LIMIT) {
-			check_fail(c, check_pos(c, at), "a regular expression longer than %d bytes", REGEX_LIMIT);
-			check_hint(c, "compare a whole output with 'stdout'");
-		} else {
-			check_regex(c, at, list->v[i]);
-		}
-	}
+	for (size_t i = 0; i < list->n; i++)
+		check_regex(c, several ? node->values[i] : node, list->v[i]);
 }
 
 static void test_exit(struct check *c, const struct yaml_node *node, void *out)

@@ -110,8 +110,10 @@ const char *vars_expand(struct gg_arena *arena, const struct vars *vars, const c
 			return fault(ret_fault, VARS_BARE, i,
 				     gg_arena_strndup(arena, text + end, name_len(text + end)));
 		}
-		if (len > *budget)
+		if (len > *budget) {
+			*budget = 0;
 			return fault(ret_fault, VARS_TOO_LONG, i, NULL);
+		}
 		*budget -= len;
 		gg_buf_add(&b, value, len);
 	}
