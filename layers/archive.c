@@ -18,7 +18,6 @@ enum { BLOCK = 128 * 1024, MAGIC = 6 };
 	X(archive_read_free)               \
 	X(archive_read_support_format_raw) \
 	X(archive_read_append_filter)      \
-	X(archive_read_set_format)         \
 	X(archive_read_set_read_callback)  \
 	X(archive_read_set_callback_data)  \
 	X(archive_read_open1)              \
@@ -133,7 +132,7 @@ static int reader_fail(struct archive_stream *s, struct gg_err *err)
 	return gg_fail(err, GG_INTEGRITY, "decompress: %s", text ? text : "damaged stream");
 }
 
-/* One filter, named, and the raw format: what libarchive guesses otherwise is an attacker's choice. */
+/* One filter, named (which ends libarchive's guessing), and the raw format alone. */
 static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
 {
 	struct archive_entry *entry;
@@ -147,7 +146,6 @@ static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
 	    s->lib.archive_read_set_read_callback(s->reader, give_bytes) != ARCHIVE_OK ||
 	    s->lib.archive_read_set_callback_data(s->reader, s) != ARCHIVE_OK ||
 	    s->lib.archive_read_append_filter(s->reader, filter) != ARCHIVE_OK ||
-	    s->lib.archive_read_set_format(s->reader, ARCHIVE_FORMAT_RAW) != ARCHIVE_OK ||
 	    s->lib.archive_read_open1(s->reader) != ARCHIVE_OK)
 		return reader_fail(s, err);
 	switch (s->lib.archive_read_next_header(s->reader, &entry)) {
