@@ -231,17 +231,25 @@ static int build(const struct sandbox_spec *spec, const struct scratch *scratch,
 	return mount_sys(scratch, root, err);
 }
 
-/* The old root lands on top of the new one and is let go with everything below it. */
-static int pivot(int root, struct gg_err *err)
+/*
+ * The old root lands on top of the new one, and the scratch lies on top of the old root, because both were mounted on
+ * "/". Each umount takes the topmost away; MNT_DETACH takes along what is below it in the tree. Whether anything is left
+ * over the root shows in "/..", which crosses into it.
+ */
+static int pivot(int root, int host_root, struct gg_err *err)
 {
+	struct stat here, above;
+
 	if (fchdir(root) < 0)
 		return gg_fail_errno(err, "enter the new root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return gg_fail_errno(err, "pivot_root");
-	if (umount2(".", MNT_DETACH) < 0)
+	if (fchdir(host_root) < 0 || umount2(".", MNT_DETACH) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return gg_fail_errno(err, "let the host's root go");
-	if (chdir("/") < 0)
-		return gg_fail_errno(err, "chdir to '/'");
+	if (fstat(root, &here) < 0 || stat("/..", &above) < 0)
+		return gg_fail_errno(err, "stat the new root");
+	if (here.st_dev != above.st_dev || here.st_ino != above.st_ino)
+		return gg_fail(err, GG_INTERNAL, "something is still mounted over the new root");
 	return 0;
 }
 
@@ -267,5 +275,5 @@ int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_
 		return -1;
 	if ((spec->flags & SANDBOX_READ_ONLY_ROOT) && mountapi_restrict(root, MOUNT_ATTR_RDONLY, err) < 0)
 		return -1;
-	return pivot(root, err);
+	return pivot(root, host_root, err);
 }
