@@ -17,7 +17,7 @@ struct loop {
 	CURL *idle[PARALLEL_MAX]; /* handles that nobody uses */
 	size_t n_idle;
 	struct gg_strv dead; /* origins where nothing listens */
-	int64_t reported;    /* ms */
+	int64_t reported; /* ms */
 };
 
 static int64_t now_ms(void)
@@ -95,8 +95,7 @@ static bool is_dead(struct loop *l, struct http_transfer *t)
 		return false;
 	shown = http_url_show(http_transfer_url(t));
 	gg_fail(&problem, GG_REMOTE, "get '%s': '%s' could not be reached before", shown, origin);
-	gg_hint(&problem, "check the network and the proxy variables (https_proxy, no_proxy); --mirror names another "
-			  "source, --offline uses only what is in the store");
+	gg_hint(&problem, "%s", http_hint_unreachable);
 	settle(l, t, http_transfer_give_up(t, &problem));
 	return true;
 }
@@ -123,7 +122,8 @@ static int start_one(struct loop *l, struct http_transfer *t, struct gg_err *err
 	return 0;
 }
 
-/* Starts what may start; returns how long to wait at most for the next one, in ms, or -1 with an error. */
+/* Starts what may start; returns how long to wait at most for the next one, in ms, or -1 with an
+ * error. */
 static int start_ready(struct loop *l, struct gg_err *err)
 {
 	int64_t now = now_ms(), wait = TICK_MS;
@@ -218,7 +218,8 @@ static void copy_error(struct gg_err *to, const struct gg_err *from)
 		gg_hint(to, "%s", from->hint);
 }
 
-int http_fetch(struct http_request *requests, size_t n, const struct http_options *options, struct gg_err *err)
+int http_fetch(struct http_request *requests, size_t n, const struct http_options *options,
+	       struct gg_err *err)
 {
 	static const struct http_options defaults;
 	struct loop l = { .options = options ? options : &defaults, .n = n };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libcurl and its TLS library are loaded by the first transfer: a build that downloads nothing pays nothing for them.
+ * libcurl and its TLS library are loaded by the first transfer: a build that downloads nothing pays
+ * nothing for them.
  */
 #include "layers/http_private.h"
 
@@ -10,10 +11,10 @@
 static int load_symbols(struct http_curl *c, struct gg_err *err)
 {
 	/* POSIX lets a function pointer be stored through void **; a cast would not do in ISO C. */
-#define HTTP_CURL_LOAD(name)                                                   \
-	*(void **)&c->name = dlsym(c->library, "curl_" #name);                 \
-	if (!c->name)                                                          \
-		return gg_fail(err, GG_SYSTEM, "libcurl has no curl_" #name); \
+#define HTTP_CURL_LOAD(name)                                                                       \
+	*(void **)&c->name = dlsym(c->library, "curl_" #name);                                     \
+	if (!c->name)                                                                              \
+		return gg_fail(err, GG_SYSTEM, "libcurl has no curl_" #name);
 
 	HTTP_CURL_FUNCTIONS(HTTP_CURL_LOAD)
 #undef HTTP_CURL_LOAD

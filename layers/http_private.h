@@ -9,25 +9,25 @@
 #include "layers/base/mem.h"
 #include "layers/http.h"
 
-#define HTTP_CURL_FUNCTIONS(X) \
-	X(global_init)         \
-	X(global_cleanup)      \
-	X(easy_init)           \
-	X(easy_cleanup)        \
-	X(easy_reset)          \
-	X(easy_setopt)         \
-	X(easy_getinfo)        \
-	X(easy_strerror)       \
-	X(slist_append)        \
-	X(slist_free_all)      \
-	X(multi_init)          \
-	X(multi_cleanup)       \
-	X(multi_setopt)        \
-	X(multi_add_handle)    \
-	X(multi_remove_handle) \
-	X(multi_perform)       \
-	X(multi_poll)          \
-	X(multi_info_read)     \
+#define HTTP_CURL_FUNCTIONS(X)                                                                     \
+	X(global_init)                                                                             \
+	X(global_cleanup)                                                                          \
+	X(easy_init)                                                                               \
+	X(easy_cleanup)                                                                            \
+	X(easy_reset)                                                                              \
+	X(easy_setopt)                                                                             \
+	X(easy_getinfo)                                                                            \
+	X(easy_strerror)                                                                           \
+	X(slist_append)                                                                            \
+	X(slist_free_all)                                                                          \
+	X(multi_init)                                                                              \
+	X(multi_cleanup)                                                                           \
+	X(multi_setopt)                                                                            \
+	X(multi_add_handle)                                                                        \
+	X(multi_remove_handle)                                                                     \
+	X(multi_perform)                                                                           \
+	X(multi_poll)                                                                              \
+	X(multi_info_read)                                                                         \
 	X(multi_strerror)
 
 struct http_curl {
@@ -39,13 +39,15 @@ struct http_curl {
 int http_curl_load(struct http_curl *ret, struct gg_err *err) GG_MUST_USE;
 void http_curl_unload(struct http_curl *c);
 
-/* The URL for people: no user info, no query, no fragment, no control characters. Owned by the caller. */
+/* The URL for people: no user info, no query, no fragment, no control characters. Owned by the
+ * caller. */
 char *http_url_show(const char *url);
 /* "scheme://host:port" as it stands in the URL. Owned by the caller. */
 char *http_url_origin(const char *url);
 bool http_url_has_scheme(const char *url, const char *scheme); /* case does not count */
 /* "bytes START-END/TOTAL"; *ret_total is UINT64_MAX for "*". 0 or -1. */
-int http_parse_content_range(const char *value, uint64_t *ret_start, uint64_t *ret_total) GG_MUST_USE;
+int http_parse_content_range(const char *value, uint64_t *ret_start, uint64_t *ret_total)
+	GG_MUST_USE;
 
 enum http_state { HTTP_WAITING, HTTP_RUNNING, HTTP_FINISHED };
 
@@ -55,7 +57,7 @@ struct http_transfer {
 	struct http_request *request;
 	enum http_state state;
 	int64_t not_before; /* ms, monotonic */
-	size_t source;	    /* 0: url, else alternates[source - 1] */
+	size_t source; /* 0: url, else alternates[source - 1] */
 	unsigned tries, redirects;
 	bool restarted; /* a resumed body had the wrong digest and was fetched anew once */
 	char *location; /* where redirects led; NULL: the source itself */
@@ -64,7 +66,7 @@ struct http_transfer {
 	/* what has arrived */
 	struct gg_hash *hash;
 	uint64_t offset, total; /* total UINT64_MAX while unknown */
-	char etag[128];		/* strong one of the bytes so far, quoted, or "" */
+	char etag[128]; /* strong one of the bytes so far, quoted, or "" */
 	bool resumed;
 
 	/* this attempt */
@@ -79,14 +81,16 @@ struct http_transfer {
 };
 
 enum http_next {
-	HTTP_NEXT_RETRY,    /* after not_before */
-	HTTP_NEXT_DONE,	    /* finished, well or badly: request->error says */
+	HTTP_NEXT_RETRY, /* after not_before */
+	HTTP_NEXT_DONE, /* finished, well or badly: request->error says */
 	HTTP_NEXT_DEAD_HOST /* the same, and nothing listens at the origin */
 };
 
+extern const char http_hint_unreachable[];
+
 const char *http_transfer_url(const struct http_transfer *t);
-void http_transfer_init(struct http_transfer *t, const struct http_curl *curl, const struct http_options *options,
-			struct http_request *request);
+void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
+			const struct http_options *options, struct http_request *request);
 void http_transfer_done(struct http_transfer *t);
 /* Sets up `easy` for the next attempt. */
 int http_transfer_start(struct http_transfer *t, CURL *easy, struct gg_err *err) GG_MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One request from its first attempt to its last: what is asked, what of the answer is believed, what is tried next.
+ * One request from its first attempt to its last: what is asked, what of the answer is believed,
+ * what is tried next.
  */
 #include "layers/http_private.h"
 
@@ -23,6 +24,10 @@ enum {
 	BUFFER = 256 * 1024,
 };
 
+const char http_hint_unreachable[] = "check the network and the proxy variables (https_proxy, "
+				     "no_proxy); --mirror names another source, "
+				     "--offline uses only what is in the store";
+
 const char *http_transfer_url(const struct http_transfer *t)
 {
 	if (t->location)
@@ -30,10 +35,12 @@ const char *http_transfer_url(const struct http_transfer *t)
 	return t->source == 0 ? t->request->url : t->request->alternates[t->source - 1];
 }
 
-void http_transfer_init(struct http_transfer *t, const struct http_curl *curl, const struct http_options *options,
-			struct http_request *request)
+void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
+			const struct http_options *options, struct http_request *request)
 {
-	*t = (struct http_transfer){ .curl = curl, .options = options, .request = request, .total = UINT64_MAX };
+	*t = (struct http_transfer){
+		.curl = curl, .options = options, .request = request, .total = UINT64_MAX
+	};
 	t->hash = gg_hash_new();
 	request->ret_size = 0;
 	request->ret_status = 0;
@@ -53,7 +60,8 @@ void http_transfer_done(struct http_transfer *t)
 	t->location = NULL;
 }
 
-static int fail_url(const struct http_transfer *t, struct gg_err *err, enum gg_kind kind, const char *what)
+static int fail_url(const struct http_transfer *t, struct gg_err *err, enum gg_kind kind,
+		    const char *what)
 {
 	_cleanup_free_ char *shown = http_url_show(http_transfer_url(t));
 
@@ -97,8 +105,9 @@ static int begin_body(struct http_transfer *t)
 	snprintf(t->etag, sizeof(t->etag), "%s", t->new_etag);
 	t->resumed |= status == 206;
 	if (r->size != UINT64_MAX && t->total != UINT64_MAX && t->total != r->size) {
-		_cleanup_free_ char *what = gg_asprintf("the body has %llu bytes, expected %llu",
-							(unsigned long long)t->total, (unsigned long long)r->size);
+		_cleanup_free_ char *what =
+			gg_asprintf("the body has %llu bytes, expected %llu",
+				    (unsigned long long)t->total, (unsigned long long)r->size);
 
 		return fail_url(t, &t->problem, GG_INTEGRITY, what);
 	}
@@ -111,8 +120,8 @@ static int store_body(struct http_transfer *t, const char *bytes, size_t len)
 	uint64_t limit = r->size != UINT64_MAX ? r->size : r->max_size;
 
 	if (t->offset > limit || len > limit - t->offset) {
-		_cleanup_free_ char *what =
-			gg_asprintf("the body is larger than %llu bytes", (unsigned long long)limit);
+		_cleanup_free_ char *what = gg_asprintf("the body is larger than %llu bytes",
+							(unsigned long long)limit);
 
 		return fail_url(t, &t->problem, GG_INTEGRITY, what);
 	}
@@ -144,7 +153,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	struct http_transfer *t = ctx;
 	size_t len = size * n;
 
-	/* The body of an error or a redirect is of no use; libcurl reads it to keep the connection, within its means. */
+	/* The body of an error or a redirect is of no use; libcurl reads it to keep the connection,
+	 * within its means. */
 	if (!is_body_status(t))
 		return len;
 	if ((!t->body && begin_body(t) < 0) || store_body(t, bytes, len) < 0)
@@ -179,23 +189,26 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 		t->has_range = false;
 		t->new_etag[0] = '\0';
 	} else if (header_value(line, "content-range", &value)) {
-		t->has_range = http_parse_content_range(value, &t->range_start, &t->range_total) == 0;
-	} else if (header_value(line, "etag", &value) && value[0] == '"' && strlen(value) < sizeof(t->new_etag)) {
+		t->has_range =
+			http_parse_content_range(value, &t->range_start, &t->range_total) == 0;
+	} else if (header_value(line, "etag", &value) && value[0] == '"' &&
+		   strlen(value) < sizeof(t->new_etag)) {
 		memcpy(t->new_etag, value, strlen(value) + 1);
 	}
 	return len;
 }
 
-#define SET(option, value)                                                     \
-	do {                                                                   \
-		CURLcode _c = t->curl->easy_setopt(t->easy, (option), (value)); \
-		if (_c != CURLE_OK)                                            \
-			return _c;                                             \
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		CURLcode _c = t->curl->easy_setopt(t->easy, (option), (value));                    \
+		if (_c != CURLE_OK)                                                                \
+			return _c;                                                                 \
 	} while (0)
 
 static CURLcode set_limits(struct http_transfer *t)
 {
-	/* CURLOPT_PROTOCOLS_STR came with 7.85; before, the same was a bit mask (HTTP 1, HTTPS 2, FILE 1024). */
+	/* CURLOPT_PROTOCOLS_STR came with 7.85; before, the same was a bit mask (HTTP 1, HTTPS 2,
+	 * FILE 1024). */
 	if (t->curl->easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https,file") != CURLE_OK)
 		SET((CURLoption)181, (long)(1 | 2 | 1024));
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -222,7 +235,8 @@ static CURLcode set_range(struct http_transfer *t)
 	t->asked = t->offset;
 	if (t->offset == 0)
 		return CURLE_OK;
-	/* Not CURLOPT_RESUME_FROM: libcurl would end the transfer on any answer but 206, and 200 is as good. */
+	/* Not CURLOPT_RESUME_FROM: libcurl would end the transfer on any answer but 206, and 200 is
+	 * as good. */
 	snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->offset);
 	SET(CURLOPT_RANGE, range);
 	if (t->etag[0]) {
@@ -236,7 +250,8 @@ static CURLcode set_range(struct http_transfer *t)
 
 static CURLcode set_up(struct http_transfer *t)
 {
-	const char *agent = t->options->user_agent ? t->options->user_agent : "ggbuild/" GGBUILD_VERSION;
+	const char *agent =
+		t->options->user_agent ? t->options->user_agent : "ggbuild/" GGBUILD_VERSION;
 	CURLcode c;
 
 	SET(CURLOPT_URL, http_transfer_url(t));
@@ -310,7 +325,8 @@ static int64_t retry_delay(const struct http_transfer *t, curl_off_t retry_after
 	return delay > retry_after * 1000 ? delay : (int64_t)retry_after * 1000;
 }
 
-static enum http_next try_again(struct http_transfer *t, unsigned limit, struct gg_err *problem, int64_t now)
+static enum http_next try_again(struct http_transfer *t, unsigned limit, struct gg_err *problem,
+				int64_t now)
 {
 	curl_off_t after = 0;
 
@@ -331,11 +347,13 @@ static const char *status_hint(long status)
 	case 401:
 	case 403:
 	case 407:
-		return "the server or proxy wants credentials: put them into the URL or the proxy variables, or name "
+		return "the server or proxy wants credentials: put them into the URL or the proxy "
+		       "variables, or name "
 		       "another source with --mirror";
 	case 404:
 	case 410:
-		return "the server no longer has it: --mirror names another source, --relock resolves it anew";
+		return "the server no longer has it: --mirror names another source, --relock "
+		       "resolves it anew";
 	default:
 		return "--mirror names another source; --offline uses only what is in the store";
 	}
@@ -389,7 +407,8 @@ static enum http_next end_other_range(struct http_transfer *t, int64_t now)
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 
 	t->offset = 0;
-	fail_url(t, &problem, GG_REMOTE, "the server answers with another range than was asked for");
+	fail_url(t, &problem, GG_REMOTE,
+		 "the server answers with another range than was asked for");
 	return try_again(t, TRIES, &problem, now);
 }
 
@@ -404,11 +423,12 @@ static enum http_next end_body(struct http_transfer *t, int64_t now)
 	if (r->size != UINT64_MAX && t->offset != r->size) {
 		bool whole = t->total == t->offset;
 
-		what = gg_asprintf("the body has %llu bytes, expected %llu", (unsigned long long)t->offset,
-				   (unsigned long long)r->size);
+		what = gg_asprintf("the body has %llu bytes, expected %llu",
+				   (unsigned long long)t->offset, (unsigned long long)r->size);
 		fail_url(t, &problem, GG_INTEGRITY, what);
 		/* With no length of its own, a short body may be a connection that was cut. */
-		return whole ? http_transfer_give_up(t, &problem) : try_again(t, TRIES, &problem, now);
+		return whole ? http_transfer_give_up(t, &problem)
+			     : try_again(t, TRIES, &problem, now);
 	}
 	gg_hash_end(t->hash, &r->ret_digest);
 	r->ret_size = t->offset;
@@ -432,8 +452,8 @@ static enum http_next end_failure(struct http_transfer *t, CURLcode code, int64_
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 	const char *what = t->reason[0] ? t->reason : t->curl->easy_strerror(code);
-	bool unreachable = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-			   code == CURLE_COULDNT_CONNECT;
+	bool unreachable = code == CURLE_COULDNT_RESOLVE_HOST ||
+			   code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT;
 	curl_off_t connected = 0;
 	enum http_next next;
 
@@ -441,14 +461,15 @@ static enum http_next end_failure(struct http_transfer *t, CURLcode code, int64_
 	unreachable |= code == CURLE_OPERATION_TIMEDOUT && connected == 0;
 	fail_url(t, &problem, GG_REMOTE, what);
 	if (unreachable)
-		gg_hint(&problem, "check the network and the proxy variables (https_proxy, no_proxy); --mirror names "
-				  "another source, --offline uses only what is in the store");
+		gg_hint(&problem, "%s", http_hint_unreachable);
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-		gg_hint(&problem, "the certificate is not trusted here: add its authority to the system's, or name "
+		gg_hint(&problem, "the certificate is not trusted here: add its authority to the "
+				  "system's, or name "
 				  "another source with --mirror");
 		return http_transfer_give_up(t, &problem);
 	}
-	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_FILE_COULDNT_READ_FILE)
+	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+	    code == CURLE_FILE_COULDNT_READ_FILE)
 		return http_transfer_give_up(t, &problem);
 	next = try_again(t, unreachable ? TRIES_CONNECT : TRIES, &problem, now);
 	return next == HTTP_NEXT_DONE && unreachable ? HTTP_NEXT_DEAD_HOST : next;

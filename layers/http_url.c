@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The little that we read in URLs and headers ourselves (RFC 3986 §3, RFC 9110 §14.4); libcurl parses the rest.
+ * The little that we read in URLs and headers ourselves (RFC 3986 §3, RFC 9110 §14.4); libcurl
+ * parses the rest.
  */
 #include "layers/http_private.h"
 
@@ -15,8 +16,8 @@ bool http_url_has_scheme(const char *url, const char *scheme)
 	return strncasecmp(url, scheme, len) == 0 && strncmp(url + len, "://", 3) == 0;
 }
 
-/* Start of the host, behind the user info, and end of the authority. A backslash ends it too: some parsers take it
- * for a slash, and what follows must not be shown as a host. */
+/* Start of the host, behind the user info, and end of the authority. A backslash ends it too: some
+ * parsers take it for a slash, and what follows must not be shown as a host. */
 static const char *find_host(const char *url, const char **ret_end)
 {
 	const char *start = strstr(url, "://");
@@ -86,8 +87,8 @@ int http_parse_content_range(const char *value, uint64_t *ret_start, uint64_t *r
 	if (strncasecmp(p, "bytes ", 6) != 0)
 		return -1;
 	p += 6;
-	if (parse_u64(&p, ret_start) < 0 || *p++ != '-' || parse_u64(&p, &last) < 0 || *p++ != '/' ||
-	    last < *ret_start)
+	if (parse_u64(&p, ret_start) < 0 || *p++ != '-' || parse_u64(&p, &last) < 0 ||
+	    *p++ != '/' || last < *ret_start)
 		return -1;
 	if (*p == '*') {
 		*ret_total = UINT64_MAX;

@@ -17,7 +17,8 @@ static const struct {
 	mode_t mode;
 } dirs[STORE_N_DIRS] = {
 	[STORE_BLOBS] = { "blobs/sha256", 0700 },
-	/* A sandbox reaches a tree by descriptor; its ids must be able to pass this directory but not list it. */
+	/* A sandbox reaches a tree by descriptor; its ids must be able to pass this directory but
+	   not list it. */
 	[STORE_TREES] = { "trees", 0711 },
 	[STORE_ACTIONS] = { "actions", 0700 },
 	[STORE_NAMES] = { "names", 0700 },
@@ -54,7 +55,8 @@ static int check_owner(int fd, const char *path, struct gg_err *err)
 	if (fstat(fd, &st) < 0)
 		return fail_open(err, path);
 	if (st.st_uid != geteuid()) {
-		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to uid %u, not to uid %u", path, st.st_uid, geteuid());
+		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to uid %u, not to uid %u", path,
+			st.st_uid, geteuid());
 		return gg_hint(err, "--store names another directory; a store serves one user");
 	}
 	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
@@ -64,11 +66,13 @@ static int check_owner(int fd, const char *path, struct gg_err *err)
 
 static int fail_lock(struct gg_err *err, const char *path)
 {
-	bool unsupported = errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+	bool unsupported =
+		errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
 
 	gg_fail_errno(err, "lock the store '%s'", path);
 	if (unsupported)
-		gg_hint(err, "its file system has no flock; --store names a directory on a local disk");
+		gg_hint(err,
+			"its file system has no flock; --store names a directory on a local disk");
 	return -1;
 }
 
@@ -120,7 +124,8 @@ static int read_format(struct store *s, bool *ret_present, struct gg_err *err)
 	if (gg_streq(text, format_text))
 		return 0;
 	text[strcspn(text, "\n")] = '\0';
-	gg_fail(err, GG_SYSTEM, "the store has the format '%s', this ggbuild writes 'ggbuild-store 1'", text);
+	gg_fail(err, GG_SYSTEM,
+		"the store has the format '%s', this ggbuild writes 'ggbuild-store 1'", text);
 	return gg_hint(err, "--store names another directory, or remove this one");
 }
 
@@ -150,8 +155,9 @@ static int prepare(struct store *s, struct gg_err *err)
 		missing = !present && attempt == 0;
 		for (size_t i = 0; i < STORE_N_DIRS && !missing; i++) {
 			if (s->dirs[i] < 0)
-				s->dirs[i] = openat(s->fd, dirs[i].name,
-						    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+				s->dirs[i] =
+					openat(s->fd, dirs[i].name,
+					       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (s->dirs[i] < 0 && errno != ENOENT)
 				return gg_fail_errno(err, "open '%s'", dirs[i].name);
 			missing = s->dirs[i] < 0;
@@ -168,12 +174,14 @@ static void read_boot_id(struct store *s)
 {
 	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
-	/* Without a boot id no marker is ever valid, so that everything is hashed: slow, but right. */
+	/* Without a boot id no marker is ever valid, so that everything is hashed: slow, but right.
+	 */
 	if (fd < 0 || read(fd, s->boot, 36) != 36)
 		s->boot[0] = '\0';
 }
 
-int store_open(const char *path, const struct store_options *options, struct store **ret, struct gg_err *err)
+int store_open(const char *path, const struct store_options *options, struct store **ret,
+	       struct gg_err *err)
 {
 	_cleanup_store_ struct store *s = gg_zalloc(sizeof(*s));
 
@@ -241,7 +249,8 @@ void store_lock_release(int lockfd)
 {
 	if (lockfd < 0)
 		return;
-	/* Unlocked by name, not by closing: a child that was forked meanwhile still holds the description. */
+	/* Unlocked by name, not by closing: a child that was forked meanwhile still holds the
+	 * description. */
 	flock(lockfd, LOCK_UN);
 	gg_close(lockfd);
 }
@@ -254,7 +263,8 @@ int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path,
 
 	gg_digest_hex(key, hex)[16] = '\0';
 	name = gg_temp_name(hex);
-	fd = gg_openat(s->dirs[STORE_LOGS], name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	fd = gg_openat(s->dirs[STORE_LOGS], name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600,
+		       err);
 	if (fd < 0)
 		return gg_context(err, "make a log");
 	*ret_path = gg_asprintf("%s/logs/%s", s->path, name);

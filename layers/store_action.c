@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An action's file is {"check": sha256 of the record's compact text, "record": …}, so that a flipped bit in it is
- * seen; the key's text beside it is its own check. Names map a step to its newest key, for `explain` only.
+ * An action's file is {"check": sha256 of the record's compact text, "record": …}, so that a
+ * flipped bit in it is seen; the key's text beside it is its own check. Names map a step to its
+ * newest key, for `explain` only.
  */
 #include "layers/store_private.h"
 
@@ -19,9 +20,11 @@ static char *file_name(const struct gg_digest *key, const char *suffix)
 }
 
 /* 1 with the text in ret, 0 absent, -1. */
-static int read_small(int dirfd, const char *name, struct gg_buf *ret, bool touch, struct gg_err *err)
+static int read_small(int dirfd, const char *name, struct gg_buf *ret, bool touch,
+		      struct gg_err *err)
 {
-	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
@@ -37,13 +40,14 @@ static int read_small(int dirfd, const char *name, struct gg_buf *ret, bool touc
 
 static bool is_damage(const struct gg_err *err)
 {
-	return err->kind != GG_SYSTEM || err->errnum == EIO || err->errnum == EISDIR || err->errnum == ELOOP ||
-	       err->errnum == ENXIO;
+	return err->kind != GG_SYSTEM || err->errnum == EIO || err->errnum == EISDIR ||
+	       err->errnum == ELOOP || err->errnum == ENXIO;
 }
 
 static struct gg_json *unwrap(const struct gg_buf *text, struct gg_err *err)
 {
-	_cleanup_json_ struct gg_json *file = gg_json_parse(text->data ? text->data : "", text->len, err);
+	_cleanup_json_ struct gg_json *file =
+		gg_json_parse(text->data ? text->data : "", text->len, err);
 	_cleanup_free_ char *compact = NULL;
 	struct gg_json *record = file ? gg_json_get(file, "record") : NULL;
 	struct gg_digest is, want;
@@ -74,8 +78,8 @@ static char *wrap(const struct gg_json *record)
 	return gg_asprintf("{\"check\":\"%s\",\"record\":%s}", gg_digest_hex(&check, hex), compact);
 }
 
-int store_action_check(struct store *s, const struct gg_digest *key, unsigned flags, struct gg_json **ret,
-		       struct gg_err *err)
+int store_action_check(struct store *s, const struct gg_digest *key, unsigned flags,
+		       struct gg_json **ret, struct gg_err *err)
 {
 	_cleanup_free_ char *name = file_name(key, ".json");
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
@@ -101,12 +105,14 @@ int store_action_check(struct store *s, const struct gg_digest *key, unsigned fl
 	return -1;
 }
 
-int store_action_get(struct store *s, const struct gg_digest *key, struct gg_json **ret, struct gg_err *err)
+int store_action_get(struct store *s, const struct gg_digest *key, struct gg_json **ret,
+		     struct gg_err *err)
 {
 	return store_action_check(s, key, 0, ret, err);
 }
 
-static int put_file(struct store *s, int dirfd, const char *name, const char *text, size_t len, struct gg_err *err)
+static int put_file(struct store *s, int dirfd, const char *name, const char *text, size_t len,
+		    struct gg_err *err)
 {
 	_cleanup_free_ char *temp = NULL;
 	bool existed;
@@ -121,8 +127,8 @@ static int put_file(struct store *s, int dirfd, const char *name, const char *te
 	return 0;
 }
 
-int store_action_put(struct store *s, const struct gg_digest *key, const char *text, const struct gg_json *record,
-		     struct gg_err *err)
+int store_action_put(struct store *s, const struct gg_digest *key, const char *text,
+		     const struct gg_json *record, struct gg_err *err)
 {
 	_cleanup_free_ char *name = file_name(key, ".json"), *key_name = file_name(key, ".key");
 	_cleanup_free_ char *file = wrap(record);
@@ -142,7 +148,8 @@ int store_action_put(struct store *s, const struct gg_digest *key, const char *t
 	return 0;
 }
 
-int store_action_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret, struct gg_err *err)
+int store_action_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret,
+		      struct gg_err *err)
 {
 	_cleanup_free_ char *name = file_name(key, ".key");
 	_cleanup_close_ int dirfd = store_fan_open(s, STORE_ACTIONS, name, false, err);
@@ -168,7 +175,8 @@ int store_action_text(struct store *s, const struct gg_digest *key, struct gg_bu
 	return 0;
 }
 
-int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found, struct gg_err *err)
+int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found,
+		   struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	struct gg_digest hash;
@@ -181,8 +189,8 @@ int store_name_get(struct store *s, const char *name, struct gg_digest *ret, boo
 	if (r <= 0)
 		return r;
 	/* "<64 hex>\n<name>\n" */
-	if (text.len == 64 + 1 + strlen(name) + 1 && text.data[64] == '\n' && text.data[text.len - 1] == '\n' &&
-	    memcmp(text.data + 65, name, strlen(name)) == 0) {
+	if (text.len == 64 + 1 + strlen(name) + 1 && text.data[64] == '\n' &&
+	    text.data[text.len - 1] == '\n' && memcmp(text.data + 65, name, strlen(name)) == 0) {
 		text.data[64] = '\0';
 		*ret_found = gg_digest_from_hex(text.data, ret) == 0;
 	}
@@ -191,7 +199,8 @@ int store_name_get(struct store *s, const char *name, struct gg_digest *ret, boo
 	return 0;
 }
 
-int store_name_put(struct store *s, const char *name, const struct gg_digest *key, struct gg_err *err)
+int store_name_put(struct store *s, const char *name, const struct gg_digest *key,
+		   struct gg_err *err)
 {
 	char hex[GG_DIGEST_HEX], file[GG_DIGEST_HEX];
 	_cleanup_free_ char *text = gg_asprintf("%s\n%s\n", gg_digest_hex(key, hex), name);
@@ -203,5 +212,6 @@ int store_name_put(struct store *s, const char *name, const struct gg_digest *ke
 	if (found && gg_digest_eq(&old, key))
 		return 0;
 	gg_digest_of(name, strlen(name), &hash);
-	return put_file(s, s->dirs[STORE_NAMES], gg_digest_hex(&hash, file), text, strlen(text), err);
+	return put_file(s, s->dirs[STORE_NAMES], gg_digest_hex(&hash, file), text, strlen(text),
+			err);
 }

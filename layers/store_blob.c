@@ -16,18 +16,22 @@ bool store_blob_has(struct store *s, const struct gg_digest *d)
 	memcpy(path, hex, 2);
 	path[2] = '/';
 	memcpy(path + 3, hex, GG_DIGEST_HEX);
-	return fstatat(s->dirs[STORE_BLOBS], path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fstatat(s->dirs[STORE_BLOBS], path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
-/* NULL when the bytes are what the name says; else what is wrong. The descriptor is left at offset 0. */
-static const char *blob_problem(int fd, const struct stat *st, const struct gg_digest *d, struct gg_err *err)
+/* NULL when the bytes are what the name says; else what is wrong. The descriptor is left at offset
+ * 0. */
+static const char *blob_problem(int fd, const struct stat *st, const struct gg_digest *d,
+				struct gg_err *err)
 {
 	struct gg_digest is;
 
 	if (!S_ISREG(st->st_mode))
 		return "not a regular file";
 	if (gg_digest_fd(fd, &is, NULL, err) < 0) {
-		/* A sector that cannot be read is damage, and the next source may still have the bytes. */
+		/* A sector that cannot be read is damage, and the next source may still have the
+		 * bytes. */
 		return err->errnum == EIO || err->errnum == EISDIR ? "cannot be read" : NULL;
 	}
 	if (!gg_digest_eq(&is, d))
@@ -54,8 +58,8 @@ static int blob_bad(struct store *s, int dirfd, const char *hex, const char *why
 	return 0;
 }
 
-int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd, struct stat *ret_st,
-		     bool *ret_bad, struct gg_err *err)
+int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd,
+		     struct stat *ret_st, bool *ret_bad, struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 	_cleanup_close_ int dirfd = -1, fd = -1;
@@ -73,7 +77,8 @@ int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags,
 		return blob_bad(s, dirfd, hex, "not a readable file", ret_bad);
 	if (fd < 0 || fstat(fd, ret_st) < 0)
 		return gg_fail_errno(err, "open blob '%s'", hex);
-	if ((flags & STORE_CHECK_FORCE) || !S_ISREG(ret_st->st_mode) || !store_mark_good(s, hex, ret_st)) {
+	if ((flags & STORE_CHECK_FORCE) || !S_ISREG(ret_st->st_mode) ||
+	    !store_mark_good(s, hex, ret_st)) {
 		why = blob_problem(fd, ret_st, d, &problem);
 		if (why)
 			return blob_bad(s, dirfd, hex, why, ret_bad);
@@ -89,7 +94,8 @@ int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags,
 	return 1;
 }
 
-int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_size, struct gg_err *err)
+int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_size,
+		    struct gg_err *err)
 {
 	char hex[GG_DIGEST_HEX];
 	struct stat st;
@@ -106,7 +112,8 @@ int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_si
 	return fd;
 }
 
-int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, struct gg_buf *ret, struct gg_err *err)
+int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, struct gg_buf *ret,
+		    struct gg_err *err)
 {
 	char hex[GG_DIGEST_HEX];
 	_cleanup_close_ int fd = store_blob_open(s, d, NULL, err);
@@ -118,13 +125,15 @@ int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, stru
 	return 0;
 }
 
-/* From `from` in `fromfd`, hashed, synced and with its final mode, to its place. A damaged blob that is in the way
- * is moved out of it. The inode that arrives must be the one that was checked: `fromfd` may be a step's directory. */
-static int blob_commit(struct store *s, int fromfd, const char *from, const struct gg_digest *d, ino_t inode,
-		       struct gg_err *err)
+/* From `from` in `fromfd`, hashed, synced and with its final mode, to its place. A damaged blob
+ * that is in the way is moved out of it. The inode that arrives must be the one that was checked:
+ * `fromfd` may be a step's directory. */
+static int blob_commit(struct store *s, int fromfd, const char *from, const struct gg_digest *d,
+		       ino_t inode, struct gg_err *err)
 {
 	char hex[GG_DIGEST_HEX];
-	_cleanup_close_ int dirfd = store_fan_open(s, STORE_BLOBS, gg_digest_hex(d, hex), true, err);
+	_cleanup_close_ int dirfd =
+		store_fan_open(s, STORE_BLOBS, gg_digest_hex(d, hex), true, err);
 	struct stat st;
 	bool existed;
 
@@ -141,7 +150,8 @@ static int blob_commit(struct store *s, int fromfd, const char *from, const stru
 				return gg_fail_errno(err, "stat blob '%s'", hex);
 			if (st.st_ino != inode) {
 				store_quarantine(s, dirfd, hex, "replaced while it was taken");
-				return gg_fail(err, GG_INTEGRITY, "blob '%s' was replaced while it was taken", hex);
+				return gg_fail(err, GG_INTEGRITY,
+					       "blob '%s' was replaced while it was taken", hex);
 			}
 			store_mark_write(s, hex, &st);
 			return 0;
@@ -153,10 +163,12 @@ static int blob_commit(struct store *s, int fromfd, const char *from, const stru
 			return r > 0 ? 0 : -1;
 		}
 	}
-	return gg_fail(err, GG_SYSTEM, "blob '%s' cannot take its place in the store '%s'", hex, s->path);
+	return gg_fail(err, GG_SYSTEM, "blob '%s' cannot take its place in the store '%s'", hex,
+		       s->path);
 }
 
-int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_digest *ret, struct gg_err *err)
+int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_digest *ret,
+		   struct gg_err *err)
 {
 	_cleanup_free_ char *name = NULL;
 	_cleanup_close_ int there = -1;
@@ -178,8 +190,8 @@ int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_dig
 	return 0;
 }
 
-int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d, uint64_t size,
-		     struct gg_err *err)
+int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d,
+		     uint64_t size, struct gg_err *err)
 {
 	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
 	struct stat st;
@@ -191,9 +203,10 @@ int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct 
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return gg_fail(err, GG_INTEGRITY, "'%s' is not a file with one name", name);
 	if ((uint64_t)st.st_size != size)
-		return gg_fail(err, GG_INTEGRITY, "'%s' has %lld bytes, not %llu", name, (long long)st.st_size,
-			       (unsigned long long)size);
-	if ((st.st_uid != geteuid() || st.st_gid != getegid()) && fchown(fd, geteuid(), getegid()) < 0)
+		return gg_fail(err, GG_INTEGRITY, "'%s' has %lld bytes, not %llu", name,
+			       (long long)st.st_size, (unsigned long long)size);
+	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
+	    fchown(fd, geteuid(), getegid()) < 0)
 		return gg_fail_errno(err, "chown '%s' to the store's owner", name);
 	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
 		return gg_fail_errno(err, "fsync '%s'", name);

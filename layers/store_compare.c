@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Does a directory hold what its manifest says? Names, types, targets, sizes and every byte; modes and ids are the
- * manifest's alone. Two threads, since reading and hashing take turns.
+ * Does a directory hold what its manifest says? Names, types, targets, sizes and every byte; modes
+ * and ids are the manifest's alone. Two threads, since reading and hashing take turns.
  */
 #include "layers/store_private.h"
 
@@ -27,8 +27,8 @@ struct compare {
 	atomic_size_t next;
 	atomic_bool stop;
 	pthread_mutex_t lock; /* of what follows */
-	char *why;	      /* the first difference */
-	size_t unread;	      /* files that this user may not read */
+	char *why; /* the first difference */
+	size_t unread; /* files that this user may not read */
 	struct gg_err error;
 };
 
@@ -37,7 +37,8 @@ static int open_plain(int rootfd, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
 	};
 	long fd;
 
@@ -68,10 +69,12 @@ static bool same_inode(const struct compare *c, const struct stat *st, const cha
 	_cleanup_close_ int fd = open_plain(c->rootfd, path, O_PATH);
 	struct stat other;
 
-	return fd >= 0 && fstat(fd, &other) == 0 && other.st_ino == st->st_ino && other.st_dev == st->st_dev;
+	return fd >= 0 && fstat(fd, &other) == 0 && other.st_ino == st->st_ino &&
+	       other.st_dev == st->st_dev;
 }
 
-static char *compare_file(struct compare *c, const struct stat *st, const struct tree_entry *e, struct gg_err *err)
+static char *compare_file(struct compare *c, const struct stat *st, const struct tree_entry *e,
+			  struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct gg_digest is;
@@ -82,7 +85,8 @@ static char *compare_file(struct compare *c, const struct stat *st, const struct
 		return NULL;
 	fd = open_plain(c->rootfd, e->path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
-		/* A subordinate id's private file: its size is all that a user can see from outside the namespace. */
+		/* A subordinate id's private file: its size is all that a user can see from outside
+		 * the namespace. */
 		pthread_mutex_lock(&c->lock);
 		c->unread++;
 		pthread_mutex_unlock(&c->lock);
@@ -103,7 +107,8 @@ static char *compare_entry(struct compare *c, const struct tree_entry *e, struct
 	struct stat st;
 
 	if (fd < 0) {
-		if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == EXDEV || errno == EIO)
+		if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == EXDEV ||
+		    errno == EIO)
 			return differs(e, "is missing");
 		if (errno != EACCES)
 			gg_fail_errno(err, "open '%s'", e->path);
@@ -117,7 +122,8 @@ static char *compare_entry(struct compare *c, const struct tree_entry *e, struct
 	case TREE_DIR:
 		return S_ISDIR(st.st_mode) ? NULL : differs(e, "is no directory");
 	case TREE_FILE:
-		return S_ISREG(st.st_mode) ? compare_file(c, &st, e, err) : differs(e, "is no file");
+		return S_ISREG(st.st_mode) ? compare_file(c, &st, e, err)
+					   : differs(e, "is no file");
 	case TREE_SYMLINK:
 		return S_ISLNK(st.st_mode) ? compare_symlink(fd, e) : differs(e, "is no symlink");
 	case TREE_WHITEOUT:
@@ -126,7 +132,8 @@ static char *compare_entry(struct compare *c, const struct tree_entry *e, struct
 	case TREE_BLOCK:
 	case TREE_FIFO:
 		/* A store without the right to make devices keeps a placeholder. */
-		return S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) ? differs(e, "is no device") : NULL;
+		return S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) ? differs(e, "is no device")
+								  : NULL;
 	}
 	return NULL;
 }
@@ -185,7 +192,8 @@ static int count_names(int fd, unsigned depth, size_t *count, struct gg_err *err
 		if (sub < 0)
 			r = gg_fail_errno(err, "open '%s'", e->d_name);
 		else if (depth >= DEPTH_MAX)
-			r = gg_fail(err, GG_INTEGRITY, "nested deeper than %d", DEPTH_MAX), gg_close(sub);
+			r = gg_fail(err, GG_INTEGRITY, "nested deeper than %d", DEPTH_MAX),
+			gg_close(sub);
 		else
 			r = count_names(sub, depth + 1, count, err);
 	}
@@ -195,7 +203,8 @@ static int count_names(int fd, unsigned depth, size_t *count, struct gg_err *err
 	return r;
 }
 
-/* All entries are there, so more names than entries means a name that the manifest does not know. */
+/* All entries are there, so more names than entries means a name that the manifest does not know.
+ */
 static int compare_count(struct compare *c, struct gg_err *err)
 {
 	size_t count = 1;
@@ -216,11 +225,14 @@ static int compare_count(struct compare *c, struct gg_err *err)
 
 int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct gg_err *err)
 {
-	struct compare c = { .rootfd = rootfd, .tree = t, .error = GG_ERR_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct compare c = {
+		.rootfd = rootfd, .tree = t, .error = GG_ERR_INIT, .lock = PTHREAD_MUTEX_INITIALIZER
+	};
 	pthread_t threads[THREADS - 1];
 	size_t started = 0;
 
-	while (started < GG_LEN(threads) && pthread_create(&threads[started], NULL, compare_worker, &c) == 0)
+	while (started < GG_LEN(threads) &&
+	       pthread_create(&threads[started], NULL, compare_worker, &c) == 0)
 		started++;
 	compare_worker(&c);
 	while (started > 0)
@@ -228,7 +240,9 @@ int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct 
 	if (c.error.kind == GG_OK && !c.why && compare_count(&c, &c.error) < 0)
 		gg_context(&c.error, "tree");
 	if (c.unread)
-		gg_log(GG_LOG_DEBUG, "tree: %zu files are closed to this user and were compared by size", c.unread);
+		gg_log(GG_LOG_DEBUG,
+		       "tree: %zu files are closed to this user and were compared by size",
+		       c.unread);
 	if (c.error.kind != GG_OK && !c.why) {
 		gg_err_move(err, &c.error);
 		return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Garbage collection: records mark what they refer to with their own last use; then everything not used within
- * keep_ns goes, oldest first. Among equals a record goes before the trees and blobs that it names, so that a
- * collection that is killed leaves no record without its objects.
+ * Garbage collection: records mark what they refer to with their own last use; then everything not
+ * used within keep_ns goes, oldest first. Among equals a record goes before the trees and blobs
+ * that it names, so that a collection that is killed leaves no record without its objects.
  */
 #include "layers/store_private.h"
 
@@ -102,7 +102,8 @@ static int compare_age(const void *a, const void *b)
 	return memcmp(x->digest.bytes, y->digest.bytes, GG_DIGEST_LEN);
 }
 
-static int remove_fanned(struct store *s, enum store_dir dir, const char *hex, const char *suffix, struct gg_err *err)
+static int remove_fanned(struct store *s, enum store_dir dir, const char *hex, const char *suffix,
+			 struct gg_err *err)
 {
 	_cleanup_free_ char *name = gg_asprintf("%s%s", hex, suffix);
 	_cleanup_close_ int dirfd = store_fan_open(s, dir, hex, false, err);
@@ -204,7 +205,8 @@ static int drop_lost_mark(void *ctx, int dirfd, const char *name, struct gg_err 
 	struct gg_digest d;
 	struct stat st;
 
-	if (gg_starts(name, "tree-") && fstatat(g->s->dirs[STORE_TREES], name + 5, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (gg_starts(name, "tree-") &&
+	    fstatat(g->s->dirs[STORE_TREES], name + 5, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	if (gg_digest_from_hex(name, &d) == 0 && store_blob_has(g->s, &d))
 		return 0;
@@ -215,7 +217,9 @@ static int drop_lost_mark(void *ctx, int dirfd, const char *name, struct gg_err 
 static int drop_lost_name(void *ctx, int dirfd, const char *name, struct gg_err *err)
 {
 	struct gc *g = ctx;
-	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), fan = -1;
+	_cleanup_close_ int fd = openat(dirfd, name,
+					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+			    fan = -1;
 	char hex[GG_DIGEST_HEX] = "";
 	_cleanup_free_ char *key = NULL;
 
@@ -234,7 +238,8 @@ static int drop_stray(void *ctx, int dirfd, const char *name, struct gg_err *err
 	return gg_starts(name, ".ggtmp") ? drop(dirfd, name, err) : 0;
 }
 
-int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret, struct gg_err *err)
+int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret,
+	     struct gg_err *err)
 {
 	struct gc g = { .s = s, .stats = ret };
 	int64_t keep = (int64_t)(keep_ns / 1000000000);

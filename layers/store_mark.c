@@ -33,14 +33,15 @@ char *store_mark_tree(const struct gg_digest *d, char ret[STORE_MARK_NAME])
 static char *mark_text(const struct store *s, const struct stat *st)
 {
 	return gg_asprintf("ggbuild-verified 1 %s %llu %llu %lld %lld.%09ld %lld.%09ld\n", s->boot,
-			   (unsigned long long)st->st_dev, (unsigned long long)st->st_ino, (long long)st->st_size,
-			   (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
-			   st->st_ctim.tv_nsec);
+			   (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+			   (long long)st->st_size, (long long)st->st_mtim.tv_sec,
+			   st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
 
 bool store_mark_good(struct store *s, const char *mark, const struct stat *st)
 {
-	_cleanup_close_ int fd = openat(s->dirs[STORE_VERIFIED], mark, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(s->dirs[STORE_VERIFIED], mark, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_free_ char *want = NULL;
 	char text[256];
 	struct stat mark_st;
@@ -95,7 +96,8 @@ void store_touch(int fd, const struct stat *st)
 		futimens(fd, NULL);
 }
 
-int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool create, struct gg_err *err)
+int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool create,
+		   struct gg_err *err)
 {
 	const char fan[3] = { hex[0], hex[1], '\0' };
 	int parent = s->dirs[dir];
@@ -117,11 +119,13 @@ int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool cr
 static int full_hint(struct gg_err *err)
 {
 	if (err->errnum == ENOSPC || err->errnum == EDQUOT)
-		gg_hint(err, "'ggbuild store gc' frees what no build uses; --store names another disk");
+		gg_hint(err,
+			"'ggbuild store gc' frees what no build uses; --store names another disk");
 	return -1;
 }
 
-int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name, struct gg_err *err)
+int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name,
+		struct gg_err *err)
 {
 	_cleanup_free_ char *name = gg_temp_name("file");
 	_cleanup_close_ int fd = -1;
@@ -147,8 +151,8 @@ fail:
 	return full_hint(err);
 }
 
-int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags, bool *ret_existed,
-		 struct gg_err *err)
+int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
+		 bool *ret_existed, struct gg_err *err)
 {
 	unsigned how = (flags & GG_COMMIT_REPLACE) ? 0 : RENAME_NOREPLACE;
 
@@ -171,8 +175,9 @@ void store_quarantine(struct store *s, int dirfd, const char *name, const char *
 	_cleanup_free_ char *prefix = gg_asprintf("bad-%s", name), *bad = gg_temp_name(prefix);
 
 	if (renameat(dirfd, name, s->dirs[STORE_TMP_DIR], bad) == 0 || errno == ENOENT)
-		gg_log(GG_LOG_WARNING, "store: '%s' is damaged (%s); moved to tmp/%s", name, why, bad);
+		gg_log(GG_LOG_WARNING, "store: '%s' is damaged (%s); moved to tmp/%s", name, why,
+		       bad);
 	else
-		gg_log(GG_LOG_WARNING, "store: '%s' is damaged (%s) and cannot be moved: %s", name, why,
-		       strerror(errno));
+		gg_log(GG_LOG_WARNING, "store: '%s' is damaged (%s) and cannot be moved: %s", name,
+		       why, strerror(errno));
 }

@@ -2,9 +2,10 @@
  *
  * What the files of the store share with each other and with nobody else.
  *
- * Files are made in the handle's work directory below tmp/ (reclaimed by the next builder when this one is killed)
- * and renamed into place. Markers say that an inode's bytes were hashed since this boot. They are written without
- * fsync on purpose: a crash that loses one also changes the boot id that would make it valid.
+ * Files are made in the handle's work directory below tmp/ (reclaimed by the next builder when this
+ * one is killed) and renamed into place. Markers say that an inode's bytes were hashed since this
+ * boot. They are written without fsync on purpose: a crash that loses one also changes the boot id
+ * that would make it valid.
  */
 #pragma once
 
@@ -29,7 +30,8 @@ enum store_dir {
 enum {
 	STORE_TREE_NAME = 33, /* 32 hex digits and NUL */
 	STORE_MARK_NAME = 72,
-	STORE_USED_STEP = 3600, /* seconds: use is noted at most this often, so a build that does nothing writes nothing */
+	STORE_USED_STEP = 3600, /* seconds: use is noted at most this often, so a build that does
+				   nothing writes nothing */
 	STORE_MAX_MANIFEST = 1024 * 1024 * 1024,
 	STORE_MAX_RECORD = 64 * 1024 * 1024,
 };
@@ -46,16 +48,18 @@ struct store {
 
 /* The handle's work directory, made at first use; -1 on failure. */
 int store_work_fd(struct store *s, struct gg_err *err) GG_MUST_USE;
-/* Directory `hex[0..1]` of one of the fanned-out directories, created when `create`. -1 with errno ENOENT and no
- * error object when it is absent and not to be created. */
-int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool create, struct gg_err *err) GG_MUST_USE;
-/* A synced file of the work directory, or of any directory of the same file system, takes its final name.
- * *ret_existed: the name was there and was left alone. */
-int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags, bool *ret_existed,
-		 struct gg_err *err) GG_MUST_USE;
-/* Bytes to a synced file in the work directory; *ret_name is its name there, owned by the caller. */
-int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name, struct gg_err *err)
-	GG_MUST_USE;
+/* Directory `hex[0..1]` of one of the fanned-out directories, created when `create`. -1 with errno
+ * ENOENT and no error object when it is absent and not to be created. */
+int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool create,
+		   struct gg_err *err) GG_MUST_USE;
+/* A synced file of the work directory, or of any directory of the same file system, takes its final
+ * name. *ret_existed: the name was there and was left alone. */
+int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
+		 bool *ret_existed, struct gg_err *err) GG_MUST_USE;
+/* Bytes to a synced file in the work directory; *ret_name is its name there, owned by the caller.
+ */
+int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name,
+		struct gg_err *err) GG_MUST_USE;
 /* Moves a damaged object to tmp/bad-NAME-RANDOM and warns. */
 void store_quarantine(struct store *s, int dirfd, const char *name, const char *why);
 /* Notes use on a file whose times are `st`. */
@@ -73,24 +77,32 @@ enum store_check_flags {
 	STORE_CHECK_FORCE = 1 << 0, /* read every byte whatever the marker says */
 	STORE_CHECK_QUIET = 1 << 1, /* maintenance, not use: the time of last use stays */
 };
-/* 1 good, 0 absent (perhaps only since now: quarantined, named in *ret_bad when not NULL), -1 error. *ret_fd: open. */
-int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd, struct stat *ret_st,
+/* 1 good, 0 absent (perhaps only since now: quarantined, named in *ret_bad when not NULL), -1
+ * error. *ret_fd: open. */
+int store_blob_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd,
+		     struct stat *ret_st, bool *ret_bad, struct gg_err *err) GG_MUST_USE;
+int store_tree_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd,
 		     bool *ret_bad, struct gg_err *err) GG_MUST_USE;
-int store_tree_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd, bool *ret_bad,
-		     struct gg_err *err) GG_MUST_USE;
-int store_action_check(struct store *s, const struct gg_digest *key, unsigned flags, struct gg_json **ret,
-		       struct gg_err *err) GG_MUST_USE;
-/* Hashes what the directory holds against its manifest; *ret_why is NULL when all is well, else owned by the caller. */
-int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct gg_err *err) GG_MUST_USE;
+int store_action_check(struct store *s, const struct gg_digest *key, unsigned flags,
+		       struct gg_json **ret, struct gg_err *err) GG_MUST_USE;
+/* Hashes what the directory holds against its manifest; *ret_why is NULL when all is well, else
+ * owned by the caller. */
+int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct gg_err *err)
+	GG_MUST_USE;
 
-enum store_kind { STORE_ACTION, STORE_TREE, STORE_BLOB }; /* in the order in which equals are evicted */
+enum store_kind {
+	STORE_ACTION,
+	STORE_TREE,
+	STORE_BLOB
+}; /* in the order in which equals are evicted */
 
 struct store_object {
 	enum store_kind kind;
 	struct gg_digest digest; /* of a tree without its manifest: the name's 16 bytes and zeros */
 	uint64_t size;
-	int64_t used; /* seconds since 1970: own use, and after marking that of the newest record that refers to it */
-	bool orphan;  /* nothing can ever use it: a tree without a manifest */
+	int64_t used; /* seconds since 1970: own use, and after marking that of the newest record
+			 that refers to it */
+	bool orphan; /* nothing can ever use it: a tree without a manifest */
 };
 struct store_scan {
 	struct store_object *v; /* sorted by kind and digest */
@@ -98,11 +110,12 @@ struct store_scan {
 };
 int store_scan(struct store *s, struct store_scan *ret, struct gg_err *err) GG_MUST_USE;
 void store_scan_done(struct store_scan *l);
-struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind, const struct gg_digest *d);
+struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind,
+				     const struct gg_digest *d);
 void store_scan_stats(const struct store_scan *l, struct store_stats *ret);
 
 /* Calls fn for each name but "." and ".."; a non-zero return stops and is returned. */
-int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err), void *ctx,
-	       struct gg_err *err) GG_MUST_USE;
+int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err),
+	       void *ctx, struct gg_err *err) GG_MUST_USE;
 /* Removes what dead processes left in tmp/; with `everything` quarantined objects too. */
 int store_tmp_reclaim(struct store *s, bool everything, struct gg_err *err) GG_MUST_USE;

@@ -24,10 +24,13 @@ static int64_t mark_time(struct store *s, const char *mark)
 {
 	struct stat st;
 
-	return fstatat(s->dirs[STORE_VERIFIED], mark, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mtim.tv_sec : 0;
+	return fstatat(s->dirs[STORE_VERIFIED], mark, &st, AT_SYMLINK_NOFOLLOW) == 0
+		       ? st.st_mtim.tv_sec
+		       : 0;
 }
 
-static struct store_object *scan_add(struct store_scan *l, enum store_kind kind, const struct gg_digest *d)
+static struct store_object *scan_add(struct store_scan *l, enum store_kind kind,
+				     const struct gg_digest *d)
 {
 	GG_GROW(l->v, l->n, l->cap);
 	l->v[l->n] = (struct store_object){ .kind = kind, .digest = *d };
@@ -91,7 +94,8 @@ static int scan_tree(void *ctx, int dirfd, const char *name, struct gg_err *err)
 }
 
 static int scan_fan(struct scan_ctx *c, enum store_dir dir,
-		    int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err), struct gg_err *err)
+		    int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err),
+		    struct gg_err *err)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		char fan[3] = { "0123456789abcdef"[i >> 4], "0123456789abcdef"[i & 15], '\0' };
@@ -114,7 +118,8 @@ static int compare_objects(const void *a, const void *b)
 	return memcmp(x->digest.bytes, y->digest.bytes, GG_DIGEST_LEN);
 }
 
-struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind, const struct gg_digest *d)
+struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind,
+				     const struct gg_digest *d)
 {
 	struct store_object key = { .kind = kind, .digest = *d };
 
@@ -142,7 +147,8 @@ static struct store_object *find_manifest(struct store_scan *l, const struct gg_
 }
 
 /* Unverified, and no use of it: enough for sizes. */
-static int peek_manifest(struct store *s, const struct gg_digest *d, struct tree **ret, struct gg_err *err)
+static int peek_manifest(struct store *s, const struct gg_digest *d, struct tree **ret,
+			 struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	_cleanup_close_ int dirfd = -1;
@@ -154,8 +160,8 @@ static int peek_manifest(struct store *s, const struct gg_digest *d, struct tree
 	return tree_parse(text.data ? text.data : "", text.len, ret, err);
 }
 
-/* A tree's size is its manifest's sum: no walk over the disk. A manifest that does not parse makes the tree an
- * orphan, as an absent one does. */
+/* A tree's size is its manifest's sum: no walk over the disk. A manifest that does not parse makes
+ * the tree an orphan, as an absent one does. */
 static void complete_tree(struct store *s, struct store_scan *l, struct store_object *tree)
 {
 	struct store_object *manifest = find_manifest(l, &tree->digest);
@@ -176,7 +182,8 @@ int store_scan(struct store *s, struct store_scan *ret, struct gg_err *err)
 {
 	struct scan_ctx c = { .s = s, .list = ret };
 
-	if (scan_fan(&c, STORE_BLOBS, scan_blob, err) < 0 || scan_fan(&c, STORE_ACTIONS, scan_action, err) < 0 ||
+	if (scan_fan(&c, STORE_BLOBS, scan_blob, err) < 0 ||
+	    scan_fan(&c, STORE_ACTIONS, scan_action, err) < 0 ||
 	    store_each(s->dirs[STORE_TREES], scan_tree, &c, err) < 0)
 		return -1;
 	if (ret->n == 0)
@@ -215,7 +222,8 @@ void store_scan_stats(const struct store_scan *l, struct store_stats *ret)
 	}
 }
 
-static void list_kind(const struct store_scan *l, enum store_kind kind, const char *name, struct gg_json *object)
+static void list_kind(const struct store_scan *l, enum store_kind kind, const char *name,
+		      struct gg_json *object)
 {
 	struct gg_json *entries = gg_json_array();
 	int64_t bytes = 0, count = 0;
@@ -244,7 +252,8 @@ static void list_kind(const struct store_scan *l, enum store_kind kind, const ch
 	gg_json_take(object, name, part);
 }
 
-int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret, struct gg_err *err)
+int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret,
+	       struct gg_err *err)
 {
 	struct store_scan l = { 0 };
 	int r = store_scan(s, &l, err);
@@ -296,14 +305,16 @@ static int verify_object(struct store *s, const struct store_object *o, struct g
 	return r < 0 ? -1 : 0;
 }
 
-int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret, struct gg_err *err)
+int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret,
+		 struct gg_err *err)
 {
 	struct store_scan l = { 0 };
 	int r = store_scan(s, &l, err);
 
 	*ret = (struct store_stats){ 0 };
 	store_scan_stats(&l, ret);
-	/* Blobs are last in the list and go first, so that no tree is compared with a damaged manifest. */
+	/* Blobs are last in the list and go first, so that no tree is compared with a damaged
+	 * manifest. */
 	for (size_t i = l.n; r == 0 && i > 0; i--)
 		r = verify_object(s, &l.v[i - 1], ret_bad, ret, err);
 	store_scan_done(&l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private work below tmp/: NAME/ and, outside of it because the directory is given to another uid, NAME.lock. The lock
- * is made first and removed last, so a directory without one belongs to nobody.
+ * Private work below tmp/: NAME/ and, outside of it because the directory is given to another uid,
+ * NAME.lock. The lock is made first and removed last, so a directory without one belongs to nobody.
  */
 #include "layers/store_private.h"
 
@@ -22,7 +22,8 @@ static char *lock_name(const char *name)
 static int lock_new(int tmpfd, const char *lock, struct gg_err *err)
 {
 	for (;;) {
-		_cleanup_close_ int fd = gg_openat(tmpfd, lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, err);
+		_cleanup_close_ int fd =
+			gg_openat(tmpfd, lock, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, err);
 		struct stat st;
 
 		if (fd < 0)
@@ -84,8 +85,8 @@ int store_work_fd(struct store *s, struct gg_err *err)
 	return s->work.fd;
 }
 
-int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err), void *ctx,
-	       struct gg_err *err)
+int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err),
+	       void *ctx, struct gg_err *err)
 {
 	int fd = gg_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0, err);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;

@@ -19,11 +19,13 @@ bool store_tree_has(struct store *s, const struct gg_digest *d)
 	char name[STORE_TREE_NAME];
 	struct stat st;
 
-	return fstatat(s->dirs[STORE_TREES], store_tree_name(d, name), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(s->dirs[STORE_TREES], store_tree_name(d, name), &st, AT_SYMLINK_NOFOLLOW) ==
+		       0 &&
 	       S_ISDIR(st.st_mode) && store_blob_has(s, d);
 }
 
-int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret, struct gg_err *err)
+int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret,
+			struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	char hex[GG_DIGEST_HEX];
@@ -46,7 +48,8 @@ static int tree_bad(struct store *s, const struct gg_digest *d, const char *why,
 	return 0;
 }
 
-static int compare_all(struct store *s, const struct gg_digest *d, int rootfd, char **ret_why, struct gg_err *err)
+static int compare_all(struct store *s, const struct gg_digest *d, int rootfd, char **ret_why,
+		       struct gg_err *err)
 {
 	_cleanup_tree_ struct tree *t = NULL;
 
@@ -55,8 +58,8 @@ static int compare_all(struct store *s, const struct gg_digest *d, int rootfd, c
 	return store_tree_compare(rootfd, t, ret_why, err);
 }
 
-int store_tree_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd, bool *ret_bad,
-		     struct gg_err *err)
+int store_tree_check(struct store *s, const struct gg_digest *d, unsigned flags, int *ret_fd,
+		     bool *ret_bad, struct gg_err *err)
 {
 	char name[STORE_TREE_NAME], mark[STORE_MARK_NAME];
 	_cleanup_free_ char *why = NULL;
@@ -103,9 +106,10 @@ int store_tree_open(struct store *s, const struct gg_digest *d, struct gg_err *e
 	return -1;
 }
 
-/* Moving a directory to another parent writes its "..", which a mode without owner write forbids to a user. */
-static int tree_rename(int dirfd, const char *from, int fd, const struct stat *st, int treesfd, const char *name,
-		       bool *ret_existed, struct gg_err *err)
+/* Moving a directory to another parent writes its "..", which a mode without owner write forbids to
+ * a user. */
+static int tree_rename(int dirfd, const char *from, int fd, const struct stat *st, int treesfd,
+		       const char *name, bool *ret_existed, struct gg_err *err)
 {
 	bool closed = (st->st_mode & 0200) == 0 && geteuid() != 0 && st->st_uid == geteuid();
 	int r;
@@ -121,7 +125,8 @@ static int tree_rename(int dirfd, const char *from, int fd, const struct stat *s
 int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *manifest, size_t len,
 		     struct gg_digest *ret, struct gg_err *err)
 {
-	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int fd =
+		gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 	char tree[STORE_TREE_NAME], mark[STORE_MARK_NAME];
 	struct stat st;
 
@@ -139,7 +144,8 @@ int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *m
 		bool existed;
 		int r;
 
-		if (tree_rename(dirfd, name, fd, &st, s->dirs[STORE_TREES], tree, &existed, err) < 0)
+		if (tree_rename(dirfd, name, fd, &st, s->dirs[STORE_TREES], tree, &existed, err) <
+		    0)
 			return gg_context(err, "tree");
 		if (!existed) {
 			if (fstat(fd, &st) < 0)
@@ -151,5 +157,6 @@ int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *m
 		if (r != 0)
 			return r > 0 ? 0 : -1;
 	}
-	return gg_fail(err, GG_SYSTEM, "tree '%s' cannot take its place in the store '%s'", tree, s->path);
+	return gg_fail(err, GG_SYSTEM, "tree '%s' cannot take its place in the store '%s'", tree,
+		       s->path);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One operation of the store as a process, so that it can be killed, starved and traced (store_faults.py):
+ * One operation of the store as a process, so that it can be killed, starved and traced
+ * (store_faults.py):
  *
  *   store_driver blob|tree|action|gc|verify|has-blob|has-tree|has-action STORE
  *   store_driver hammer STORE SEED SESSIONS
@@ -170,7 +171,8 @@ static int do_verify(struct store *s, struct gg_err *err)
 		return -1;
 	for (size_t i = 0; i < bad.n; i++)
 		fprintf(stderr, "bad: %s\n", bad.v[i]);
-	return bad.n ? broken("a damaged object has a final name") : check_action(s, 0, &there, err);
+	return bad.n ? broken("a damaged object has a final name")
+		     : check_action(s, 0, &there, err);
 }
 
 static int do_has_blob(struct store *s, struct gg_err *err)
@@ -204,7 +206,8 @@ static int do_has_action(struct store *s, struct gg_err *err)
 	return r == 0 && !there ? gg_fail(err, GG_SYSTEM, "the action is absent") : r;
 }
 
-/* While a handle is open nothing that it put can go away, whatever the others and the collector do. */
+/* While a handle is open nothing that it put can go away, whatever the others and the collector do.
+ */
 static int hammer_session(struct store *s, unsigned seed, unsigned session, struct gg_err *err)
 {
 	struct gg_digest blobs[HAMMER_BLOBS], tree;
@@ -214,9 +217,11 @@ static int hammer_session(struct store *s, unsigned seed, unsigned session, stru
 
 	for (unsigned i = 0; i < HAMMER_BLOBS; i++)
 		/* The even ones everybody puts, the odd ones are this process's. */
-		if (put_blob(s, i % 2 ? 1000 + seed * 100 + i : i + session % 3, &blobs[i], err) < 0)
+		if (put_blob(s, i % 2 ? 1000 + seed * 100 + i : i + session % 3, &blobs[i], err) <
+		    0)
 			return -1;
-	if (put_tree(s, session % 2 ? seed : 0, &tree, err) < 0 || put_action(s, session % 4, err) < 0)
+	if (put_tree(s, session % 2 ? seed : 0, &tree, err) < 0 ||
+	    put_action(s, session % 4, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < HAMMER_BLOBS; i++) {
 		_cleanup_buf_ struct gg_buf b = { 0 };
@@ -234,7 +239,8 @@ static int hammer_session(struct store *s, unsigned seed, unsigned session, stru
 static int hammer(const char *path, unsigned seed, unsigned sessions, struct gg_err *err)
 {
 	for (unsigned i = 0; i < sessions; i++) {
-		const struct timespec pause = { .tv_nsec = (long)((seed * 7 + i * 13) % 10) * 10000000 };
+		const struct timespec pause = { .tv_nsec = (long)((seed * 7 + i * 13) % 10) *
+							   10000000 };
 		_cleanup_store_ struct store *s = NULL;
 		int r;
 
@@ -254,14 +260,10 @@ static const struct {
 	int (*run)(struct store *s, struct gg_err *err);
 	bool exclusive;
 } commands[] = {
-	{ "blob", do_blob, false },
-	{ "tree", do_tree, false },
-	{ "action", do_action, false },
-	{ "gc", do_gc, true },
-	{ "verify", do_verify, false },
-	{ "has-blob", do_has_blob, false },
-	{ "has-tree", do_has_tree, false },
-	{ "has-action", do_has_action, false },
+	{ "blob", do_blob, false },         { "tree", do_tree, false },
+	{ "action", do_action, false },     { "gc", do_gc, true },
+	{ "verify", do_verify, false },     { "has-blob", do_has_blob, false },
+	{ "has-tree", do_has_tree, false }, { "has-action", do_has_action, false },
 };
 
 static int run(int argc, char **argv, struct gg_err *err)
@@ -269,7 +271,8 @@ static int run(int argc, char **argv, struct gg_err *err)
 	if (argc == 5 && gg_streq(argv[1], "hammer"))
 		return hammer(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), err);
 	for (size_t i = 0; argc == 3 && i < GG_LEN(commands); i++) {
-		struct store_options options = { .id_base = geteuid(), .exclusive = commands[i].exclusive };
+		struct store_options options = { .id_base = geteuid(),
+						 .exclusive = commands[i].exclusive };
 		_cleanup_store_ struct store *s = NULL;
 
 		if (!gg_streq(argv[1], commands[i].name))
@@ -289,6 +292,7 @@ int main(int argc, char **argv)
 	gg_log_set(print_log);
 	r = run(argc, argv, &err);
 	if (r < 0)
-		fprintf(stderr, "error %d: %s\nhint: %s\n", err.kind, err.text, err.hint ? err.hint : "-");
+		fprintf(stderr, "error %d: %s\nhint: %s\n", err.kind, err.text,
+			err.hint ? err.hint : "-");
 	return r < 0 ? 1 : r;
 }

@@ -43,19 +43,23 @@ static int start_server(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	command = gg_asprintf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s/key "
-			      "-out %s/cert -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 2>/dev/null",
+	command = gg_asprintf("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+			      "-nodes -keyout %s/key "
+			      "-out %s/cert -days 2 -subj /CN=test -addext "
+			      "subjectAltName=IP:127.0.0.1 2>/dev/null",
 			      dir, dir);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	server = fork();
 	if (server == 0) {
-		_cleanup_free_ char *cert = gg_asprintf("%s/cert", dir), *key = gg_asprintf("%s/key", dir);
+		_cleanup_free_ char *cert = gg_asprintf("%s/cert", dir),
+				    *key = gg_asprintf("%s/key", dir);
 
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execlp("python3", "python3", TESTS_DIR "/http/fake_server.py", cert, key, (char *)NULL);
+		execlp("python3", "python3", TESTS_DIR "/http/fake_server.py", cert, key,
+		       (char *)NULL);
 		_exit(127);
 	}
 	close(in[0]);
@@ -99,11 +103,13 @@ static double now(void)
 
 static void get_init(struct get *g, const char *path)
 {
-	*g = (struct get){ .url = gg_starts(path, "/") ? gg_asprintf("http://127.0.0.1:%d%s", port, path) :
-							 gg_strdup(path) };
-	g->request = (struct http_request){
-		.url = g->url, .size = UINT64_MAX, .max_size = 10 << 20, .outfd = memfd_create("body", MFD_CLOEXEC)
-	};
+	*g = (struct get){ .url = gg_starts(path, "/")
+					  ? gg_asprintf("http://127.0.0.1:%d%s", port, path)
+					  : gg_strdup(path) };
+	g->request = (struct http_request){ .url = g->url,
+					    .size = UINT64_MAX,
+					    .max_size = 10 << 20,
+					    .outfd = memfd_create("body", MFD_CLOEXEC) };
 	g->options.retry_ms = 5;
 }
 
@@ -321,7 +327,8 @@ static void test_tls(void **state)
 	get_run(&untrusted);
 	assert_error(&untrusted, GG_REMOTE, "ertificate");
 	assert_true(untrusted.seconds < 2);
-	to_http = gg_asprintf("https://127.0.0.1:%d/to?http://127.0.0.1:%d/ok/654321", tls_port, port);
+	to_http = gg_asprintf("https://127.0.0.1:%d/to?http://127.0.0.1:%d/ok/654321", tls_port,
+			      port);
 	get_init(&down, to_http);
 	down.options.ca_file = ca;
 	get_run(&down);
@@ -333,7 +340,8 @@ static void test_tls(void **state)
 static void test_credentials(void **state)
 {
 	_cleanup_get_ struct get own, other, broken;
-	_cleanup_free_ char *u1 = gg_asprintf("http://user:secret@127.0.0.1:%d/echo", port), *u2 = NULL, *u3 = NULL;
+	_cleanup_free_ char *u1 = gg_asprintf("http://user:secret@127.0.0.1:%d/echo", port),
+			    *u2 = NULL, *u3 = NULL;
 
 	(void)state;
 	get_init(&own, u1);
@@ -382,7 +390,8 @@ static void test_other_schemes(void **state)
 {
 	_cleanup_get_ struct get file, ftp, lost;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	_cleanup_free_ char *path = gg_asprintf("%s/body", dir), *url = gg_asprintf("file://%s/body", dir);
+	_cleanup_free_ char *path = gg_asprintf("%s/body", dir),
+			    *url = gg_asprintf("file://%s/body", dir);
 	char bytes[3000];
 
 	(void)state;
@@ -422,15 +431,18 @@ static void test_many(void **state)
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct http_request *r = gg_calloc(N, sizeof(*r));
 	uint64_t last[3] = { 0 }, bytes = 0;
-	struct http_options options = {
-		.parallel = 16, .retry_ms = 5, .ctx = last, .progress = count_progress, .finished = count_finished
-	};
+	struct http_options options = { .parallel = 16,
+					.retry_ms = 5,
+					.ctx = last,
+					.progress = count_progress,
+					.finished = count_finished };
 
 	(void)state;
 	for (size_t i = 0; i < N; i++) {
 		size_t size = i % 40 == 0 ? 2000000 : 1000 + i;
 
-		r[i] = (struct http_request){ .url = gg_asprintf("http://127.0.0.1:%d/ok/%zu", port, size),
+		r[i] = (struct http_request){ .url = gg_asprintf("http://127.0.0.1:%d/ok/%zu", port,
+								 size),
 					      .size = size,
 					      .has_digest = true,
 					      .outfd = memfd_create("body", MFD_CLOEXEC) };
@@ -509,8 +521,15 @@ static void test_show(void **state)
 
 static void test_content_range(void **state)
 {
-	static const char *const bad[] = { "", "bytes", "bytes 1-0/5", "bytes */5", "bytes 0-4/4", "bytes -1-3/9",
-					   "bytes 0-99999999999999999999/*", "items 0-1/2", "bytes 0-1/2x" };
+	static const char *const bad[] = { "",
+					   "bytes",
+					   "bytes 1-0/5",
+					   "bytes */5",
+					   "bytes 0-4/4",
+					   "bytes -1-3/9",
+					   "bytes 0-99999999999999999999/*",
+					   "items 0-1/2",
+					   "bytes 0-1/2x" };
 	uint64_t start, total;
 
 	(void)state;
@@ -526,22 +545,14 @@ static void test_content_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_show),
-		cmocka_unit_test(test_content_range),
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_retry_after),
-		cmocka_unit_test(test_resume),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_stall),
-		cmocka_unit_test(test_redirects),
-		cmocka_unit_test(test_tls),
-		cmocka_unit_test(test_credentials),
-		cmocka_unit_test(test_alternates),
-		cmocka_unit_test(test_other_schemes),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_dead_host),
+		cmocka_unit_test(test_show),        cmocka_unit_test(test_content_range),
+		cmocka_unit_test(test_plain),       cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_retry_after), cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_sizes),       cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_stall),       cmocka_unit_test(test_redirects),
+		cmocka_unit_test(test_tls),         cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_alternates),  cmocka_unit_test(test_other_schemes),
+		cmocka_unit_test(test_many),        cmocka_unit_test(test_dead_host),
 		cmocka_unit_test(test_full_disk),
 	};
 

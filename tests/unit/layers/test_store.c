@@ -32,10 +32,10 @@ static void count_warnings(enum gg_log_level level, const char *text)
 	warnings += level == GG_LOG_WARNING;
 }
 
-#define OK(f, call)                                                    \
-	do {                                                           \
-		if ((call) < 0)                                        \
-			fail_msg("%s: %s", #call, (f)->err.text);      \
+#define OK(f, call)                                                                                \
+	do {                                                                                       \
+		if ((call) < 0)                                                                    \
+			fail_msg("%s: %s", #call, (f)->err.text);                                  \
 	} while (0)
 
 static void reopen(struct fixture *f, bool exclusive)
@@ -188,7 +188,8 @@ static void damage(const char *path, enum damage how)
 	}
 }
 
-/* Every damage is seen although a marker says "verified", moved aside, and put right by the next put. */
+/* Every damage is seen although a marker says "verified", moved aside, and put right by the next
+ * put. */
 static void test_blob_damage(void **state)
 {
 	struct fixture *f = *state;
@@ -414,7 +415,8 @@ static struct gg_json *record_of(const struct gg_digest *d)
 	return o;
 }
 
-static void put_action(struct fixture *f, const char *text, const struct gg_digest *refers, struct gg_digest *ret_key)
+static void put_action(struct fixture *f, const char *text, const struct gg_digest *refers,
+		       struct gg_digest *ret_key)
 {
 	_cleanup_json_ struct gg_json *record = record_of(refers);
 
@@ -444,9 +446,11 @@ static void test_action(void **state)
 
 static void test_action_damage(void **state)
 {
-	static const char *const contents[] = { "", "{", "{}", "{\"check\":\"\",\"record\":{}}",
-						"{\"check\":\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8b\","
-						"\"record\":{\"a\":1}}" };
+	static const char *const contents[] = {
+		"", "{", "{}", "{\"check\":\"\",\"record\":{}}",
+		"{\"check\":\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8b\","
+		"\"record\":{\"a\":1}}"
+	};
 	struct fixture *f = *state;
 	struct gg_digest key, d = { { 7 } };
 
@@ -458,7 +462,8 @@ static void test_action_damage(void **state)
 		put_action(f, "step", &d, &key);
 		gg_digest_hex(&key, hex);
 		path = gg_asprintf("%s/actions/%.2s/%s.json", f->path, hex, hex);
-		OK(f, gg_write_file(AT_FDCWD, path, contents[i], strlen(contents[i]), 0600, GG_COMMIT_REPLACE, &f->err));
+		OK(f, gg_write_file(AT_FDCWD, path, contents[i], strlen(contents[i]), 0600,
+				    GG_COMMIT_REPLACE, &f->err));
 		OK(f, store_action_get(f->s, &key, &got, &f->err));
 		assert_null(got);
 		assert_int_equal(warnings, i + 1);
@@ -509,7 +514,8 @@ static void test_stale_tmp(void **state)
 		struct store_tmp t = STORE_TMP_INIT;
 
 		if (store_open(f->path, NULL, &other, &f->err) < 0 ||
-		    store_tmp_new(other, geteuid(), &t, &f->err) < 0 || mkdirat(t.fd, "deep", 0500) < 0)
+		    store_tmp_new(other, geteuid(), &t, &f->err) < 0 ||
+		    mkdirat(t.fd, "deep", 0500) < 0)
 			_exit(1);
 		_exit(0);
 	}
@@ -523,8 +529,8 @@ static void test_stale_tmp(void **state)
 
 static void age(struct fixture *f, const char *dir, int hours)
 {
-	_cleanup_free_ char *command = gg_asprintf("find %s/%s -type f -exec touch -d '%d hours ago' {} +", f->path, dir,
-						   hours);
+	_cleanup_free_ char *command = gg_asprintf(
+		"find %s/%s -type f -exec touch -d '%d hours ago' {} +", f->path, dir, hours);
 
 	assert_int_equal(system(command), 0);
 }
@@ -643,8 +649,10 @@ static void expect_open_error(const char *path, enum gg_kind kind, const char *t
 static void test_open_errors(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_free_ char *foreign = gg_asprintf("%s/foreign", f->base), *full = gg_asprintf("%s/full", f->base),
-			    *file = gg_asprintf("%s/full/file", f->base), *format = gg_asprintf("%s/format", f->path);
+	_cleanup_free_ char *foreign = gg_asprintf("%s/foreign", f->base),
+			    *full = gg_asprintf("%s/full", f->base),
+			    *file = gg_asprintf("%s/full/file", f->base),
+			    *format = gg_asprintf("%s/format", f->path);
 
 	assert_int_equal(mkdir(full, 0700), 0);
 	write_at(f, AT_FDCWD, file, "mine");
@@ -655,7 +663,8 @@ static void test_open_errors(void **state)
 		assert_int_equal(chown(foreign, 12345, 12345), 0);
 		expect_open_error(foreign, GG_SYSTEM, "belongs to uid 12345");
 	}
-	OK(f, gg_write_file(AT_FDCWD, format, "ggbuild-store 9\n", 16, 0600, GG_COMMIT_REPLACE, &f->err));
+	OK(f, gg_write_file(AT_FDCWD, format, "ggbuild-store 9\n", 16, 0600, GG_COMMIT_REPLACE,
+			    &f->err));
 	expect_open_error(f->path, GG_SYSTEM, "'ggbuild-store 9'");
 }
 
@@ -716,7 +725,8 @@ static void test_exclusive(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A user's stale work may hold directories that are closed to the user: a package manager's module cache, say. */
+/* A user's stale work may hold directories that are closed to the user: a package manager's module
+ * cache, say. */
 static void test_closed_directories(void **state)
 {
 	struct fixture *f = *state;
@@ -732,9 +742,10 @@ static void test_closed_directories(void **state)
 			_exit(2);
 		if (!mkdtemp(template))
 			_exit(3);
-		command = gg_asprintf("cd %s && mkdir -p a/b c && touch a/f a/b/f c/f && chmod 0 c && "
-				      "chmod 0555 a/b a && chmod 0500 .",
-				      template);
+		command = gg_asprintf(
+			"cd %s && mkdir -p a/b c && touch a/f a/b/f c/f && chmod 0 c && "
+			"chmod 0555 a/b a && chmod 0500 .",
+			template);
 		if (system(command) != 0 || gg_remove_tree(AT_FDCWD, template, &f->err) < 0)
 			_exit(4);
 		_exit(access(template, F_OK) == 0);
