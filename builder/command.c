@@ -99,6 +99,9 @@ void command_close(struct command_session *c)
 	mirror_cache_free(c->session.mirror_cache);
 	store_close(c->session.store);
 	gg_strv_done(&c->session.mirrors);
+	gg_strv_done(&c->session.fetch_env);
+	gg_strv_done(&c->session.fetch_mounts);
+	gg_strv_done(&c->session.secrets);
 	project_done(&c->project);
 }
 

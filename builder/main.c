@@ -9,7 +9,7 @@
 #include "builder/command.h"
 #include "layers/base/log.h"
 
-static const struct command_def *const commands[] = { &command_lock, &command_store, &command_completion, NULL };
+static const struct command_def *const commands[] = { &command_build, &command_lock, &command_store, &command_completion, NULL };
 
 const struct program_def command_program = {
 	.name = "ggbuild",
@@ -37,26 +37,26 @@ static void print_error(const struct gg_err *err)
 		fprintf(stderr, "  help: %s\n", err->hint);
 }
 
-static int run(const struct command_def *c, int argc, char **argv, struct gg_err *err)
+/* The arguments outlive the call: an error's position borrows the recipe's name from them. */
+static int run(const struct command_def *c, int argc, char **argv, struct gg_strv *args, struct gg_err *err)
 {
-	_cleanup_strv_ struct gg_strv args = { 0 };
 	_cleanup_buf_ struct gg_buf help = { 0 };
 	void *values = gg_zalloc(c->options_size);
 	bool wants_help = false;
-	int r = options_parse(&command_program, c, argc, argv, values, &args, &wants_help, err);
+	int r = options_parse(&command_program, c, argc, argv, values, args, &wants_help, err);
 
 	if (r == 0 && wants_help) {
 		options_help(&command_program, c, &help);
 		r = command_print(help.data, help.len, err);
 	} else if (r == 0) {
-		r = c->run(values, &args, err);
+		r = c->run(values, args, err);
 	}
 	options_done(c, values);
 	free(values);
 	return r;
 }
 
-static int dispatch(int argc, char **argv, struct gg_err *err)
+static int dispatch(int argc, char **argv, struct gg_strv *args, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	const struct command_def *c;
@@ -68,20 +68,23 @@ static int dispatch(int argc, char **argv, struct gg_err *err)
 	if (gg_streq(argv[1], "--version"))
 		return command_print("ggbuild " GGBUILD_VERSION "\n", strlen("ggbuild " GGBUILD_VERSION "\n"), err);
 	c = options_command(&command_program, argv[1]);
+	if (!c && (gg_ends(argv[1], ".recipe") || argv[1][0] == '-'))
+		return run(&command_build, argc - 1, argv + 1, args, err);
 	if (!c)
 		return options_unknown_command(&command_program, argv[1], err);
-	return run(c, argc - 2, argv + 2, err);
+	return run(c, argc - 2, argv + 2, args, err);
 }
 
 int main(int argc, char **argv)
 {
+	_cleanup_strv_ struct gg_strv args = { 0 };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	gg_log_set(log_warning);
 	signal(SIGPIPE, SIG_IGN);
 	/* Modes are set where files are made; the caller's umask must not show in them. */
 	umask(022);
-	if (dispatch(argc, argv, &err) == 0)
+	if (dispatch(argc, argv, &args, &err) == 0)
 		return 0;
 	print_error(&err);
 	return err.kind;

@@ -88,7 +88,7 @@ int project_open(const char *path, const struct project_options *options, struct
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	size_t len = strlen(base);
 
-	ret->path = gg_strdup(path);
+	ret->path = path;
 	ret->dir = slash == path ? gg_strdup("/") : slash ? gg_strndup(path, (size_t)(slash - path)) : gg_strdup(".");
 	if (gg_ends(base, ".recipe"))
 		len -= strlen(".recipe");
@@ -104,7 +104,6 @@ void project_done(struct project *p)
 	recipe_free(p->recipe);
 	lock_free(p->lock);
 	gg_buf_done(&p->text);
-	free(p->path);
 	free(p->dir);
 	free(p->lock_name);
 	gg_close(p->dirfd);

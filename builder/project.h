@@ -11,7 +11,7 @@
 #include "recipes/recipe.h"
 
 struct project {
-	char *path;	 /* as given */
+	const char *path; /* as given; borrowed, also by errors' positions */
 	char *dir;	 /* its directory */
 	int dirfd;
 	char *lock_name; /* in dir */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "builder/local.h"
+#include "builder/resolve_lock.h"
+#include "builder/session.h"
+#include "layers/base/fd.h"
+#include "layers/store.h"
+#include "layers/tree.h"
+
+void build_result_done(struct build_result *r)
+{
+	execution_free(r->execution);
+	plan_free(r->plan);
+	*r = (struct build_result)BUILD_RESULT_INIT;
+}
+
+static bool is_url(const char *path)
+{
+	return strstr(path, "://") != NULL;
+}
+
+/* An archive beside the recipe: its content is its identity, and it goes into the store like a downloaded one. */
+static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
+			 struct gg_err *err)
+{
+	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs, O_RDONLY, 0, err), to = -1;
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
+	_cleanup_hash_ struct gg_hash *h = gg_hash_new();
+	_cleanup_free_ char *block = gg_alloc(1 << 20);
+	uint64_t size = 0;
+	ssize_t n;
+
+	if (from < 0 || gg_digest_fd(from, ret, NULL, err) < 0)
+		goto fail;
+	if (!gg_digest_is_zero(&stage->from.sha256) && !gg_digest_eq(ret, &stage->from.sha256)) {
+		gg_fail(err, GG_INTEGRITY, "'%s' does not have the sha256 that the recipe gives", stage->from.rootfs);
+		goto fail;
+	}
+	if (store_blob_has(s->store, ret))
+		return 0;
+	if (store_tmp_new(s->store, s->userns.base, &tmp, err) < 0)
+		return -1;
+	to = gg_openat(tmp.fd, "blob", O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+	if (to < 0 || lseek(from, 0, SEEK_SET) < 0)
+		return -1;
+	while ((n = gg_read_full(from, block, 1 << 20, err)) > 0) {
+		gg_hash_add(h, block, (size_t)n);
+		if (gg_write_all(to, block, (size_t)n, err) < 0)
+			return -1;
+		size += (uint64_t)n;
+	}
+	if (n < 0)
+		return -1;
+	gg_hash_end(h, ret);
+	return store_blob_adopt(s->store, tmp.fd, "blob", ret, size, err);
+fail:
+	if (!err->pos.file)
+		err->pos = stage->from.pos;
+	return -1;
+}
+
+int build_plan(struct session *s, struct project *p, const char *platform, struct plan **ret, struct gg_err *err)
+{
+	const struct recipe *r = p->recipe;
+	_cleanup_free_ struct gg_digest *locals = gg_calloc(r->n_inputs + 1, sizeof(*locals));
+	_cleanup_free_ struct gg_digest *files = gg_calloc(r->n_stages + 1, sizeof(*files));
+	struct plan_input in = { .recipe = r, .lock = p->lock, .platform = platform, .locals = locals,
+				 .rootfs_files = files };
+
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		_cleanup_tree_ struct tree *t = NULL;
+
+		if (r->inputs[i].kind != RECIPE_INPUT_LOCAL)
+			continue;
+		if (local_manifest(s, &r->inputs[i], &t, err) < 0)
+			return -1;
+		tree_digest(t, &locals[i]);
+	}
+	for (size_t i = 0; i < r->n_stages; i++)
+		if (r->stages[i].from.kind == RECIPE_FROM_ROOTFS && !is_url(r->stages[i].from.rootfs) &&
+		    import_rootfs(s, &r->stages[i], &files[i], err) < 0)
+			return -1;
+	return plan_make(&in, ret, err);
+}
+
+struct goals {
+	size_t *v;
+	size_t n, cap;
+};
+
+static void goals_done(struct goals *g)
+{
+	free(g->v);
+}
+
+static void add_goal(struct goals *g, size_t id)
+{
+	GG_GROW(g->v, g->n, g->cap);
+	g->v[g->n++] = id;
+}
+
+/* The first fetch that has no pin: everything behind it has no key yet. */
+static size_t unpinned_fetch(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_nodes; i++)
+		if (p->nodes[i].kind == PLAN_STEP && p->nodes[i].step->fetch && !p->nodes[i].pinned)
+			return i;
+	return SIZE_MAX;
+}
+
+static int find_goals(const struct session *s, const struct plan *p, const struct build_options *o, struct goals *ret,
+		      struct gg_err *err)
+{
+	const struct plan_stage *stage = o->target ? plan_stage(p, o->target) : NULL;
+	size_t fetch = unpinned_fetch(p);
+
+	if (o->target && !stage)
+		return gg_fail(err, GG_USAGE, "there is no stage '%s'", o->target);
+	if (fetch != SIZE_MAX) {
+		add_goal(ret, fetch);
+		return 0;
+	}
+	for (size_t i = 0; stage && i < stage->n_chain; i++)
+		add_goal(ret, stage->chain[i]);
+	for (size_t i = 0; !stage && i < p->n_layers; i++)
+		add_goal(ret, p->packs[i]);
+	for (size_t i = 0; !stage && !s->no_test && i < p->n_tests; i++)
+		add_goal(ret, p->tests[i]);
+	return 0;
+}
+
+/* One round: a plan and its goals. *ret_again when a fetch was pinned and the plan must be made anew. */
+static int run_round(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+		     bool *ret_again, struct gg_err *err)
+{
+	struct goals goals GG_CLEANUP(goals_done) = { 0 };
+	bool written;
+
+	if (build_plan(s, p, o->platform, &ret->plan, err) < 0 || find_goals(s, ret->plan, o, &goals, err) < 0)
+		return -1;
+	*ret_again = unpinned_fetch(ret->plan) != SIZE_MAX;
+	ret->execution = execution_new(s, p->recipe, ret->plan);
+	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
+		return -1;
+	if (!*ret_again)
+		return 0;
+	if (execution_pins(ret->execution, p->lock, o->platform) == 0)
+		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
+	return project_save_lock(p, &written, err);
+}
+
+int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+	      struct gg_err *err)
+{
+	struct resolve_options resolve = { .platform = o->platform, .all = o->relock };
+	bool changed, written, again = true;
+
+	if (resolve_lock(s, p->recipe, p->lock, &resolve, &changed, err) < 0)
+		return -1;
+	if (!s->locked && (changed || p->lock_missing) && project_save_lock(p, &written, err) < 0)
+		return -1;
+	while (again) {
+		build_result_done(ret);
+		if (run_round(s, p, o, ret, &again, err) < 0)
+			return -1;
+	}
+	return 0;
+}

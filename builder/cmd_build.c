@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `ggbuild build`: the default command.
+ */
+#include <string.h>
+
+#include "builder/build.h"
+#include "builder/command.h"
+#include "builder/image.h"
+#include "builder/progress.h"
+
+struct options {
+	struct common_options common;
+	const char *target;
+	unsigned jobs;
+	bool locked, relock, no_cache, no_test;
+	struct gg_strv outputs, fetch_env, fetch_mounts, secrets;
+};
+
+static const struct option_def defs[] = {
+	{ .name = "output", .letter = 'o', .arg = "OUTPUT", .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, outputs), .help = "where the image goes: oci:DIR[:REF]; repeatable" },
+	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	  .help = "make only this stage and what it needs" },
+	{ .name = "jobs", .arg = "N", .kind = OPTION_UINT, .offset = offsetof(struct options, jobs),
+	  .help = "actions at once (default: one a processor)" },
+	{ .name = "locked", .kind = OPTION_FLAG, .offset = offsetof(struct options, locked),
+	  .help = "fail where the lock would have to change" },
+	{ .name = "relock", .kind = OPTION_FLAG, .offset = offsetof(struct options, relock),
+	  .help = "resolve every input anew" },
+	{ .name = "no-cache", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_cache),
+	  .help = "run every step again that is not pinned by content" },
+	{ .name = "no-test", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_test),
+	  .help = "skip the recipe's tests" },
+	{ .name = "fetch-env", .arg = "[STEP:]NAME=VALUE", .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, fetch_env), .help = "a variable for fetch steps" },
+	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, fetch_mounts), .help = "a read-only directory for fetch steps" },
+	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, secrets), .help = "a secret that the recipe declares" },
+};
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_COMMON_GROUP };
+
+static int write_outputs(struct command_session *c, const struct options *o, const struct build_result *b,
+			 struct gg_err *err)
+{
+	for (size_t i = 0; i < o->outputs.n; i++) {
+		_cleanup_free_ char *line = NULL;
+		char text[GG_DIGEST_TEXT];
+		struct gg_digest d;
+
+		if (image_write(&c->session, c->project.recipe, b, o->outputs.v[i], &d, err) < 0)
+			return gg_context(err, "output '%s'", o->outputs.v[i]);
+		line = gg_asprintf("%s\n", gg_digest_text(&d, text));
+		progress_finish(c->session.progress);
+		if (command_print(line, strlen(line), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int build(struct command_session *c, const struct options *o, struct gg_err *err)
+{
+	struct build_options how = { .target = o->target, .platform = command_platform(), .relock = o->relock };
+	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
+	_cleanup_free_ char *summary = NULL;
+	struct session *s = &c->session;
+	unsigned ran, cached;
+
+	for (size_t i = 0; i < o->outputs.n; i++)
+		if (image_check_output(o->outputs.v[i], err) < 0)
+			return -1;
+	if (o->outputs.n && (o->target || !c->project.recipe->image.present))
+		return gg_fail(err, GG_USAGE, o->target ? "--target makes a stage, which has no image to write" :
+							  "the recipe declares no image to write");
+	s->locked = o->locked;
+	s->no_cache = o->no_cache;
+	s->no_test = o->no_test;
+	if (o->jobs)
+		s->n_jobs = o->jobs;
+	gg_strv_copy(&s->fetch_env, &o->fetch_env);
+	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
+	gg_strv_copy(&s->secrets, &o->secrets);
+	if (build_run(s, &c->project, &how, &result, err) < 0)
+		return -1;
+	execution_counts(result.execution, &ran, &cached);
+	summary = gg_asprintf("%u action%s run, %u cached", ran, ran == 1 ? "" : "s", cached);
+	progress_note(s->progress, summary);
+	return write_outputs(c, o, &result, err);
+}
+
+static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
+{
+	const struct options *o = options;
+	struct command_session c;
+	int r = command_open(&c, &o->common, args->v[0], err);
+
+	if (r == 0)
+		r = build(&c, o, err);
+	command_close(&c);
+	return r;
+}
+
+const struct command_def command_build = {
+	.name = "build", .args = "RECIPE", .summary = "build a recipe (the default command)",
+	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options), .run = run,
+};
