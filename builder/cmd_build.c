@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "builder/build.h"
-#include "builder/command.h"
+#include "builder/commands.h"
 #include "builder/image.h"
 #include "builder/progress.h"
 

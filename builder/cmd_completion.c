@@ -2,7 +2,7 @@
  *
  * `ggbuild completion SHELL`.
  */
-#include "builder/command.h"
+#include "builder/commands.h"
 
 static const char *const shells[] = { "bash", "zsh", "fish", NULL };
 

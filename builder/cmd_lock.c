@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "builder/command.h"
+#include "builder/commands.h"
 #include "builder/progress.h"
 #include "builder/resolve_lock.h"
 

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "builder/command.h"
+#include "builder/commands.h"
 #include "layers/base/json.h"
 #include "layers/store.h"
 

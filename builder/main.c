@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder/command.h"
+#include "builder/commands.h"
 #include "layers/base/log.h"
 
 static const struct command_def *const commands[] = { &command_build, &command_lock, &command_store, &command_completion, NULL };
