@@ -8,8 +8,8 @@
 
 /* A file that the loader has mapped, as far as one program goes. */
 struct object {
-	const char *name;	/* as it was asked for; NULL for the program */
-	const char *from, *to;	/* paths as the loader sees them, in the tree and in the image */
+	const char *name; /* as it was asked for; NULL for the program */
+	const char *from, *to; /* paths as the loader sees them, in the tree and in the image */
 	const struct elf *elf;
 	const struct object *needed_by;
 	bool kept; /* the base's own: its needs are the base's business */
@@ -41,7 +41,8 @@ struct finder {
 static int parse(struct finder *f, const struct libraries_tree *t, const struct tree_entry *e,
 		 const struct elf **ret)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_
+	int fd = -1;
 	struct parsed *p;
 	int rc;
 
@@ -86,7 +87,8 @@ static struct object *load(struct finder *f, const char *name, const char *from,
 /* ", needed by A, needed by B", nearest first. */
 static char *chain(const struct object *o)
 {
-	_cleanup_buf_ struct gg_buf text = { 0 };
+	_cleanup_buf_
+	struct gg_buf text = {0};
 
 	for (; o; o = o->needed_by)
 		gg_buf_printf(&text, "%sneeded by %s", text.len ? ", " : "", o->from);
@@ -108,7 +110,8 @@ static bool same_entry(const struct tree_entry *a, const struct tree_entry *b)
 {
 	if (a->type != b->type)
 		return false;
-	return a->type == TREE_SYMLINK ? gg_streq(a->target, b->target) : gg_digest_eq(&a->content, &b->content);
+	return a->type == TREE_SYMLINK ? gg_streq(a->target, b->target)
+				       : gg_digest_eq(&a->content, &b->content);
 }
 
 static int copy_entry(struct finder *f, const struct tree_entry *e, const char *to)
@@ -118,7 +121,8 @@ static int copy_entry(struct finder *f, const struct tree_entry *e, const char *
 	if (is_input(f, to) || (there && there->type != TREE_WHITEOUT && same_entry(e, there)))
 		return 0;
 	if (there && there->type != TREE_WHITEOUT) {
-		gg_fail(f->err, GG_RECIPE, "library '%s' of stage '%s' clashes with what %s has there", to,
+		gg_fail(f->err, GG_RECIPE,
+			"library '%s' of stage '%s' clashes with what %s has there", to,
 			f->from->stage, f->base->stage);
 		return gg_hint(f->err, "make both from the same release of the same distribution");
 	}
@@ -127,7 +131,7 @@ static int copy_entry(struct finder *f, const struct tree_entry *e, const char *
 			return 0;
 	}
 	GG_GROW(f->ret->v, f->ret->n, f->ret->cap);
-	f->ret->v[f->ret->n++] = (struct libraries_copy){ gg_arena_strdup(f->arena, to), e };
+	f->ret->v[f->ret->n++] = (struct libraries_copy){gg_arena_strdup(f->arena, to), e};
 	return 0;
 }
 
@@ -139,20 +143,22 @@ static bool comes_along(const struct finder *f, const struct tree_entry *e, cons
 	for (size_t i = 0; i < f->n_inputs; i++) {
 		const struct libraries_object *in = &f->inputs[i];
 
-		if (gg_streq(in->path + 1, e->path) && strncmp(in->to, to, dir) == 0 && !strchr(in->to + dir, '/'))
+		if (gg_streq(in->path + 1, e->path) && strncmp(in->to, to, dir) == 0 &&
+		    !strchr(in->to + dir, '/'))
 			return true;
 	}
 	return false;
 }
 
 /* Not moved: the symlinks on the way and the file, each at its own place. Moved: the content under the new name. */
-static int copy_library(struct finder *f, const char *from, const char *to, const struct tree_entry *e,
-			const struct libraries_trail *trail)
+static int copy_library(struct finder *f, const char *from, const char *to,
+			const struct tree_entry *e, const struct libraries_trail *trail)
 {
 	if (!gg_streq(from, to))
 		return comes_along(f, e, to) ? 0 : copy_entry(f, e, to);
 	for (size_t i = 0; i < trail->n; i++) {
-		_cleanup_free_ char *path = gg_asprintf("/%s", trail->v[i]->path);
+		_cleanup_free_
+		char *path = gg_asprintf("/%s", trail->v[i]->path);
 
 		if (copy_entry(f, trail->v[i], path) < 0)
 			return -1;
@@ -179,10 +185,11 @@ static int in_base(struct finder *f, const char *name, const char *to, const str
 }
 
 /* 1 when the tree has a fitting file at `from`; it is then to be copied. */
-static int in_tree(struct finder *f, const char *name, const char *from, const char *to, const struct object *by)
+static int in_tree(struct finder *f, const char *name, const char *from, const char *to,
+		   const struct object *by)
 {
 	GG_CLEANUP(gg_freep) const struct tree_entry **links = NULL;
-	struct libraries_trail trail = { 0 };
+	struct libraries_trail trail = {0};
 	const struct tree_entry *e = libraries_walk(f->from->tree, from, &trail);
 	const struct elf *elf = NULL;
 
@@ -214,9 +221,10 @@ static bool has_dir(const struct libraries_dirs *dirs, size_t from, const char *
 	return false;
 }
 
-static void add_conf(struct finder *f, struct libraries_dirs *dirs, const struct libraries_dirs *builtin)
+static void add_conf(struct finder *f, struct libraries_dirs *dirs,
+		     const struct libraries_dirs *builtin)
 {
-	const struct gg_strv *lists[] = { &f->conf, &f->base_conf };
+	const struct gg_strv *lists[] = {&f->conf, &f->base_conf};
 
 	for (size_t l = 0; l < GG_LEN(lists); l++) {
 		for (size_t i = 0; i < lists[l]->n; i++) {
@@ -225,8 +233,8 @@ static void add_conf(struct finder *f, struct libraries_dirs *dirs, const struct
 			GG_GROW(dirs->v, dirs->n, dirs->cap);
 			dirs->v[dirs->n++] = (struct libraries_dir){
 				gg_strdup(dir), gg_strdup(dir),
-				!has_dir(builtin, 0, dir) && (!f->base || !gg_strv_has(&f->base_conf, dir))
-			};
+				!has_dir(builtin, 0, dir) &&
+					(!f->base || !gg_strv_has(&f->base_conf, dir))};
 		}
 	}
 }
@@ -258,10 +266,13 @@ static const char *home_of(struct finder *f, const struct libraries_dirs *builti
 	return home;
 }
 
-static int missing(struct finder *f, const char *name, const struct object *by, const struct libraries_dirs *dirs)
+static int missing(struct finder *f, const char *name, const struct object *by,
+		   const struct libraries_dirs *dirs)
 {
-	_cleanup_free_ char *needed = chain(by);
-	_cleanup_buf_ struct gg_buf searched = { 0 };
+	_cleanup_free_
+	char *needed = chain(by);
+	_cleanup_buf_
+	struct gg_buf searched = {0};
 
 	for (size_t i = 0; i < dirs->n; i++) {
 		if (i == 0 || !gg_streq(dirs->v[i].from, dirs->v[i - 1].from))
@@ -270,12 +281,18 @@ static int missing(struct finder *f, const char *name, const struct object *by, 
 	gg_fail(f->err, GG_RECIPE, "%s, %s, is not in stage '%s'", name, needed, f->from->stage);
 	if (!searched.len)
 		return -1;
-	return gg_hint(f->err, "looked in %s; add the package that holds it to the stage", searched.data);
+	return gg_hint(f->err, "looked in %s; add the package that holds it to the stage",
+		       searched.data);
+}
+
+static char *join(const char *dir, const char *name)
+{
+	return gg_asprintf("%s/%s", gg_streq(dir, "/") ? "" : dir, name);
 }
 
 static int search(struct finder *f, const char *name, const struct object *by)
 {
-	GG_CLEANUP(libraries_dirs_done) struct libraries_dirs dirs = { 0 }, builtin = { 0 };
+	GG_CLEANUP(libraries_dirs_done) struct libraries_dirs dirs = {0}, builtin = {0};
 	const char *home;
 
 	libraries_add_builtin(&builtin, by->elf, f->musl);
@@ -285,9 +302,12 @@ static int search(struct finder *f, const char *name, const struct object *by)
 		add_conf(f, &dirs, &builtin);
 	libraries_add_builtin(&dirs, by->elf, f->musl);
 	for (size_t i = 0; i < dirs.n; i++) {
-		_cleanup_free_ char *from = gg_asprintf("%s/%s", dirs.v[i].from, name);
-		_cleanup_free_ char *there = gg_asprintf("%s/%s", dirs.v[i].to, name);
-		_cleanup_free_ char *to = gg_asprintf("%s/%s", dirs.v[i].moves ? home : dirs.v[i].to, name);
+		_cleanup_free_
+		char *from = join(dirs.v[i].from, name);
+		_cleanup_free_
+		char *there = join(dirs.v[i].to, name);
+		_cleanup_free_
+		char *to = join(dirs.v[i].moves ? home : dirs.v[i].to, name);
 		int rc = in_base(f, name, there, by);
 
 		if (rc == 0)
@@ -305,7 +325,8 @@ static struct object *find_loaded(struct finder *f, const char *name)
 	for (size_t i = 0; i < f->n_loaded; i++) {
 		struct object *o = f->loaded[i];
 
-		if ((o->name && gg_streq(o->name, name)) || (o->elf->soname && gg_streq(o->elf->soname, name)))
+		if ((o->name && gg_streq(o->name, name)) ||
+		    (o->elf->soname && gg_streq(o->elf->soname, name)))
 			return o;
 	}
 	return NULL;
@@ -319,7 +340,7 @@ static bool is_musl_libc(const struct finder *f, const char *name)
 
 static int follow(struct finder *f, const char *name, const struct object *by)
 {
-	struct libraries_dirs nowhere = { 0 };
+	struct libraries_dirs nowhere = {0};
 	int rc;
 
 	if (find_loaded(f, name) || is_musl_libc(f, name))
@@ -340,15 +361,18 @@ static int check_versions(struct finder *f, const struct object *by)
 		const struct object *o = find_loaded(f, need->file);
 
 		for (size_t k = 0; o && o->kept && k < need->versions.n; k++) {
-			_cleanup_free_ char *needed = NULL;
+			_cleanup_free_
+			char *needed = NULL;
 
 			if (gg_strv_has(&o->elf->defines, need->versions.v[k]))
 				continue;
 			needed = chain(by);
-			gg_fail(f->err, GG_RECIPE, "'%s' of %s has no symbol version %s, %s", o->from,
-				f->base->stage, need->versions.v[k], needed);
-			return gg_hint(f->err, "build stage '%s' on the release that the image's base comes from",
-				       f->from->stage);
+			gg_fail(f->err, GG_RECIPE, "'%s' of %s has no symbol version %s, %s",
+				o->from, f->base->stage, need->versions.v[k], needed);
+			return gg_hint(
+				f->err,
+				"build stage '%s' on the release that the image's base comes from",
+				f->from->stage);
 		}
 	}
 	return 0;
@@ -362,7 +386,8 @@ static int program(struct finder *f, const struct libraries_object *input)
 	struct object *o;
 
 	if (!e)
-		return gg_fail(f->err, GG_RECIPE, "'%s' is not a file of stage '%s'", input->path, f->from->stage);
+		return gg_fail(f->err, GG_RECIPE, "'%s' is not a file of stage '%s'", input->path,
+			       f->from->stage);
 	if (parse(f, f->from, e, &elf) < 0)
 		return -1;
 	if (!elf || (!elf->dynamic && !elf->interp))
@@ -391,7 +416,8 @@ static int program(struct finder *f, const struct libraries_object *input)
 
 static int compare_copies(const void *a, const void *b)
 {
-	return strcmp(((const struct libraries_copy *)a)->to, ((const struct libraries_copy *)b)->to);
+	return strcmp(((const struct libraries_copy *)a)->to,
+		      ((const struct libraries_copy *)b)->to);
 }
 
 static void finder_done(struct finder *f)
@@ -406,15 +432,22 @@ static void finder_done(struct finder *f)
 	gg_strv_done(&f->base_conf);
 }
 
-int libraries_find(const struct libraries_tree *from, const struct libraries_object *objects, size_t n,
-		   const struct libraries_tree *base, struct libraries *ret, struct gg_err *err)
+int libraries_find(const struct libraries_tree *from, const struct libraries_object *objects,
+		   size_t n, const struct libraries_tree *base, struct libraries *ret,
+		   struct gg_err *err)
 {
 	GG_CLEANUP(finder_done)
-	struct finder f = { .from = from, .base = base, .ret = ret, .inputs = objects, .n_inputs = n, .err = err };
+	struct finder f = {.from = from,
+			   .base = base,
+			   .ret = ret,
+			   .inputs = objects,
+			   .n_inputs = n,
+			   .err = err};
 
-	*ret = (struct libraries){ .arena = gg_arena_new() };
+	*ret = (struct libraries){.arena = gg_arena_new()};
 	f.arena = ret->arena;
-	if (libraries_read_conf(from, &f.conf, err) < 0 || (base && libraries_read_conf(base, &f.base_conf, err) < 0))
+	if (libraries_read_conf(from, &f.conf, err) < 0 ||
+	    (base && libraries_read_conf(base, &f.base_conf, err) < 0))
 		goto fail;
 	for (size_t i = 0; i < n; i++) {
 		assert(objects[i].path[0] == '/' && objects[i].to[0] == '/');
@@ -433,5 +466,5 @@ void libraries_done(struct libraries *l)
 {
 	gg_arena_free(l->arena);
 	free(l->v);
-	*l = (struct libraries){ 0 };
+	*l = (struct libraries){0};
 }

@@ -47,5 +47,6 @@ void libraries_done(struct libraries *l);
  * looks is left out, and so is what only that one needs; its symbol versions must suffice for those that are copied,
  * and nothing of the base is ever overwritten. A missing library, a missing symbol version and a clash with the base
  * are GG_RECIPE errors that show the chain of need. Does not contain the objects themselves. */
-int libraries_find(const struct libraries_tree *from, const struct libraries_object *objects, size_t n,
-		   const struct libraries_tree *base, struct libraries *ret, struct gg_err *err) GG_MUST_USE;
+int libraries_find(const struct libraries_tree *from, const struct libraries_object *objects,
+		   size_t n, const struct libraries_tree *base, struct libraries *ret,
+		   struct gg_err *err) GG_MUST_USE;
