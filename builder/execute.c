@@ -307,6 +307,22 @@ static void complete(struct execution *x, size_t id, struct gg_json *record)
 	slot->lockfd = -1;
 }
 
+/* A fetch that ran to be pinned has its key now: the plan with the pin finds the result under it. */
+static int put_pinned(struct action *a, struct gg_err *err)
+{
+	const char *pin = gg_json_get_str(a->record, "pin", NULL);
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	struct gg_digest tree, key;
+
+	if (!pin)
+		return 0;
+	if (gg_digest_parse(pin, &tree, err) < 0)
+		return -1;
+	plan_pinned_text(a->node->step, &tree, &text);
+	gg_digest_of(text.data, text.len, &key);
+	return store_action_put(a->session->store, &key, text.data, a->record, err);
+}
+
 /* The action's record is written last: what it names is in the store by then. */
 static int commit(struct action *a, const struct gg_json *result, struct gg_err *err)
 {
@@ -321,7 +337,7 @@ static int commit(struct action *a, const struct gg_json *result, struct gg_err 
 	if (ops_of[n->kind]->commit(a, result, err) < 0)
 		return -1;
 	if (!n->keyed)
-		return 0;
+		return put_pinned(a, err);
 	if (store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
 		return -1;
 	if (is_quiet(n))

@@ -357,6 +357,13 @@ static void describe_fetch(struct making *m, struct gg_buf *text, struct ids *de
 	line(text, "platform", m->in->platform);
 }
 
+void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, struct gg_buf *ret)
+{
+	begin(ret, PLAN_STEP, PLAN_STEP_VERSION);
+	line_digest(ret, "pin", pin);
+	line(ret, "output", s->output);
+}
+
 static size_t add_fetch(struct making *m, const struct recipe_stage *stage, const struct recipe_step *s,
 			const struct ids *chain)
 {
@@ -372,12 +379,11 @@ static size_t add_fetch(struct making *m, const struct recipe_stage *stage, cons
 	gg_digest_of(definition.data, definition.len, &n.definition);
 	pin = lock_find_fetch(m->platform, &n.definition);
 	n.pinned = pin != NULL;
-	begin(&text, PLAN_STEP, PLAN_STEP_VERSION);
 	if (pin) {
 		n.pin = pin->tree;
-		line_digest(&text, "pin", &n.pin);
-		line(&text, "output", s->output);
+		plan_pinned_text(s, &n.pin, &text);
 	} else {
+		begin(&text, PLAN_STEP, PLAN_STEP_VERSION);
 		line_digest(&text, "unpinned", &n.definition);
 	}
 	id = add_node(m, &n, &text, &deps);

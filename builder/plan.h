@@ -106,6 +106,9 @@ void plan_free(struct plan *p);
 void plan_freep(struct plan **p);
 #define _cleanup_plan_ GG_CLEANUP(plan_freep)
 
+/* The canonical text of a fetch whose pin is known: what its node has once the lock has the pin. */
+void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, struct gg_buf *ret);
+
 const char *plan_kind_name(enum plan_kind kind);
 /* NULL when absent. Names: "STAGE/STEP", "layer NAME", a bare step name when it is unique. */
 const struct plan_node *plan_find(const struct plan *p, const char *name);

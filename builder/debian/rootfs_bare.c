@@ -191,6 +191,7 @@ static int certificates(struct rootfs_work *w, struct gg_err *err)
 			gg_strv_add(&paths, t->entries[i].path);
 	if (!paths.n)
 		return 0;
+	dir_unless(w, &(struct made_dir){ "usr/local/share/ca-certificates", 0755, 0 });
 	gg_strv_sort(&paths);
 	for (size_t i = 0; i < paths.n; i++) {
 		_cleanup_free_ char *pem = pem_name(paths.v[i]), *target = gg_asprintf("/%s", paths.v[i]);

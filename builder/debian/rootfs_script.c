@@ -22,7 +22,7 @@ static const char head[] =
 	"preinst() {\n"
 	"	DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$2 DPKG_MAINTSCRIPT_NAME=preinst \\\n"
 	"	DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_DEBUG=0 DPKG_ADMINDIR=/var/lib/dpkg \\\n"
-	"	DPKG_ROOT= DPKG_RUNNING_VERSION=$running \\\n"
+	"	DPKG_ROOT= DPKG_RUNNING_VERSION=$running DEBCONF_PACKAGE=$1 \\\n"
 	"	\"/var/lib/dpkg/info/$3.preinst\" install || {\n"
 	"		echo \"the preinst script of package $1 failed with exit status $?\" >&2\n"
 	"		exit 1\n"
