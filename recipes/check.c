@@ -68,16 +68,28 @@ struct gg_pos check_model_pos(const struct check *c, struct gg_pos pos)
 	return c->piece ? c->use_pos : pos;
 }
 
+/* What the node is once its variable has been put in. */
+static const char *describe(struct check *c, const struct yaml_node *node)
+{
+	const struct vars_var *var = node->kind == YAML_SCALAR ? vars_whole(c->arena, c->vars, node->text) : NULL;
+	struct yaml_node value = *node;
+
+	if (var) {
+		value.text = var->value;
+		value.len = strlen(var->value);
+	}
+	return yaml_describe(c->arena, &value);
+}
+
 void check_wrong_type(struct check *c, const struct yaml_node *node, const char *wanted)
 {
 	if (node->kind == YAML_BAD)
 		return;
 	if (c->key)
 		check_fail(c, check_pos(c, node), "%s'%s' must be %s, not %s", c->item ? "an item of " : "",
-			   c->key, wanted, yaml_describe(c->arena, node));
+			   c->key, wanted, describe(c, node));
 	else
-		check_fail(c, check_pos(c, node), "expected %s, found %s", wanted,
-			   yaml_describe(c->arena, node));
+		check_fail(c, check_pos(c, node), "expected %s, found %s", wanted, describe(c, node));
 }
 
 bool check_is(struct check *c, const struct yaml_node *node, enum yaml_kind kind, const char *wanted)
@@ -195,11 +207,10 @@ static void require_fields(struct check *c, const struct yaml_node *node, const 
 bool check_map(struct check *c, const struct yaml_node *node, const struct check_shape *shape, unsigned kind,
 	       void *object)
 {
-	_cleanup_free_ char *wanted = NULL;
-
+	if (node->kind == YAML_BAD)
+		return false;
 	if (node->kind != YAML_MAP) {
-		wanted = gg_asprintf("a map of %s's keys", shape->what);
-		check_wrong_type(c, node, wanted);
+		check_fail(c, check_pos(c, node), "%s must be a map, not %s", shape->what, describe(c, node));
 		return false;
 	}
 	for (size_t i = 0; i < node->n; i++)
@@ -209,9 +220,10 @@ bool check_map(struct check *c, const struct yaml_node *node, const struct check
 	return true;
 }
 
-int check_one_of(struct check *c, const struct yaml_node *map, const char *what, const char *const *keys,
-		 size_t n)
+int check_one_of(struct check *c, const struct yaml_node *map, const struct check_shape *shape,
+		 const char *const *keys, size_t n)
 {
+	const char *what = shape->what;
 	const struct yaml_node *found = NULL;
 	int index = -1;
 
@@ -239,9 +251,10 @@ int check_one_of(struct check *c, const struct yaml_node *map, const char *what,
 	check_fail(c, map->pos, "%s needs %s", what, list.data);
 	for (size_t i = 0; i < map->n; i++) {
 		const struct yaml_node *key = map->keys[i];
-		const char *near = key->kind == YAML_SCALAR && strlen(key->text) > 2 ?
-					   gg_nearest(key->text, keys, n) : NULL;
+		const char *near = NULL;
 
+		if (key->kind == YAML_SCALAR && strlen(key->text) > 2 && !find_field(shape, key->text))
+			near = gg_nearest(key->text, keys, n);
 		if (near)
 			check_hint(c, "is '%s' meant to be '%s'?", check_shown(c, key->text), near);
 	}

@@ -101,8 +101,8 @@ struct check_shape {
 bool check_map(struct check *c, const struct yaml_node *node, const struct check_shape *shape, unsigned kind,
 	       void *object);
 /* Which one of the keys the map has: its index, or -1 after a complaint that there is none or more than one. */
-int check_one_of(struct check *c, const struct yaml_node *map, const char *what, const char *const *keys,
-		 size_t n);
+int check_one_of(struct check *c, const struct yaml_node *map, const struct check_shape *shape,
+		 const char *const *keys, size_t n);
 
 /* Scalars: the expanded text, or NULL after a complaint. `wanted` as in "must be WANTED". */
 const char *check_scalar(struct check *c, const struct yaml_node *node, const char *wanted);

@@ -109,6 +109,10 @@ void check_bool(struct check *c, const struct yaml_node *node, void *out)
 		check_wrong_type(c, node, "true or false");
 		if (gg_streq(text, "true") || gg_streq(text, "false"))
 			check_hint(c, "write it without quotes");
+		else if (gg_streq(text, "yes") || gg_streq(text, "on") || gg_streq(text, "1"))
+			check_hint(c, "write true");
+		else if (gg_streq(text, "no") || gg_streq(text, "off") || gg_streq(text, "0"))
+			check_hint(c, "write false");
 	}
 }
 

@@ -143,7 +143,9 @@ void check_path(struct check *c, const struct yaml_node *node, void *out)
 	if (*path != '/') {
 		check_fail(c, check_pos(c, node), "'%s' must be an absolute path, not '%s'", c->key,
 			   check_shown(c, path));
-		check_hint(c, "begin it with '/': '/%s'", check_shown(c, path + (gg_starts(path, "./") ? 2 : 0)));
+		if (!climbs(path))
+			check_hint(c, "begin it with '/': '/%s'",
+				   check_shown(c, path + (gg_starts(path, "./") ? 2 : 0)));
 	} else if (climbs(path)) {
 		check_fail(c, check_pos(c, node), "'..' in the path '%s'", check_shown(c, path));
 		check_hint(c, "write the path that it leads to");
@@ -227,6 +229,17 @@ void check_sort_pairs(struct gg_strv *l)
 		l->v[i] = v[i].text;
 }
 
+/* A value of a map whose keys are the recipe's own. */
+static const char *named_text(struct check *c, const char *key, const struct yaml_node *node)
+{
+	const char *outer = c->key, *value;
+
+	c->key = key;
+	value = check_scalar(c, node, "a text");
+	c->key = outer;
+	return value;
+}
+
 static bool good_variable(struct check *c, const struct yaml_node *key, bool step)
 {
 	if (!vars_is_name(key->text)) {
@@ -267,7 +280,7 @@ struct recipe_list check_env(struct check *c, const struct yaml_node *node, stru
 		if (key->kind != YAML_SCALAR || !good_variable(c, key, step))
 			continue;
 		c->path = gg_streq(key->text, "PATH") ? path : NULL;
-		value = check_scalar(c, node->values[i], "a text");
+		value = named_text(c, key->text, node->values[i]);
 		c->path = outer;
 		if (value)
 			gg_strv_setenv(&env, key->text, value);
@@ -295,7 +308,7 @@ struct recipe_list check_pairs(struct check *c, const struct yaml_node *node, co
 			check_hint(c, "a key is a text without '=' and line breaks: org.example.key");
 			continue;
 		}
-		value = check_scalar(c, node->values[i], "a text");
+		value = named_text(c, key->text, node->values[i]);
 		if (value)
 			gg_strv_addf(&pairs, "%s=%s", key->text, value);
 	}

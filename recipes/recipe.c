@@ -185,6 +185,11 @@ int recipe_load(const char *file, const char *text, size_t len, const struct rec
 	*ret = NULL;
 	if (too_long(file, &source, ret_errors))
 		return -1;
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* libyaml would count it as a column */
+		text += 3;
+		len -= 3;
+	}
+	source.len = len;
 	c.arena = r->arena = gg_arena_new();
 	r->file = file;
 	r->text = source.text = gg_arena_strndup(r->arena, text, len);

@@ -115,7 +115,7 @@ static const struct check_field make_fields[] = {
 	{ "owner", check_owner, offsetof(struct recipe_make, owner) },
 	{ "mode", check_mode, offsetof(struct recipe_make, mode), 0, DIRECTORY | FILE_ },
 };
-static const struct check_shape make_shape = CHECK_KINDS("a make", make_fields, make_kinds);
+static const struct check_shape make_shape = CHECK_KINDS("an item of 'make'", make_fields, make_kinds);
 
 static void read_make(struct check *c, const struct yaml_node *node, struct recipe_make *m)
 {
@@ -123,9 +123,13 @@ static void read_make(struct check *c, const struct yaml_node *node, struct reci
 	int kind;
 
 	m->pos = check_model_pos(c, node->pos);
-	if (!check_is(c, node, YAML_MAP, "a list of { directory, file or symlink: PATH }"))
+	if (node->kind != YAML_MAP) {
+		check_map(c, node, &make_shape, 0, m); /* which says so */
+		if (node->kind == YAML_SCALAR && gg_starts(node->text, "/"))
+			check_hint(c, "write { directory: %s }", check_shown(c, node->text));
 		return;
-	kind = check_one_of(c, node, "a make", make_kinds, GG_LEN(make_kinds));
+	}
+	kind = check_one_of(c, node, &make_shape, make_kinds, GG_LEN(make_kinds));
 	if (kind < 0)
 		return;
 	m->kind = (enum recipe_make_kind)kind;

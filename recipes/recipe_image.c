@@ -135,7 +135,7 @@ static void image_layers(struct check *c, const struct yaml_node *node, void *ou
 			continue;
 		for (size_t k = 0; k < i; k++)
 			if (gg_streq(v[k].name, v[i].name)) {
-				check_fail(c, v[i].pos, "a second layer '%s'", v[i].name);
+				check_fail(c, v[i].pos, "a layer is called '%s' already", v[i].name);
 				check_hint(c, "the first one is in line %u", v[k].pos.line);
 				break;
 			}

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-enum { LOCAL = 1 << 0, URL = 1 << 1 };
-static const char *const input_kinds[] = { "local", "url" };
+enum { LOCAL = 1 << 0, URL = 1 << 1, LATER = 1 << 2 };
+static const char *const input_kinds[] = { "local", "url", "git" };
 
 #define INPUT(field) offsetof(struct recipe_input, field)
 static const struct check_field input_fields[] = {
@@ -17,7 +17,7 @@ static const struct check_field input_fields[] = {
 	{ "sha256", check_sha256, INPUT(sha256), CHECK_REQUIRED, URL,
 	  .help = "sha256: what sha256sum says of the file" },
 	{ "git", NULL, 0, CHECK_LATER, .help = "clone it in a fetch step, whose output is pinned" },
-	{ "ref", NULL, 0, CHECK_LATER },
+	{ "ref", NULL, 0, 0, LATER },
 	{ "image", NULL, 0, CHECK_LATER, .help = "unpack it in a fetch step, whose output is pinned" },
 };
 #undef INPUT
@@ -29,18 +29,18 @@ static void read_input(struct check *c, const struct yaml_node *node, struct rec
 	int kind = 0;
 
 	if (node->kind != YAML_MAP) {
-		check_wrong_type(c, node, "a map NAME: { local: DIRECTORY }");
+		check_map(c, node, &input_shape, 0, input); /* which says so */
 		if (node->kind == YAML_SCALAR && !yaml_is_null(node) && !strpbrk(node->text, "\n\"'{}"))
 			check_hint(c, "write { %s: %s }", strstr(node->text, "://") ? "url" : "local",
 				   check_shown(c, node->text));
 		return;
 	}
 	if (!later)
-		kind = check_one_of(c, node, "an input", input_kinds, GG_LEN(input_kinds));
+		kind = check_one_of(c, node, &input_shape, input_kinds, 2);
 	if (kind < 0)
 		return;
 	input->kind = (enum recipe_input_kind)kind;
-	check_map(c, node, &input_shape, later ? LOCAL : 1u << kind, input);
+	check_map(c, node, &input_shape, later ? LATER : 1u << kind, input);
 }
 
 void read_inputs(struct check *c, const struct yaml_node *node, void *out)
@@ -131,7 +131,7 @@ void read_secrets(struct check *c, const struct yaml_node *node, void *out)
 		twin = s->id ? check_find(&c->secrets, s->id) : NULL;
 		for (size_t k = 0; twin && k < i; k++)
 			if (v[k].id && gg_streq(v[k].id, s->id)) {
-				check_fail(c, s->pos, "a second secret '%s'", s->id);
+				check_fail(c, s->pos, "a secret is called '%s' already", s->id);
 				check_hint(c, "the first one is in line %u", v[k].pos.line);
 				break;
 			}

@@ -111,7 +111,7 @@ static size_t extent(const struct cell *v, size_t n, size_t from)
 			i += v[i].code == '\\' && close == '"' ? 2 : 1;
 		return i < n ? i + 1 - from : n - from;
 	}
-	if (!first || strchr("[]{}|>,:", (int)(first < 0x80 ? first : 'x')))
+	if (!first || strchr("[]{}|>,: \t", (int)(first < 0x80 ? first : 'x')))
 		return 1;
 	while (i < n && !is_end(v, n, i))
 		i++;
@@ -208,6 +208,8 @@ bool recipe_errors_line(const char *source, size_t len, unsigned number, const c
 	}
 	if (!p || !number)
 		return false;
+	if (number == 1 && len >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) /* positions do not count it */
+		p += 3;
 	eol = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
 	if (!eol)
 		eol = end;

@@ -220,7 +220,7 @@ void read_from(struct check *c, const struct yaml_node *node, void *out)
 	if (yaml_get(node, "image"))
 		kind = 0;
 	else
-		kind = check_one_of(c, node, "'from'", from_keys, GG_LEN(from_keys));
+		kind = check_one_of(c, node, &from_shape, from_keys, GG_LEN(from_keys));
 	if (kind < 0)
 		return;
 	from->kind = kind == 2 ? RECIPE_FROM_ROOTFS : RECIPE_FROM_DISTRO;
@@ -303,7 +303,7 @@ static void unique_steps(struct check *c, const struct recipe_stage *stage)
 	for (size_t i = 1; i < stage->n_steps; i++) {
 		if (!gg_streq(v[i]->name, v[i - 1]->name))
 			continue;
-		check_fail(c, v[i]->pos, "a second step '%s'", v[i]->name);
+		check_fail(c, v[i]->pos, "a step is called '%s' already", v[i]->name);
 		if (v[i]->piece)
 			check_hint(c, "the first one is in line %u; give this use a 'name' of its own",
 				   v[i - 1]->pos.line);

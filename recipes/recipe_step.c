@@ -81,6 +81,7 @@ static void mounts_of_map(struct check *c, const struct yaml_node *node, struct 
 			continue;
 		v[i].input = input_name(c, node->keys[i]);
 		v[i].pos = check_model_pos(c, node->keys[i]->pos);
+		c->key = node->keys[i]->text;
 		check_path(c, node->values[i], &v[i].at);
 	}
 }
@@ -196,7 +197,7 @@ static const struct check_shape step_shape = CHECK_KINDS("a step", step_fields, 
 static int kind_of(struct check *c, const struct yaml_node *node)
 {
 	static const enum recipe_step_kind kinds[] = { RECIPE_STEP_FETCH, RECIPE_STEP_COPY, RECIPE_STEP_MAKE };
-	int k = check_one_of(c, node, "a step", kind_keys,
+	int k = check_one_of(c, node, &step_shape, kind_keys,
 			     yaml_get(node, "fetch") ? GG_LEN(kind_keys) - 1 : GG_LEN(kind_keys));
 
 	return k < 0 ? -1 : k == 4 ? RECIPE_STEP_RUN : (int)kinds[k];

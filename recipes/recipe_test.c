@@ -185,7 +185,7 @@ static void unique_tests(struct check *c, const struct recipe_test *tests, size_
 	for (size_t i = 1; i < n; i++) {
 		if (!gg_streq(v[i]->name, v[i - 1]->name))
 			continue;
-		check_fail(c, v[i]->pos, "a second test '%s'", v[i]->name);
+		check_fail(c, v[i]->pos, "a test is called '%s' already", v[i]->name);
 		check_hint(c, "the first one is in line %u", v[i - 1]->pos.line);
 	}
 }

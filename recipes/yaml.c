@@ -85,8 +85,6 @@ static void hint_syntax(struct reader *r, struct gg_pos pos)
 		recipe_errors_hint(r->errors, "close the list or map, or quote a value that holds , [ ] { }");
 	else if (strstr(problem, "expected ':'") || strstr(problem, "expected key"))
 		recipe_errors_hint(r->errors, "check the indentation: keys of one map begin in one column");
-	else if (strstr(problem, "unexpected end of stream"))
-		recipe_errors_hint(r->errors, "a quote is opened and not closed");
 }
 
 static void syntax_error(struct reader *r)
@@ -98,6 +96,12 @@ static void syntax_error(struct reader *r)
 		pos = at_byte(r->source, r->parser.problem_offset);
 		recipe_errors_add(r->errors, r->source, pos, "not a text in UTF-8: %s", problem);
 		recipe_errors_hint(r->errors, "remove the byte, or save the file as UTF-8");
+		return;
+	}
+	if (r->parser.context && strstr(problem, "unexpected end of stream")) {
+		pos = at(r, r->parser.context_mark);
+		recipe_errors_add(r->errors, r->source, pos, "not valid YAML: this quote is never closed");
+		recipe_errors_hint(r->errors, "close it on the line, or double a quote that belongs to the text");
 		return;
 	}
 	pos = at(r, r->parser.problem_mark);
@@ -447,6 +451,16 @@ bool yaml_is_null(const struct yaml_node *node)
 	return false;
 }
 
+static bool is_number(const char *s)
+{
+	size_t n;
+
+	s += *s == '-';
+	n = strspn(s, "0123456789");
+	s += n;
+	return n && (!*s || (*s == '.' && s[1] && !s[1 + strspn(s + 1, "0123456789")]));
+}
+
 const char *yaml_describe(struct gg_arena *arena, const struct yaml_node *node)
 {
 	enum { SHOWN = 40 };
@@ -462,7 +476,7 @@ const char *yaml_describe(struct gg_arena *arena, const struct yaml_node *node)
 		return "nothing";
 	if (node->plain && (gg_streq(node->text, "true") || gg_streq(node->text, "false")))
 		return node->text;
-	if (node->plain && node->len < SHOWN && node->text[strspn(node->text, "0123456789.-")] == '\0')
+	if (node->plain && node->len < SHOWN && is_number(node->text))
 		return gg_arena_printf(arena, "the number %s", node->text);
 	if (node->len <= SHOWN)
 		return gg_arena_printf(arena, "the text '%s'", node->text);
