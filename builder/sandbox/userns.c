@@ -191,6 +191,7 @@ pid_t userns_fork(const struct userns *ns, int *ret_pidfd, struct gg_err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "socketpair");
 	pid = spawn_clone(CLONE_NEWUSER | CLONE_NEWNS, &pidfd);
+	*ret_pidfd = -1;
 	if (pid < 0) {
 		gg_fail_errno(err, "create a user namespace");
 		explain_userns(err);

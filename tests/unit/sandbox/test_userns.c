@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <grp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+
+#include "builder/sandbox/overlay.h"
+#include "tests/unit/sandbox/sandbox_fixture.h"
+
+JOB(identity)
+{
+	struct stat st;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_buf_ struct gg_buf map = { 0 }, status = { 0 };
+	unsigned inside, outside, count;
+
+	CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0 && getgroups(0, NULL) == 0);
+	CHECK(gg_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &err) == 0);
+	CHECK(sscanf(map.data, "%u %u %u", &inside, &outside, &count) == 3);
+	CHECK(inside == 0 && outside == f->ns.base && count == f->ns.count);
+	CHECK(gg_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &status, &err) == 0);
+	CHECK_CONTAINS(status.data, "CapInh:\t0000000000000000\n");
+	CHECK(prctl(PR_GET_DUMPABLE) == 0);
+	/* The host's root is nobody in here: its files are not ours. */
+	CHECK(stat("/etc/passwd", &st) == 0 && st.st_uid == 65534);
+	CHECK(open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) == -1 && errno == EACCES);
+	CHECK(open("/etc/shadow", O_RDONLY | O_CLOEXEC) == -1 && errno == EACCES);
+	CHECK(setresuid(70000, 70000, 70000) == -1 && errno == EINVAL);
+}
+
+JOB(dies_with_the_parent)
+{
+	int sig = 0;
+
+	(void)f;
+	CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGKILL);
+}
+
+/* Directories are usable for mounts, files keep position and lock, absent descriptors stay absent. */
+static int shared_file, closed_dir;
+
+JOB(inherited)
+{
+	char text[8] = "";
+	int tree;
+
+	(void)f;
+	CHECK(read(shared_file, text, 2) == 2 && strcmp(text, "cd") == 0);
+	CHECK(fcntl(closed_dir, F_GETFD) == -1);
+	tree = (int)syscall(SYS_open_tree, f->lower, "", AT_EMPTY_PATH | 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+	CHECK(tree >= 0);
+	CHECK((fcntl(f->lower, F_GETFD) & FD_CLOEXEC) == FD_CLOEXEC);
+}
+
+static void test_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	char text[4] = "";
+
+	shared_file = openat(f->dir, "shared", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(shared_file, "abcdef", 6), 6);
+	assert_int_equal(lseek(shared_file, 2, SEEK_SET), 2);
+	closed_dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(closed_dir);
+	test_inherited(state);
+	assert_int_equal(read(shared_file, text, 1), 1);
+	assert_string_equal(text, "e");
+	close(shared_file);
+}
+
+/* User namespaces switched off: known, named, with the sysctl to set. The sysctl is set in a namespace of our own, so
+ * that nobody else on this machine notices. */
+JOB(switched_off)
+{
+	struct userns all = { .base = 0, .count = 65536 };
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	int pidfd = -1;
+
+	(void)f;
+	put_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", "0\n");
+	CHECK(userns_fork(&all, &pidfd, &err) == -1 && pidfd == -1);
+	CHECK_CONTAINS(err.text, "create a user namespace");
+	CHECK_CONTAINS(err.hint, "sysctl -w user.max_user_namespaces=15000");
+	CHECK(err.kind == GG_SYSTEM && err.errnum == ENOSPC);
+}
+
+JOB(other_namespaces_off)
+{
+	static const char *const kinds[] = { "net", "pid", "ipc", "uts", "cgroup" };
+
+	for (size_t i = 0; i < GG_LEN(kinds); i++) {
+		_cleanup_free_ char *path = gg_asprintf("/proc/sys/user/max_%s_namespaces", kinds[i]);
+		_cleanup_free_ char *hint = gg_asprintf("sysctl -w user.max_%s_namespaces=15000", kinds[i]);
+		struct box *b = box_new(f, kinds[i]);
+
+		put_file(AT_FDCWD, path, "0\n");
+		b->argv[0] = "probe";
+		CHECK(box_go(b) < 0);
+		CHECK_CONTAINS(b->err.text, "create the sandbox's namespaces");
+		CHECK_CONTAINS(b->err.hint, hint);
+		put_file(AT_FDCWD, path, "1000\n");
+		box_free(b);
+	}
+}
+
+/* Ids that cannot be given away: the child must not stay. */
+static void test_no_such_ids(void **state)
+{
+	struct userns beyond = { .base = UINT32_MAX - 10, .count = 65536 };
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	int pidfd = 7;
+
+	(void)state;
+	assert_int_equal(userns_fork(&beyond, &pidfd, &err), -1);
+	assert_int_equal(pidfd, -1);
+	assert_non_null(strstr(err.text, "enter a user namespace: write 'uid_map'"));
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+/* In a user namespace that has only some ids there is no range to shift into. */
+JOB(detect_without_range)
+{
+	struct userns found;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	(void)f;
+	CHECK(userns_detect(&found, &err) == -1 && err.kind == GG_SYSTEM);
+	CHECK_CONTAINS(err.text, "find user ids 1879048192 to 1879113727");
+	CHECK(err.hint);
+}
+
+JOB(ordinary_user)
+{
+	struct userns found;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	(void)f;
+	CHECK(setresuid(1000, 1000, 1000) == 0);
+	CHECK(userns_detect(&found, &err) == -1 && err.kind == GG_SYSTEM);
+	CHECK_CONTAINS(err.text, "uid 1000");
+	CHECK_CONTAINS(err.hint, "as root");
+}
+
+/* ---- older kernels: newer calls are hidden by a filter of this process ---- */
+
+static void hide(long call)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = GG_LEN(code), .filter = code };
+
+	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+	CHECK(syscall(call, 0L, 0L, 0L, 0L, 0L, 0L) == -1 && errno == ENOSYS);
+}
+
+JOB(old_kernel)
+{
+	struct box *b = box_new(f, "old");
+	struct sandbox_mount m = { .fd = open_dir(f->space, "oldsource"), .target = "/in", .flags = SANDBOX_RO };
+
+	put_file(m.fd, "file", "x");
+	hide(SYS_mount_setattr);
+	hide(SYS_clone3);
+	b->spec.mounts = &m;
+	b->spec.n_mounts = 1;
+	CHECK(box_run(b, "escape", NULL) == 0);
+	CHECK(box_run(b, "write", "/in/file", "y", NULL) == 1);
+	CHECK_TEXT(b->text, "EROFS\n");
+	b->spec.flags = SANDBOX_READ_ONLY_ROOT;
+	CHECK(box_run(b, "write", "/file", "y", NULL) == 1);
+	CHECK_TEXT(b->text, "EROFS\n");
+}
+
+JOB(one_page)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT, many = GG_ERR_INIT;
+	int lowers[300] = { f->lower, open_dir(f->space, "pagelower") };
+	int upper = open_dir(f->space, "page.upper"), work = open_dir(f->space, "page.work"), root;
+	struct stat st;
+
+	put_file(lowers[1], "top", "x");
+	root = overlay_mount_one_page(lowers, 2, upper, work, &err);
+	CHECK(root >= 0 && fstatat(root, "top", &st, 0) == 0 && fstatat(root, "bin/probe", &st, 0) == 0);
+	CHECK(mkdirat(root, "made", 0755) == 0 && fstatat(upper, "made", &st, 0) == 0);
+	CHECK(access("/proc/self/status", F_OK) == 0);
+	for (size_t i = 1; i < GG_LEN(lowers); i++)
+		lowers[i] = f->lower;
+	CHECK(overlay_mount_one_page(lowers, GG_LEN(lowers), upper, work, &many) == -1);
+	CHECK_CONTAINS(many.text, "do not fit into one page");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_dies_with_the_parent),
+		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_other_namespaces_off),
+		cmocka_unit_test(test_no_such_ids),
+		cmocka_unit_test(test_detect_without_range),
+		cmocka_unit_test(test_ordinary_user),
+		cmocka_unit_test(test_old_kernel),
+		cmocka_unit_test(test_one_page),
+	};
+
+	return cmocka_run_group_tests(tests, fixture_make, fixture_remove);
+}
