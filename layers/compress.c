@@ -143,8 +143,8 @@ static int start(struct compress *c, unsigned threads, struct gg_err *err)
 	sigset_t old;
 	int e = 0;
 
-	/* One block being filled, one a worker, and one for each that waits to be written. */
-	c->n_blocks = 2 * threads + 1;
+	/* One block being filled, one a worker, and one so that no worker waits for the writer. */
+	c->n_blocks = threads + 2;
 	c->ring = gg_calloc(c->n_blocks, sizeof(*c->ring));
 	c->workers = gg_calloc(threads, sizeof(*c->workers));
 	block_signals(&old);

@@ -23,7 +23,7 @@
 
 #include "layers/base/err.h"
 
-enum { COMPRESS_FORMAT = 1, COMPRESS_GZIP_BLOCK = 1 << 20, COMPRESS_ZSTD_BLOCK = 2 << 20 };
+enum { COMPRESS_FORMAT = 1, COMPRESS_GZIP_BLOCK = 1 << 20, COMPRESS_ZSTD_BLOCK = 4 << 20 };
 
 enum compress_kind { COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_NONE };
 
