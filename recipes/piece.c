@@ -305,10 +305,12 @@ int piece_check(const char *name, const char *text, size_t len, struct recipe_er
 	struct check c = { .recipe = &recipe, .options = &options, .errors = errors, .source = &source,
 			   .budget = CHECK_EXPANSION };
 	struct read_stage stage = { .name = "piece" };
+	struct check_name x = { .name = "x" }; /* whatever a parameter may name, there is one */
 	struct vars_var *v;
 	struct vars vars;
 	struct piece *piece;
 
+	c.stages = c.inputs = c.secrets = (struct check_names){ &x, 1 };
 	c.arena = gg_arena_new();
 	piece = load(&c, name, text, len);
 	v = gg_arena_calloc(c.arena, piece->n_params + 1, sizeof(*v));

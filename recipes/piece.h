@@ -57,8 +57,8 @@ struct piece {
 	const struct yaml_node *env;   /* a map, or NULL */
 };
 
-/* Reads one piece on its own, as `use` would, and with every parameter set to its default or to "x": for tests of
- * pieces and for editors. -1 when errors were added. */
+/* Reads one piece on its own, as `use` would, and with every parameter set to its default or to "x", which is
+ * also the name of an input, a stage and a secret: for tests of pieces. -1 when errors were added. */
 int piece_check(const char *name, const char *text, size_t len, struct recipe_errors *errors) GG_MUST_USE;
 
 /* Appends the steps of the `use` step `node` to the stage. */

@@ -67,18 +67,18 @@ static void glob_to(struct check *c, const struct yaml_node *node, const struct 
 
 size_t read_copies(struct check *c, const struct yaml_node *node, const struct recipe_copy **ret)
 {
-	const struct yaml_node *const *nodes = node->kind == YAML_LIST ? (const struct yaml_node *const *)node->values :
-									 &node;
 	size_t n = node->kind == YAML_LIST ? node->n : 1;
 	struct recipe_copy *v = gg_arena_calloc(c->arena, n, sizeof(*v));
 
 	for (size_t i = 0; i < n; i++) {
+		const struct yaml_node *item = node->kind == YAML_LIST ? node->values[i] : node;
+
 		v[i].mode = -1;
-		v[i].pos = check_model_pos(c, nodes[i]->pos);
-		if (!check_map(c, nodes[i], &copy_shape, 0, &v[i]))
+		v[i].pos = check_model_pos(c, item->pos);
+		if (!check_map(c, item, &copy_shape, 0, &v[i]))
 			continue;
-		default_to(c, nodes[i], &v[i]);
-		glob_to(c, nodes[i], &v[i]);
+		default_to(c, item, &v[i]);
+		glob_to(c, item, &v[i]);
 	}
 	*ret = v;
 	return n;
@@ -145,13 +145,11 @@ static void read_make(struct check *c, const struct yaml_node *node, struct reci
 
 size_t read_makes(struct check *c, const struct yaml_node *node, const struct recipe_make **ret)
 {
-	const struct yaml_node *const *nodes = node->kind == YAML_LIST ? (const struct yaml_node *const *)node->values :
-									 &node;
 	size_t n = node->kind == YAML_LIST ? node->n : 1;
 	struct recipe_make *v = gg_arena_calloc(c->arena, n, sizeof(*v));
 
 	for (size_t i = 0; i < n; i++)
-		read_make(c, nodes[i], &v[i]);
+		read_make(c, node->kind == YAML_LIST ? node->values[i] : node, &v[i]);
 	*ret = v;
 	return n;
 }

@@ -247,7 +247,8 @@ static void image_signal(struct check *c, const struct yaml_node *node, void *ou
 	for (size_t i = 0; i < GG_LEN(names); i++)
 		if (gg_streq(text, names[i]))
 			number = 1;
-	if (gg_starts(text, "SIGRTMIN+") && text[9] && strlen(text) <= 11 && !text[9 + strspn(text + 9, "0123456789")])
+	if (gg_starts(text, "SIGRTMIN+") && text[9] && strlen(text) <= 11 &&
+	    !text[9 + strspn(text + 9, "0123456789")])
 		number = 1;
 	if (number >= 1 && number <= 64) {
 		*(const char **)out = text;

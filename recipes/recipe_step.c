@@ -52,7 +52,8 @@ static const char *input_name(struct check *c, const struct yaml_node *node)
 		return name;
 	if (check_find(&c->stages, name)) {
 		check_fail(c, check_pos(c, node), "'%s' is a stage and no input", name);
-		check_hint(c, "take files out of a stage with a copy step: copy: { from: %s, path: …, to: … }", name);
+		check_hint(c, "take files out of a stage with a copy step: copy: { from: %s, path: …, to: … }",
+			   name);
 		return NULL;
 	}
 	check_unknown(c, check_pos(c, node), "input", name, sets, GG_LEN(sets));

@@ -128,8 +128,8 @@ static bool same_as_expected(const char *name, const char *output)
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	if (getenv("UPDATE_EXPECTED")) {
-		assert_int_equal(gg_write_file(AT_FDCWD, path, output, strlen(output), 0644, GG_COMMIT_REPLACE, &err),
-				 0);
+		assert_int_equal(gg_write_file(AT_FDCWD, path, output, strlen(output), 0644,
+					       GG_COMMIT_REPLACE, &err), 0);
 		return true;
 	}
 	_cleanup_buf_ struct gg_buf expected = slurp(path);
