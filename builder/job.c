@@ -336,7 +336,8 @@ static int take_signal(struct jobs *j, struct gg_err *err)
 	if (read(j->signals, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	j->signal = (int)info.ssi_signo;
-	return gg_fail(err, GG_SYSTEM, "interrupted by %s", strsignal(j->signal));
+	/* The exit status of a program that ended by a signal, as shells have it. */
+	return gg_fail(err, (enum gg_kind)(128 + j->signal), "interrupted by %s", strsignal(j->signal));
 }
 
 int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define GG_ERR_DEFINES
 #include "layers/base/err.h"
 
 #include <errno.h>

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# ctest-timeout: 600
+# From a recipe to a running image, twice: the second time from an empty store, at another path, with another umask, time
+# zone and locale, offline but for the packages' archives. Both must give one digest, and engines must run the result.
+#   test_hello.sh GGBUILD
+set -eu
+ggbuild=$1
+here=$(cd "$(dirname "$0")" && pwd)
+# podman takes a layout's path for a name, and names are lower case.
+work=${TMPDIR:-/tmp}/gg-hello-$$
+mkdir "$work"
+trap 'rm -rf "$work"' EXIT
+fail() {
+	echo "test_hello.sh: $*" >&2
+	exit 1
+}
+
+mkdir "$work/one" "$work/two"
+cp "$here/hello.recipe" "$work/one"
+first=$("$ggbuild" "$work/one/hello.recipe" --store "$work/store1" -o "oci:$work/one/out" --progress plain)
+echo "first build: $first"
+[ -f "$work/one/hello.lock" ] || fail "no lock was written"
+! grep -q '://' "$work/one/hello.lock" || fail "the lock names a host"
+
+cp "$work/one/hello.recipe" "$work/one/hello.lock" "$work/two"
+second=$(
+	umask 077
+	cd "$work/two"
+	TZ=Asia/Tokyo LC_ALL=C "$ggbuild" hello.recipe --locked --store "$work/store2" -o oci:out --progress none
+)
+[ "$first" = "$second" ] || fail "two builds, two digests: $first, $second"
+
+again=$("$ggbuild" "$work/one/hello.recipe" --locked --offline --store "$work/store1" -o "oci:$work/one/out" 2>"$work/log")
+[ "$first" = "$again" ] || fail "a build from the store gave $again"
+grep -q '^0 actions run' "$work/log" || fail "the second build ran something: $(cat "$work/log")"
+
+skopeo inspect "oci:$work/one/out:latest" >/dev/null
+skopeo inspect --config "oci:$work/one/out:latest" | grep -q '"1000:1000"' || fail "the image has no user"
+umoci unpack --rootless --image "$work/one/out:latest" "$work/bundle" >/dev/null 2>&1 || fail "umoci cannot unpack it"
+[ "$(stat -c %a "$work/bundle/rootfs/home/app")" = 755 ] || fail "the home directory's mode"
+out=$(podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs --runtime "$(command -v runc || command -v crun)" run --rm \
+	--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only --cap-drop all "oci:$work/one/out:latest" 2>"$work/podman.log") ||
+	fail "podman: $(cat "$work/podman.log")"
+[ "$out" = hello ] || fail "podman ran it and it said '$out'"
+podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs system reset --force >/dev/null 2>&1 || :
+
+# A step that fails says what, how and where; a test that fails writes nothing.
+sed 's,gcc -O2,false \&\& gcc -O2,' "$here/hello.recipe" >"$work/one/bad.recipe"
+cp "$work/one/hello.lock" "$work/one/bad.lock"
+status=0
+"$ggbuild" "$work/one/bad.recipe" --store "$work/store1" -o "oci:$work/one/none" --progress none 2>"$work/log" || status=$?
+[ $status = 5 ] || fail "a failed step gave exit status $status"
+grep -q 'exit status 1' "$work/log" || fail "the failed step's status is not told: $(cat "$work/log")"
+sed 's,stdout-line: "^hello\$",stdout-line: "^other$",' "$here/hello.recipe" >"$work/one/bad.recipe"
+status=0
+"$ggbuild" "$work/one/bad.recipe" --store "$work/store1" -o "oci:$work/one/none" --progress none 2>"$work/log" || status=$?
+[ $status = 8 ] || fail "a failed test gave exit status $status"
+[ ! -e "$work/one/none" ] || fail "a failed build left an output"
+"$ggbuild" store verify --store "$work/store1"
