@@ -140,9 +140,9 @@ static bool word_plain(struct deb_slice s)
 
 static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 {
-	enum { PACKAGE, VERSION, ARCH, MULTI_ARCH, DEPENDS, PRE_DEPENDS, PROVIDES, REPLACES, N };
+	enum { PACKAGE, VERSION, ARCH, MULTI_ARCH, DEPENDS, PRE_DEPENDS, PROVIDES, REPLACES, ESSENTIAL, N };
 	static const char *const names[N] = { "Package",     "Version",	 "Architecture", "Multi-Arch", "Depends",
-					      "Pre-Depends", "Provides", "Replaces" };
+					      "Pre-Depends", "Provides", "Replaces", "Essential" };
 	struct rootfs_package *p = &w->packages[i];
 	const struct debian_member *m = rootfs_member(p, "control");
 	struct deb_slice v[N];
@@ -169,6 +169,7 @@ static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 	p->pre_depends = v[PRE_DEPENDS];
 	p->provides = v[PROVIDES];
 	p->replaces = v[REPLACES];
+	p->essential = deb_slice_is(v[ESSENTIAL], "yes");
 	if (!gg_streq(p->arch, "all") && !gg_streq(p->arch, w->arch))
 		return gg_fail(err, GG_INTEGRITY, "package '%s': it is for '%s', not for '%s'", p->name, p->arch,
 			       w->arch);
@@ -239,7 +240,8 @@ static int add_provides(struct visit *v, size_t i, struct gg_err *err)
 	return 0;
 }
 
-/* base-passwd makes the users that others chown to, base-files the directories; then by name. */
+/* base-passwd makes the users that others chown to, base-files the directories; then the other Essential ones, on which
+ * everything may rely without saying so; then by name. */
 int rootfs_order(struct rootfs_work *w, struct gg_err *err)
 {
 	static const char *const first[] = { "base-passwd", "base-files" };
@@ -266,6 +268,10 @@ int rootfs_order(struct rootfs_work *w, struct gg_err *err)
 		if (name_map_get(&v.names, first[k], &i))
 			failed = visit(&v, i, err);
 	}
+	for (size_t i = 0; i < w->n && !failed; i++)
+		if (w->packages[sorted[i]].essential)
+			failed = visit(&v, sorted[i], err);
+	w->n_essential = v.n;
 	for (size_t i = 0; i < w->n && !failed; i++)
 		failed = visit(&v, sorted[i], err);
 	name_map_done(&v.names);

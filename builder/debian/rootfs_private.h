@@ -25,6 +25,7 @@ struct rootfs_package {
 	const char *base; /* how dpkg calls its files: "NAME", or "NAME:ARCH" with Multi-Arch: same */
 	struct deb_slice control; /* the whole stanza */
 	struct deb_slice depends, pre_depends, provides, replaces;
+	bool essential;
 };
 
 struct rootfs_work {
@@ -32,6 +33,7 @@ struct rootfs_work {
 	struct rootfs_package *packages;
 	size_t n;
 	size_t *order; /* package numbers in the order of set-up: dependencies first */
+	size_t n_essential; /* how many of them are Essential or what that depends on: these come first */
 	const char *arch;
 	int64_t epoch;
 	unsigned flags;

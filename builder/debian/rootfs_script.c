@@ -84,6 +84,13 @@ int rootfs_script(struct rootfs_work *w, struct gg_err *err)
 		if (p != first && put_preinst(p, &b, err) < 0)
 			return -1;
 	}
+	/* As in every installation, the rest finds the base configured; it does not say that it needs it. */
+	if (w->n_essential) {
+		gg_buf_puts(&b, "dpkg --force-unsafe-io --no-triggers --configure");
+		for (size_t i = 0; i < w->n_essential; i++)
+			gg_buf_printf(&b, " %s", w->packages[w->order[i]].base);
+		gg_buf_putc(&b, '\n');
+	}
 	gg_buf_puts(&b, tail);
 	w->out->script = gg_buf_steal(&b);
 	return 0;
