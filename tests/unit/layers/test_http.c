@@ -302,8 +302,6 @@ static void test_stall(void **state)
 
 static void test_redirects(void **state)
 {
-	_cleanup_free_ char *to_file = NULL, *relative = NULL;
-
 	(void)state;
 	get_ok("/hop/10/2222", 2222, true, 1);
 	get_fails("/hop/11/2222", GG_REMOTE, "more than 10 redirects", 1);
