@@ -35,7 +35,7 @@ static inline size_t raw_header(struct gg_buf *b, char type, const char *name, u
 	snprintf(h + RAW_MODE, 8, "%07o", mode);
 	snprintf(h + RAW_UID, 8, "%07o", 0);
 	snprintf(h + RAW_UID + 8, 8, "%07o", 0);
-	snprintf(h + RAW_SIZE, 12, "%011zo", size);
+	snprintf(h + RAW_SIZE, 12, "%011zo", size & 077777777777);
 	snprintf(h + RAW_SIZE + 12, 12, "%011o", 0);
 	h[RAW_TYPE] = type;
 	if (link)

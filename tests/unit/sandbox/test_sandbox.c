@@ -401,7 +401,7 @@ JOB(hostile_insides)
 
 JOB(descriptors)
 {
-	size_t before, after;
+	size_t before = 0, after = 0;
 
 	for (int i = 0; i < 30; i++) {
 		_cleanup_free_ char *name = gg_asprintf("fds%d", i);
