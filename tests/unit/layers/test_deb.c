@@ -123,8 +123,8 @@ static void test_compressions(void **state)
 		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC), dir = -1;
 		_cleanup_deb_ struct deb *d = NULL;
 		_cleanup_tree_ struct tree *t = NULL;
-		const struct deb_member *m;
-		size_t n;
+		const struct deb_member *m = NULL;
+		size_t n = 0;
 
 		assert_int_equal(mkdirat(f->root, files[i], 0755), 0);
 		dir = openat(f->root, files[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
