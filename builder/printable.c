@@ -83,13 +83,16 @@ static void ascii(struct printable *s, unsigned char c, printable_line *line, vo
 		s->cr = false;
 		return;
 	}
+	/* Programs behind a pseudo-terminal write "\r\r\n": only text after it begins the line anew. */
+	if (c == '\r') {
+		s->cr = true;
+		return;
+	}
 	if (s->cr) {
 		s->line.len = 0;
 		s->cr = false;
 	}
-	if (c == '\r')
-		s->cr = true;
-	else if (c == ESC)
+	if (c == ESC)
 		s->state = PRINTABLE_ESCAPE;
 	else if (c == '\t')
 		put(s, "        ", TAB - s->line.len % TAB, line, ctx);

@@ -109,7 +109,6 @@ static int filter_of(const unsigned char *p, size_t len)
 		{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, ARCHIVE_FILTER_XZ },
 		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, ARCHIVE_FILTER_ZSTD },
 		{ { 'B', 'Z', 'h' }, 3, ARCHIVE_FILTER_BZIP2 },
-		{ { 0x5d, 0, 0 }, 3, ARCHIVE_FILTER_LZMA },
 	};
 
 	for (size_t i = 0; i < GG_LEN(magics); i++)

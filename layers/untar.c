@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 struct untar {
 	struct archive_stream *stream; /* borrowed */
 	struct gg_hash *hash;	       /* borrowed, may be NULL */
-	const char *at;		       /* what the stream gave and nobody took yet */
+	const char *at;		       /* what the stream gave and nobody took yet; never NULL once asked */
 	size_t avail;
 	uint64_t total;
 	uint64_t left; /* of the entry's content */
@@ -78,7 +78,7 @@ static int fill(struct untar *u, struct gg_err *err)
 		return 0;
 	if (archive_next(u->stream, &bytes, &u->avail, err) < 0)
 		return -1;
-	u->at = bytes;
+	u->at = u->avail ? bytes : "";
 	u->total += u->avail;
 	if (u->hash && u->avail)
 		gg_hash_add(u->hash, bytes, u->avail);

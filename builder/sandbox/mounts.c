@@ -18,28 +18,7 @@
 
 #define HARDENED (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
-/* A private tmpfs that is attached under the root, out of sight, so that its parts can be bound elsewhere. */
-struct scratch {
-	int fd;
-	int empty; /* an empty directory on it */
-};
-
-static int open_scratch(struct scratch *ret, struct gg_err *err)
-{
-	static const struct mountapi_option options[] = { { "mode", "0755" }, { "size", "64m" } };
-	_cleanup_close_ int root = gg_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, err);
-
-	if (root < 0)
-		return -1;
-	ret->fd = mountapi_new("tmpfs", options, GG_LEN(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
-	if (ret->fd < 0 || mountapi_attach(ret->fd, root, "/", err) < 0)
-		return -1;
-	if (mkdirat(ret->fd, "dev", 0755) < 0 || mkdirat(ret->fd, "empty", 0555) < 0)
-		return gg_fail_errno(err, "make the directories of the private tmpfs");
-	return 0;
-}
-
-/* Binds `source`/`path` read-only (or as it is) on `target`/`name`. */
+/* Binds `source`/`path` on `target`/`name`, with more attributes than it has. */
 static int bind_on(int source, const char *path, int target_dir, const char *name, uint64_t attrs,
 		   struct gg_err *err)
 {
@@ -108,15 +87,17 @@ static int fill_dev(int dev, struct gg_err *err)
 	return 0;
 }
 
-static int mount_dev(const struct scratch *scratch, int root, struct gg_err *err)
+static int mount_dev(int root, struct gg_err *err)
 {
+	static const struct mountapi_option top[] = { { "mode", "0755" }, { "size", "64m" } };
 	static const struct mountapi_option pts[] = { { "newinstance", NULL },
 						      { "ptmxmode", "0666" },
 						      { "mode", "0620" },
 						      { "gid", "5" } };
 	static const struct mountapi_option shm[] = { { "mode", "1777" }, { "size", "64m" } };
-	_cleanup_close_ int dev = mountapi_clone(scratch->fd, "dev", err), pts_fd = -1, shm_fd = -1;
+	_cleanup_close_ int dev = -1, pts_fd = -1, shm_fd = -1;
 
+	dev = mountapi_new("tmpfs", top, GG_LEN(top), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (dev < 0 || mount_top(dev, root, "dev", err) < 0 || fill_dev(dev, err) < 0)
 		return -1;
 	pts_fd = mountapi_new("devpts", pts, GG_LEN(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
@@ -129,7 +110,7 @@ static int mount_dev(const struct scratch *scratch, int root, struct gg_err *err
 }
 
 /* Files become /dev/null, directories empty; what this kernel does not have needs no mask. */
-static int mask_proc(const struct scratch *scratch, int root, int proc, struct gg_err *err)
+static int mask_proc(int empty, int root, int proc, struct gg_err *err)
 {
 	static const char *const masked[] = { "acpi",	      "asound",	     "interrupts", "kcore",	 "keys",
 					      "latency_stats", "sched_debug", "scsi",	    "timer_list", "timer_stats" };
@@ -144,8 +125,7 @@ static int mask_proc(const struct scratch *scratch, int root, int proc, struct g
 
 		if (fstatat(proc, masked[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		r = S_ISDIR(st.st_mode) ? bind_on(scratch->fd, "empty", proc, masked[i], MOUNT_ATTR_RDONLY, err)
-					: bind_on(null, "", proc, masked[i], 0, err);
+		r = bind_on(S_ISDIR(st.st_mode) ? empty : null, "", proc, masked[i], 0, err);
 		if (r < 0)
 			return -1;
 	}
@@ -168,7 +148,7 @@ static int forbid_user_namespaces(int proc, struct gg_err *err)
 	return gg_write_all(fd, "0\n", 2, err);
 }
 
-static int mount_proc(const struct scratch *scratch, int root, struct gg_err *err)
+static int mount_proc(int empty, int root, struct gg_err *err)
 {
 	_cleanup_close_ int proc = mountapi_new("proc", NULL, 0, HARDENED, err);
 
@@ -178,64 +158,64 @@ static int mount_proc(const struct scratch *scratch, int root, struct gg_err *er
 	}
 	if (mount_top(proc, root, "proc", err) < 0 || forbid_user_namespaces(proc, err) < 0)
 		return -1;
-	return mask_proc(scratch, root, proc, err);
+	return mask_proc(empty, root, proc, err);
 }
 
-static int mount_sys(const struct scratch *scratch, int root, struct gg_err *err)
+/* The secret as a 0400 file of the step's user on the tmpfs that /sys will be; a detached mount of it. */
+static int make_secret(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m, struct gg_err *err)
 {
-	return bind_on(scratch->fd, "empty", root, "sys", HARDENED | MOUNT_ATTR_RDONLY, err);
-}
-
-/* The secret as a 0400 file of the step's user; the caller binds it on its target. */
-static int make_secret(const struct scratch *scratch, const struct sandbox_spec *spec, const struct sandbox_mount *m,
-		       const char *name, struct gg_err *err)
-{
-	_cleanup_close_ int fd = gg_openat(scratch->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0400, err);
+	_cleanup_close_ int fd = gg_openat(sys, "secret", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0400, err);
 
 	if (fd < 0 || gg_write_all(fd, m->bytes, m->len, err) < 0)
 		return -1;
-	if (fchown(fd, spec->uid, spec->gid) < 0 || fchmod(fd, 0400) < 0)
+	if (fchown(fd, spec->uid, spec->gid) < 0)
 		return gg_fail_errno(err, "give the secret to uid %u", spec->uid);
-	return mountapi_clone(scratch->fd, name, err);
+	return mountapi_clone(sys, "secret", err);
 }
 
-static int attach_source(const struct scratch *scratch, const struct sandbox_spec *spec, int root,
-			 const struct mounts_source *source, size_t index, struct gg_err *err)
+static int attach_source(int sys, const struct sandbox_spec *spec, int root, const struct mounts_source *source,
+			 struct gg_err *err)
 {
 	const struct sandbox_mount *m = source->spec;
-	bool secret = m->flags & SANDBOX_SECRET;
-	_cleanup_free_ char *name = gg_asprintf("secret%zu", index);
 	_cleanup_close_ int target = gg_openat_in(root, m->target, O_PATH, 0, err), made = -1;
-	int mount_fd = source->mount;
 	uint64_t attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+	bool secret = m->flags & SANDBOX_SECRET;
+	int mount_fd = source->mount;
 
 	if (target < 0)
 		return -1;
 	if (secret)
-		mount_fd = made = make_secret(scratch, spec, m, name, err);
+		mount_fd = made = make_secret(sys, spec, m, err);
 	if (mount_fd < 0 || mountapi_attach(mount_fd, target, m->target, err) < 0)
 		return -1;
+	/* Mounted, it needs no name; the kernel attaches nothing that has lost its name before. */
+	if (secret && unlinkat(sys, "secret", 0) < 0)
+		return gg_fail_errno(err, "unlink the secret");
 	if (secret || (m->flags & SANDBOX_RO))
 		attrs |= MOUNT_ATTR_RDONLY;
 	return mountapi_restrict(mount_fd, attrs, err);
 }
 
-static int build(const struct sandbox_spec *spec, const struct scratch *scratch, int root,
-		 const struct mounts_source *sources, size_t n, struct gg_err *err)
+/* An empty /sys, whose copies also hide directories of /proc. The spec's mounts come before /dev and /proc: where a
+ * symlink of the image leads there, they end up on what the image has, and are covered. */
+static int build(const struct sandbox_spec *spec, int root, const struct mounts_source *sources, size_t n,
+		 struct gg_err *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (attach_source(scratch, spec, root, &sources[i], i, err) < 0)
-			return -1;
-	if (mount_dev(scratch, root, err) < 0 || mount_proc(scratch, root, err) < 0)
+	static const struct mountapi_option options[] = { { "mode", "0555" }, { "size", "64m" } };
+	_cleanup_close_ int sys = mountapi_new("tmpfs", options, GG_LEN(options), HARDENED, err);
+
+	if (sys < 0 || mount_top(sys, root, "sys", err) < 0)
 		return -1;
-	return mount_sys(scratch, root, err);
+	for (size_t i = 0; i < n; i++)
+		if (attach_source(sys, spec, root, &sources[i], err) < 0)
+			return -1;
+	if (mountapi_restrict(sys, MOUNT_ATTR_RDONLY, err) < 0 || mount_dev(root, err) < 0)
+		return -1;
+	return mount_proc(sys, root, err);
 }
 
-/*
- * The old root lands on top of the new one, and the scratch lies on top of the old root, because both were mounted on
- * "/". Each umount takes the topmost away; MNT_DETACH takes along what is below it in the tree. Whether anything is left
- * over the root shows in "/..", which crosses into it.
- */
+/* The old root lands on top of the new one and is let go with everything below it. Whether anything is left over the
+ * root shows in "/..", which crosses into it. */
 static int pivot(int root, int host_root, struct gg_err *err)
 {
 	struct stat here, above;
@@ -244,7 +224,7 @@ static int pivot(int root, int host_root, struct gg_err *err)
 		return gg_fail_errno(err, "enter the new root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return gg_fail_errno(err, "pivot_root");
-	if (fchdir(host_root) < 0 || umount2(".", MNT_DETACH) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (fchdir(host_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return gg_fail_errno(err, "let the host's root go");
 	if (fstat(root, &here) < 0 || stat("/..", &above) < 0)
 		return gg_fail_errno(err, "stat the new root");
@@ -256,22 +236,14 @@ static int pivot(int root, int host_root, struct gg_err *err)
 int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources, size_t n,
 		 struct gg_err *err)
 {
-	struct scratch scratch = { .fd = -1 };
 	_cleanup_close_ int host_root = -1;
-	int r;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return gg_fail_errno(err, "make the mounts private");
 	host_root = gg_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, err);
-	if (host_root < 0)
+	if (host_root < 0 || mountapi_attach(root, host_root, "/", err) < 0)
 		return -1;
-	r = open_scratch(&scratch, err);
-	if (r == 0)
-		r = mountapi_attach(root, host_root, "/", err);
-	if (r == 0)
-		r = build(spec, &scratch, root, sources, n, err);
-	gg_close(scratch.fd);
-	if (r < 0)
+	if (build(spec, root, sources, n, err) < 0)
 		return -1;
 	if ((spec->flags & SANDBOX_READ_ONLY_ROOT) && mountapi_restrict(root, MOUNT_ATTR_RDONLY, err) < 0)
 		return -1;

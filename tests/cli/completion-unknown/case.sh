@@ -1,0 +1,1 @@
+ggbuild completion csh

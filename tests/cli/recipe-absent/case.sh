@@ -1,0 +1,1 @@
+ggbuild build absent.recipe

@@ -1,0 +1,2 @@
+ggbuild build || echo "exit $?"
+ggbuild build a.recipe b.recipe || echo "exit $?"

@@ -1,0 +1,1 @@
+ggbuild biuld x.recipe

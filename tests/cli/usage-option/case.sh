@@ -1,0 +1,1 @@
+ggbuild build x.recipe --lokced

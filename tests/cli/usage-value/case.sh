@@ -1,0 +1,3 @@
+for words in '--progress=fancy' '--jobs=0' '--jobs=-1' '--jobs' '--locked=yes' '-z'; do
+	ggbuild build x.recipe "$words" || echo "exit $?"
+done

@@ -1,0 +1,1 @@
+ggbuild --version | sed -E 's/[0-9]+\.[0-9]+\.[0-9]+$/N.N.N/'
