@@ -39,7 +39,7 @@ skopeo inspect "oci:$work/one/out:latest" >/dev/null
 skopeo inspect --config "oci:$work/one/out:latest" | grep -q '"1000:1000"' || fail "the image has no user"
 umoci unpack --rootless --image "$work/one/out:latest" "$work/bundle" >/dev/null 2>&1 || fail "umoci cannot unpack it"
 [ "$(stat -c %a "$work/bundle/rootfs/home/app")" = 755 ] || fail "the home directory's mode"
-out=$(podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs --runtime "$(command -v runc || command -v crun)" run --rm \
+out=$(podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs --runtime runc run --rm \
 	--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only --cap-drop all "oci:$work/one/out:latest" 2>"$work/podman.log") ||
 	fail "podman: $(cat "$work/podman.log")"
 [ "$out" = hello ] || fail "podman ran it and it said '$out'"

@@ -15,4 +15,4 @@
 struct recipe_step;
 
 /* path NULL or empty: nobody asked. step may be NULL. An existing file is replaced. */
-void report_failure(const char *path, enum gg_kind kind, const struct recipe_step *step);
+void failure_report(const char *path, enum gg_kind kind, const struct recipe_step *step);

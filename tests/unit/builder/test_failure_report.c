@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * builder/report.c: what the launcher reads.
+ * builder/failure_report.c: what the launcher reads.
  */
-#include "builder/report.h"
+#include "builder/failure_report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,12 +36,12 @@ static void a_fetch_of_a_piece(void **state)
 	assert_int_equal(write(fd, "older and longer than what follows, by far and for sure, really, it is longer", 76),
 			 76);
 	close(fd);
-	report_failure(path, GG_REMOTE, &step);
+	failure_report(path, GG_REMOTE, &step);
 	assert_int_equal(gg_read_file(AT_FDCWD, path, 4096, &text, &err), 0);
 	assert_string_equal(text.data,
 			    "kind 7\nstep toolchain\npiece rustup@1\nenv RUST=1.95.0\nenv TOOLCHAIN=1.95.0\n");
 	text.len = 0;
-	report_failure(path, GG_LOCK, NULL);
+	failure_report(path, GG_LOCK, NULL);
 	assert_int_equal(gg_read_file(AT_FDCWD, path, 4096, &text, &err), 0);
 	assert_string_equal(text.data, "kind 4\n");
 	unlink(path);
@@ -50,10 +50,10 @@ static void a_fetch_of_a_piece(void **state)
 static void nobody_asked(void **state)
 {
 	(void)state;
-	report_failure(NULL, GG_REMOTE, NULL);
-	report_failure("", GG_REMOTE, NULL);
+	failure_report(NULL, GG_REMOTE, NULL);
+	failure_report("", GG_REMOTE, NULL);
 	/* Cannot be written: the build's own error must not be lost over it. */
-	report_failure("/proc/1/no/such", GG_REMOTE, NULL);
+	failure_report("/proc/1/no/such", GG_REMOTE, NULL);
 	assert_int_not_equal(access("/proc/1/no/such", F_OK), 0);
 }
 

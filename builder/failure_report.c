@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/report.h"
+#include "builder/failure_report.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void put_list(struct gg_buf *text, const struct recipe_list *l)
 			gg_buf_printf(text, "env %s\n", l->v[i]);
 }
 
-void report_failure(const char *path, enum gg_kind kind, const struct recipe_step *step)
+void failure_report(const char *path, enum gg_kind kind, const struct recipe_step *step)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_buf_ struct gg_buf text = { 0 };
