@@ -7,14 +7,11 @@
 set -eu
 ggbuild=$1
 here=$(cd "$(dirname "$0")" && pwd)
-# podman takes a layout's path for a name, and names are lower case.
 work=${TMPDIR:-/tmp}/gg-hello-$$
 mkdir "$work"
-trap 'rm -rf "$work"' EXIT
-fail() {
-	echo "test_hello.sh: $*" >&2
-	exit 1
-}
+trap 'podman_clean; rm -rf "$work"' EXIT
+# shellcheck source=tests/e2e/engines.sh
+. "$here/engines.sh"
 
 mkdir "$work/one" "$work/two"
 cp "$here/hello.recipe" "$work/one"
@@ -37,13 +34,10 @@ grep -q '^0 actions run' "$work/log" || fail "the second build ran something: $(
 
 skopeo inspect "oci:$work/one/out:latest" >/dev/null
 skopeo inspect --config "oci:$work/one/out:latest" | grep -q '"1000:1000"' || fail "the image has no user"
-umoci unpack --rootless --image "$work/one/out:latest" "$work/bundle" >/dev/null 2>&1 || fail "umoci cannot unpack it"
-[ "$(stat -c %a "$work/bundle/rootfs/home/app")" = 755 ] || fail "the home directory's mode"
-out=$(podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs --runtime runc run --rm \
-	--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only --cap-drop all "oci:$work/one/out:latest" 2>"$work/podman.log") ||
-	fail "podman: $(cat "$work/podman.log")"
-[ "$out" = hello ] || fail "podman ran it and it said '$out'"
-podman --root "$work/podman" --runroot "$work/run" --storage-driver vfs system reset --force >/dev/null 2>&1 || :
+umoci unpack --rootless --image "$work/one/out:latest" "$work/rootless" >/dev/null 2>&1 || fail "umoci cannot unpack it"
+[ "$(stat -c %a "$work/rootless/rootfs/home/app")" = 755 ] || fail "the home directory's mode"
+[ "$(podman_run "$work/one/out:latest")" = hello ] || fail "podman runs something else"
+[ "$(crun_run "$work/one/out:latest" hello)" = hello ] || fail "crun runs something else"
 
 # A step that fails says what, how and where; a test that fails writes nothing.
 sed 's,gcc -O2,false \&\& gcc -O2,' "$here/hello.recipe" >"$work/one/bad.recipe"
