@@ -19,7 +19,7 @@ struct options {
 
 static const struct option_def defs[] = {
 	{ .name = "output", .letter = 'o', .arg = "OUTPUT", .kind = OPTION_LIST,
-	  .offset = offsetof(struct options, outputs), .help = "where the image goes: oci:DIR[:REF]; repeatable" },
+	  .offset = offsetof(struct options, outputs), .help = "where the image goes: oci:DIR[:REF] or oci-archive:FILE[:REF]; repeatable" },
 	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
 	  .help = "make only this stage and what it needs" },
 	{ .name = "jobs", .arg = "N", .kind = OPTION_UINT, .offset = offsetof(struct options, jobs),
@@ -41,38 +41,62 @@ static const struct option_def defs[] = {
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_COMMON_GROUP };
 
-static int write_outputs(struct command_session *c, const struct options *o, const struct build_result *b,
+struct targets {
+	struct transport_target *v;
+	size_t n;
+};
+
+static void targets_done(struct targets *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		transport_target_done(&t->v[i]);
+	free(t->v);
+}
+
+/* Nothing is made for an output that cannot be written. */
+static int check_outputs(const struct command_session *c, const struct options *o, struct targets *ret,
 			 struct gg_err *err)
 {
-	for (size_t i = 0; i < o->outputs.n; i++) {
-		_cleanup_free_ char *line = NULL;
-		char text[GG_DIGEST_TEXT];
-		struct gg_digest d;
-
-		if (image_write(&c->session, c->project.recipe, b, o->outputs.v[i], &d, err) < 0)
-			return gg_context(err, "output '%s'", o->outputs.v[i]);
-		line = gg_asprintf("%s\n", gg_digest_text(&d, text));
-		progress_finish(c->session.progress);
-		if (command_print(line, strlen(line), err) < 0)
+	ret->v = gg_calloc(o->outputs.n, sizeof(*ret->v));
+	for (; ret->n < o->outputs.n; ret->n++)
+		if (transport_parse(o->outputs.v[ret->n], &ret->v[ret->n], err) < 0)
 			return -1;
-	}
-	return 0;
+	if (ret->n && (o->target || !c->project.recipe->image.present))
+		return gg_fail(err, GG_USAGE, o->target ? "--target makes a stage, which has no image to write" :
+							  "the recipe declares no image to write");
+	return transport_check(ret->v, ret->n, err);
+}
+
+static int write_outputs(struct command_session *c, const struct targets *targets, const struct build_result *b,
+			 struct gg_err *err)
+{
+	_cleanup_image_ struct image image = IMAGE_INIT;
+	_cleanup_free_ char *line = NULL;
+	char text[GG_DIGEST_TEXT];
+
+	if (targets->n == 0)
+		return 0;
+	if (image_make(&c->session, c->project.recipe, b, &image, err) < 0)
+		return -1;
+	for (size_t i = 0; i < targets->n; i++)
+		if (transport_write(&targets->v[i], &image.written, err) < 0)
+			return -1;
+	line = gg_asprintf("%s\n", gg_digest_text(&image.written.manifest.digest, text));
+	progress_finish(c->session.progress);
+	return command_print(line, strlen(line), err);
 }
 
 static int build(struct command_session *c, const struct options *o, struct gg_err *err)
 {
 	struct build_options how = { .target = o->target, .platform = command_platform(), .relock = o->relock };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
+	GG_CLEANUP(targets_done) struct targets targets = { 0 };
 	_cleanup_free_ char *summary = NULL;
 	struct session *s = &c->session;
 	unsigned ran, cached;
 
-	for (size_t i = 0; i < o->outputs.n; i++)
-		if (image_check_output(o->outputs.v[i], err) < 0)
-			return -1;
-	if (o->outputs.n && (o->target || !c->project.recipe->image.present))
-		return gg_fail(err, GG_USAGE, o->target ? "--target makes a stage, which has no image to write" :
-							  "the recipe declares no image to write");
+	if (check_outputs(c, o, &targets, err) < 0)
+		return -1;
 	s->locked = o->locked;
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
@@ -86,7 +110,7 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 	execution_counts(result.execution, &ran, &cached);
 	summary = gg_asprintf("%u action%s run, %u cached", ran, ran == 1 ? "" : "s", cached);
 	progress_note(s->progress, summary);
-	return write_outputs(c, o, &result, err);
+	return write_outputs(c, &targets, &result, err);
 }
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)

@@ -5,8 +5,6 @@
 
 #include "builder/mirror.h"
 #include "builder/session.h"
-#include "layers/layout.h"
-#include "layers/oci.h"
 #include "layers/pack.h"
 #include "layers/store.h"
 
@@ -63,49 +61,36 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 					  .start_interval = h->start_interval, .retries = h->retries };
 }
 
-static int put(struct session *s, const char *text, struct layout_blob *ret, struct gg_err *err)
+static int put(struct session *s, const char *text, struct oci_blob *ret, struct gg_err *err)
 {
 	ret->size = strlen(text);
 	return store_blob_put(s->store, text, strlen(text), &ret->digest, err);
 }
 
-int image_check_output(const char *output, struct gg_err *err)
+int image_make(struct session *s, const struct recipe *r, const struct build_result *b, struct image *ret,
+	       struct gg_err *err)
 {
-	if (gg_starts(output, "oci:") && output[4])
-		return 0;
-	gg_fail(err, GG_USAGE, "output '%s' is not known", output);
-	return gg_hint(err, "write oci:DIR or oci:DIR:REF");
+	struct transport_image *w = &ret->written;
+	_cleanup_free_ char *config = NULL, *manifest = NULL;
+
+	ret->layers = gg_calloc(b->plan->n_layers + 1, sizeof(*ret->layers));
+	ret->user = user_text(&r->image.user);
+	ret->oci = (struct oci_image){ .architecture = mirror_deb_arch(), .os = "linux", .created = b->plan->epoch,
+				       .user = ret->user, .layers = ret->layers, .n_layers = b->plan->n_layers };
+	describe(&r->image, &ret->oci);
+	*w = (struct transport_image){ .image = &ret->oci, .open = open_blob, .ctx = s->store };
+	if (collect_layers(b, &r->image, ret->layers, err) < 0)
+		return -1;
+	config = oci_config(&ret->oci);
+	if (put(s, config, &w->config, err) < 0)
+		return -1;
+	manifest = oci_manifest(&ret->oci, &w->config.digest, w->config.size);
+	return put(s, manifest, &w->manifest, err);
 }
 
-int image_write(struct session *s, const struct recipe *r, const struct build_result *b, const char *output,
-		struct gg_digest *ret_digest, struct gg_err *err)
+void image_done(struct image *i)
 {
-	size_t n = b->plan->n_layers;
-	_cleanup_free_ struct oci_layer *layers = gg_calloc(n + 1, sizeof(*layers));
-	_cleanup_free_ struct layout_blob *blobs = gg_calloc(n + 2, sizeof(*blobs));
-	_cleanup_free_ char *user = user_text(&r->image.user), *config = NULL, *manifest = NULL;
-	_cleanup_free_ char *dir = gg_strdup(output + strlen("oci:"));
-	_cleanup_json_ struct gg_json *descriptor = NULL;
-	struct oci_image image = { .architecture = mirror_deb_arch(), .os = "linux", .created = b->plan->epoch,
-				   .user = user, .layers = layers, .n_layers = n };
-	struct layout_image out = { .blobs = blobs, .n_blobs = n + 2, .open = open_blob, .ctx = s->store };
-	char *ref = strchr(dir, ':');
-
-	if (ref)
-		*ref++ = '\0';
-	describe(&r->image, &image);
-	if (collect_layers(b, &r->image, layers, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		blobs[i] = (struct layout_blob){ .digest = layers[i].digest, .size = layers[i].size };
-	config = oci_config(&image);
-	if (put(s, config, &blobs[n], err) < 0)
-		return -1;
-	manifest = oci_manifest(&image, &blobs[n].digest, blobs[n].size);
-	if (put(s, manifest, &blobs[n + 1], err) < 0)
-		return -1;
-	*ret_digest = blobs[n + 1].digest;
-	descriptor = oci_descriptor(&image, &blobs[n + 1].digest, blobs[n + 1].size, ref ? ref : "latest");
-	out.descriptor = descriptor;
-	return layout_write(dir, &out, ref != NULL, err);
+	free(i->layers);
+	free(i->user);
+	*i = (struct image)IMAGE_INIT;
 }

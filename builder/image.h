@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The image of a finished build: its documents, and writing it to an output.
+ * The image of a finished build: its documents, made once and kept in the store, from which every output is written.
  */
 #pragma once
 
 #include "builder/build.h"
+#include "layers/transport.h"
 
 struct session;
 
-/* `output` is "oci:DIR[:REF]". ret_digest: of the manifest. */
-int image_write(struct session *s, const struct recipe *r, const struct build_result *b, const char *output,
-		struct gg_digest *ret_digest, struct gg_err *err) GG_MUST_USE;
-/* Before work starts: that the output is one that we know. */
-int image_check_output(const char *output, struct gg_err *err) GG_MUST_USE;
+struct image {
+	struct oci_image oci;	      /* borrows the recipe's texts */
+	struct transport_image written; /* .manifest.digest is the image's name */
+	struct oci_layer *layers;     /* owned */
+	char *user;		      /* owned */
+};
+#define IMAGE_INIT { 0 }
+
+/* ret stays where it is: its parts point to each other. */
+int image_make(struct session *s, const struct recipe *r, const struct build_result *b, struct image *ret,
+	       struct gg_err *err) GG_MUST_USE;
+void image_done(struct image *i);
+#define _cleanup_image_ GG_CLEANUP(image_done)

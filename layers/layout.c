@@ -1,47 +1,205 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/layout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "layers/base/fd.h"
-#include "layers/oci.h"
+#include "layers/transport_private.h"
 
-enum { INDEX_MAX = 4 << 20 };
+enum { INDEX_MAX = 4 << 20, LAYOUT_MAX = 4096 };
 
-static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+static const char temporary[] = ".ggtmp-"; /* gg_newfile's */
 
-static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
+/* One write into a directory. */
+struct layout_writer {
+	const struct transport_image *image;
+	int dir, blobs; /* the layout, its blobs/sha256; -1 */
+	struct gg_strv names; /* of the image's blobs, hex */
+	struct gg_strv added; /* those that were not there */
+	bool was_empty;
+};
+
+static void writer_done(struct layout_writer *w)
 {
-	while (size > 0) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, size, 0);
+	gg_close(w->dir);
+	gg_close(w->blobs);
+	gg_strv_done(&w->names);
+	gg_strv_done(&w->added);
+}
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-			break;
-		if (n < 0)
-			return gg_fail_errno(err, "copy");
-		if (n == 0)
-			return gg_fail(err, GG_INTEGRITY, "the blob ends %llu bytes early", (unsigned long long)size);
-		size -= (uint64_t)n;
-	}
-	/* Between file systems that cannot: by hand. */
-	while (size > 0) {
-		char block[64 * 1024];
-		ssize_t n = gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
+/* Calls for every name but "." and ".."; the directory may be changed meanwhile. */
+static int each_name(int dir, int (*each)(void *ctx, int dir, const char *name, struct gg_err *err), void *ctx,
+		     struct gg_err *err)
+{
+	_cleanup_strv_ struct gg_strv names = { 0 };
+	int fd = gg_openat(dir, ".", O_RDONLY | O_DIRECTORY, 0, err);
+	const struct dirent *e;
+	DIR *d;
 
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			return gg_fail(err, GG_INTEGRITY, "the blob ends %llu bytes early", (unsigned long long)size);
-		if (gg_write_all(to, block, (size_t)n, err) < 0)
-			return -1;
-		size -= (uint64_t)n;
+	if (fd < 0)
+		return -1;
+	d = fdopendir(fd);
+	if (!d) {
+		gg_close(fd);
+		return gg_fail_errno(err, "opendir");
 	}
+	while ((e = readdir(d)))
+		if (!gg_streq(e->d_name, ".") && !gg_streq(e->d_name, ".."))
+			gg_strv_add(&names, e->d_name);
+	closedir(d);
+	gg_strv_sort(&names);
+	for (size_t i = 0; i < names.n; i++)
+		if (each(ctx, dir, names.v[i], err) < 0)
+			return -1;
 	return 0;
+}
+
+static int read_json(int dir, const char *name, size_t max, struct gg_json **ret, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return gg_fail_errno(err, "open '%s'", name);
+	if (gg_read_fd(fd, max, &text, err) < 0)
+		return gg_context(err, "'%s'", name);
+	*ret = gg_json_parse(text.data ? text.data : "", text.len, err);
+	if (*ret)
+		return 0;
+	gg_context(err, "'%s'", name);
+	return gg_hint(err, "the layout is damaged; choose another directory, or remove this one");
+}
+
+static int refuse(const char *path, struct gg_err *err)
+{
+	gg_fail(err, GG_USAGE, "'%s' exists and is not an OCI layout", path);
+	return gg_hint(err, "choose another directory, or remove this one");
+}
+
+/* What a writer that died left behind does not count. */
+static int not_empty(void *ctx, int dir, const char *name, struct gg_err *err)
+{
+	(void)dir;
+	(void)err;
+	if (!gg_starts(name, temporary))
+		*(bool *)ctx = true;
+	return 0;
+}
+
+/* An empty directory or a layout may be written into; anything else is somebody's. */
+static int inspect(int dir, const char *path, bool *ret_empty, struct gg_err *err)
+{
+	_cleanup_json_ struct gg_json *layout = NULL, *index = NULL;
+	const char *version;
+	bool full = false;
+
+	*ret_empty = false;
+	if (faccessat(dir, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		*ret_empty = true;
+		if (each_name(dir, not_empty, &full, err) < 0)
+			return -1;
+		return full ? refuse(path, err) : 0;
+	}
+	if (read_json(dir, "oci-layout", LAYOUT_MAX, &layout, err) < 0 ||
+	    read_json(dir, "index.json", INDEX_MAX, &index, err) < 0)
+		return gg_context(err, "'%s'", path);
+	version = gg_json_get_str(layout, "imageLayoutVersion", "");
+	if (!gg_streq(version, OCI_LAYOUT_VERSION)) {
+		gg_fail(err, GG_USAGE, "'%s' is a layout of version '%s'", path, version);
+		return gg_hint(err, "version %s is what can be written; choose another directory", OCI_LAYOUT_VERSION);
+	}
+	if (!index || gg_json_is_array(gg_json_get(index, "manifests")))
+		return 0;
+	gg_fail(err, GG_INTEGRITY, "'%s': 'index.json' lists no manifests", path);
+	return gg_hint(err, "the layout is damaged; choose another directory, or remove this one");
+}
+
+/* Absent: 0 and *ret -1. */
+static int open_layout(const char *path, int *ret, struct gg_err *err)
+{
+	struct stat st;
+
+	*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret >= 0)
+		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return gg_fail_errno(err, "open '%s'", path);
+	if (lstat(path, &st) == 0) /* a file, or a symlink to nothing */
+		return refuse(path, err);
+	return errno == ENOENT ? 0 : gg_fail_errno(err, "open '%s'", path);
+}
+
+static char *without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return gg_strndup(path, len);
+}
+
+static int check(const struct transport_target *t, struct gg_err *err)
+{
+	_cleanup_free_ char *path = without_slashes(t->place), *name = NULL;
+	_cleanup_close_ int dir = -1, parent = -1;
+	bool empty;
+
+	if (open_layout(path, &dir, err) < 0)
+		return -1;
+	if (dir >= 0 && inspect(dir, path, &empty, err) < 0)
+		return -1;
+	if (dir < 0)
+		parent = transport_open_parent(path, &name, err);
+	if (dir < 0 && parent < 0)
+		return -1;
+	return transport_check_writable(dir >= 0 ? dir : parent, path, err);
+}
+
+static const char *ref_of(const struct gg_json *descriptor)
+{
+	return gg_json_get_str(gg_json_get(descriptor, "annotations"), OCI_REF_NAME, "");
+}
+
+/* The new index: the others that stay, in their order, and ours in its old place or at the end. */
+static struct gg_json *new_index(const struct gg_json *old, const struct transport_target *t,
+				 const struct transport_image *image)
+{
+	struct gg_json *ours = transport_descriptor(t, image), *list = gg_json_array(), *index = oci_index(list);
+	const struct gg_json *manifests = t->ref ? gg_json_get(old, "manifests") : NULL;
+	struct gg_json *annotations = t->ref ? gg_json_get(old, "annotations") : NULL;
+	bool placed = false;
+
+	for (size_t i = 0; i < gg_json_len(manifests); i++) {
+		struct gg_json *m = gg_json_at(manifests, i);
+
+		if (!gg_streq(ref_of(m), t->ref)) {
+			gg_json_append_take(list, gg_json_ref(m));
+		} else if (!placed) {
+			gg_json_append_take(list, gg_json_ref(ours));
+			placed = true;
+		}
+	}
+	if (!placed)
+		gg_json_append_take(list, gg_json_ref(ours));
+	if (annotations)
+		gg_json_take(index, "annotations", gg_json_ref(annotations));
+	gg_json_unref(ours);
+	return index;
+}
+
+/* A directory below the layout, made when absent; never through a symlink. */
+static int open_dir(int dir, const char *name, struct gg_err *err)
+{
+	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+		return gg_fail_errno(err, "mkdir '%s'", name);
+	return gg_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 }
 
 static bool blob_there(int blobs, const char *hex, uint64_t size)
@@ -51,155 +209,190 @@ static bool blob_there(int blobs, const char *hex, uint64_t size)
 	return fstatat(blobs, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
 }
 
-static int write_blob(int blobs, const struct layout_image *image, const struct layout_blob *b, struct gg_err *err)
+static int write_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
 {
 	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
-	_cleanup_close_ int from = -1;
+	struct layout_writer *w = ctx;
 	char hex[GG_DIGEST_HEX];
 
-	gg_digest_hex(&b->digest, hex);
-	if (blob_there(blobs, hex, b->size))
+	gg_strv_add(&w->names, gg_digest_hex(&b->digest, hex));
+	if (blob_there(w->blobs, hex, b->size))
 		return 0;
-	from = image->open(image->ctx, &b->digest, err);
-	if (from < 0 || gg_newfile_open(&f, blobs, 0644, err) < 0 || copy_bytes(from, f.fd, b->size, err) < 0)
-		return gg_context(err, "blob sha256:%s", hex);
+	if (gg_newfile_open(&f, w->blobs, 0644, err) < 0 || transport_copy_blob(w->image, b, f.fd, err) < 0)
+		return -1;
+	gg_strv_add(&w->added, hex);
 	return gg_newfile_commit(&f, hex, GG_COMMIT_REPLACE, err);
 }
 
-static const char *ref_of(const struct gg_json *descriptor)
-{
-	return gg_json_get_str(gg_json_get(descriptor, "annotations"), OCI_REF_NAME, "");
-}
+/* Without a reference everything goes but this image; with one, only what dead writers left. */
+struct sweep {
+	const struct layout_writer *writer;
+	bool alone;
+};
 
-static int read_index(int dir, struct gg_json **ret, struct gg_err *err)
+static int sweep_blob(void *ctx, int dir, const char *name, struct gg_err *err)
 {
-	_cleanup_buf_ struct gg_buf text = { 0 };
-	_cleanup_close_ int fd = openat(dir, "index.json", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	const struct sweep *s = ctx;
 
-	if (fd < 0 && errno == ENOENT)
+	if (!gg_starts(name, temporary) && (!s->alone || gg_strv_has(&s->writer->names, name)))
 		return 0;
-	if (fd < 0)
-		return gg_fail_errno(err, "open 'index.json'");
-	if (gg_read_fd(fd, INDEX_MAX, &text, err) < 0)
+	return gg_remove_tree(dir, name, err);
+}
+
+static int sweep_algorithm(void *ctx, int dir, const char *name, struct gg_err *err)
+{
+	const struct sweep *s = ctx;
+
+	return !s->alone || gg_streq(name, "sha256") ? 0 : gg_remove_tree(dir, name, err);
+}
+
+static int sweep_temporary(void *ctx, int dir, const char *name, struct gg_err *err)
+{
+	(void)ctx;
+	return gg_starts(name, temporary) ? gg_remove_tree(dir, name, err) : 0;
+}
+
+static int sweep(const struct layout_writer *w, bool alone, struct gg_err *err)
+{
+	struct sweep s = { .writer = w, .alone = alone };
+	_cleanup_close_ int algorithms = gg_openat(w->dir, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+
+	if (algorithms < 0 || each_name(w->dir, sweep_temporary, &s, err) < 0 ||
+	    each_name(algorithms, sweep_algorithm, &s, err) < 0)
 		return -1;
-	*ret = gg_json_parse(text.data ? text.data : "", text.len, err);
-	if (!*ret)
-		return gg_context(err, "'index.json'");
-	return 0;
+	return each_name(w->blobs, sweep_blob, &s, err);
 }
 
-/* The new index: the others that stay, in their order, and ours in its old place or at the end. */
-static struct gg_json *new_index(const struct gg_json *old, struct gg_json *ours, bool keep_others)
+/* Before index.json was replaced: nothing refers to what was added. */
+static void undo(const struct layout_writer *w)
 {
-	struct gg_json *index = gg_json_object(), *list = gg_json_array();
-	const struct gg_json *manifests = gg_json_get(old, "manifests");
-	bool placed = false;
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	int r = 0;
 
-	for (size_t i = 0; keep_others && i < gg_json_len(manifests); i++) {
-		struct gg_json *m = gg_json_at(manifests, i);
-
-		if (!gg_streq(ref_of(m), ref_of(ours))) {
-			gg_json_append_take(list, gg_json_ref(m));
-		} else if (!placed) {
-			gg_json_append_take(list, gg_json_ref(ours));
-			placed = true;
-		}
+	for (size_t i = 0; i < w->added.n; i++)
+		unlinkat(w->blobs, w->added.v[i], 0);
+	if (w->was_empty) {
+		r |= gg_remove_tree(w->dir, "blobs", &ignored);
+		r |= gg_remove_tree(w->dir, "oci-layout", &ignored);
 	}
-	if (!placed)
-		gg_json_append_take(list, gg_json_ref(ours));
-	gg_json_set_int(index, "schemaVersion", 2);
-	gg_json_set_str(index, "mediaType", OCI_INDEX_TYPE);
-	gg_json_take(index, "manifests", list);
-	return index;
+	(void)r; /* the first error is the one to tell */
 }
 
-static int fill(int dir, const struct layout_image *image, bool keep_others, struct gg_err *err)
+static int write_blobs(struct layout_writer *w, struct gg_err *err)
 {
+	_cleanup_close_ int algorithms = open_dir(w->dir, "blobs", err);
+
+	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
+	if (w->blobs < 0 || gg_fsync_dir(algorithms, err) < 0)
+		return -1;
+	/* Before the blobs, so that a later run knows a directory for its own in which this one died. */
+	if (gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
+		return -1;
+	return transport_each_blob(w->image, write_blob, w, err);
+}
+
+static int write_index(struct layout_writer *w, const struct transport_target *t, bool *ret_written,
+		       struct gg_err *err)
+{
+	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
 	_cleanup_json_ struct gg_json *old = NULL, *index = NULL;
 	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int blobs = -1;
+	int r;
 
-	if (read_index(dir, &old, err) < 0 || gg_mkdirs(dir, "blobs/sha256", 0755, err) < 0)
+	if (read_json(w->dir, "index.json", INDEX_MAX, &old, err) < 0)
 		return -1;
-	blobs = gg_openat(dir, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
-	if (blobs < 0)
-		return -1;
-	for (size_t i = 0; i < image->n_blobs; i++)
-		if (write_blob(blobs, image, &image->blobs[i], err) < 0)
-			return -1;
-	index = new_index(old, image->descriptor, keep_others);
+	index = new_index(old, t, w->image);
 	if (old && gg_json_eq(old, index))
 		return 0;
 	text = gg_json_compact(index);
-	if (gg_write_file(dir, "oci-layout", layout_text, strlen(layout_text), 0644, 0, err) < 0)
-		return -1;
-	return gg_write_file(dir, "index.json", text, strlen(text), 0644, GG_COMMIT_REPLACE, err);
+	if (gg_newfile_open(&f, w->dir, 0644, err) < 0 || gg_write_all(f.fd, text, strlen(text), err) < 0)
+		return gg_context(err, "'index.json'");
+	r = gg_newfile_commit(&f, "index.json", GG_COMMIT_REPLACE, err);
+	*ret_written = f.temp == NULL;
+	return r;
 }
 
-static int write_fresh(int parent, const char *name, const struct layout_image *image, bool keep_others,
-		       struct gg_err *err)
+static int fill(struct layout_writer *w, const struct transport_target *t, struct gg_err *err)
 {
-	_cleanup_free_ char *prefix = gg_asprintf(".%s.ggtmp", name), *temp = gg_temp_name(prefix);
+	bool written = false;
+
+	if (write_blobs(w, err) < 0 || write_index(w, t, &written, err) < 0) {
+		if (!written)
+			undo(w);
+		return -1;
+	}
+	return sweep(w, !t->ref, err);
+}
+
+static int write_existing(int dir, const struct transport_target *t, const struct transport_image *image,
+			  struct gg_err *err)
+{
+	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = dir, .blobs = -1 };
+
+	/* A file system without locks loses only the turns. */
+	while (flock(dir, LOCK_EX) < 0 && errno == EINTR)
+		;
+	if (inspect(dir, t->place, &w.was_empty, err) < 0)
+		return -1;
+	return fill(&w, t, err);
+}
+
+/* *ret_lost: somebody else made the directory meanwhile. */
+static int write_fresh(int parent, const char *name, const struct transport_target *t,
+		       const struct transport_image *image, bool *ret_lost, struct gg_err *err)
+{
+	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = -1, .blobs = -1 };
+	_cleanup_free_ char *prefix = gg_asprintf(".%.200s.ggtmp", name), *temp = gg_temp_name(prefix);
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
-	_cleanup_close_ int dir = -1;
 	int r;
 
 	if (mkdirat(parent, temp, 0755) < 0)
 		return gg_fail_errno(err, "mkdir '%s'", temp);
+	w.dir = gg_openat(parent, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	r = w.dir < 0 ? -1 : fill(&w, t, err);
 	/* The umask must not reach the layout. */
-	if (fchmodat(parent, temp, 0755, 0) < 0)
-		gg_fail_errno(err, "chmod '%s'", temp);
-	dir = gg_openat(parent, temp, O_RDONLY | O_DIRECTORY, 0, err);
-	r = dir < 0 || err->kind != GG_OK ? -1 : fill(dir, image, keep_others, err);
-	if (r == 0 && renameat2(parent, temp, parent, name, RENAME_NOREPLACE) < 0)
-		r = gg_fail_errno(err, "rename to '%s'", name);
-	if (r == 0)
+	if (r == 0 && fchmod(w.dir, 0755) < 0)
+		r = gg_fail_errno(err, "chmod '%s'", temp);
+	if (r == 0 && renameat2(parent, temp, parent, name, RENAME_NOREPLACE) == 0)
 		return gg_fsync_dir(parent, err);
+	if (r == 0 && errno == EEXIST)
+		*ret_lost = true;
+	else if (r == 0)
+		r = gg_fail_errno(err, "rename to '%s'", name);
 	if (gg_remove_tree(parent, temp, &ignored) < 0)
 		gg_context(err, "'%s' was left behind", temp);
 	return r;
 }
 
-/* An empty directory or a layout may be written into; anything else is somebody's. */
-static int check_target(int dir, const char *path, struct gg_err *err)
+static int write_layout(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
 {
-	struct stat st;
+	_cleanup_free_ char *path = without_slashes(t->place), *name = NULL;
+	_cleanup_close_ int parent = -1;
+	bool lost = false;
+	int dir;
 
-	if (fstatat(dir, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-		return 0;
-	if (fstatat(dir, "index.json", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstatat(dir, "blobs", &st, 0) == 0 ||
-	    unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0) {
-		gg_fail(err, GG_USAGE, "'%s' exists and is not an OCI layout", path);
-		return gg_hint(err, "choose another directory, or remove this one");
+	if (open_layout(path, &dir, err) < 0)
+		return -1;
+	if (dir < 0) {
+		parent = transport_open_parent(path, &name, err);
+		if (parent < 0 || write_fresh(parent, name, t, image, &lost, err) < 0)
+			return -1;
+		if (!lost)
+			return 0;
+		dir = gg_openat(parent, name, O_RDONLY | O_DIRECTORY, 0, err);
 	}
-	/* It was empty: made anew, whole. */
-	return 1;
+	return dir < 0 ? -1 : write_existing(dir, t, image, err);
 }
 
-int layout_write(const char *path, const struct layout_image *image, bool keep_others, struct gg_err *err)
+static char *identity(const struct transport_target *t)
 {
-	_cleanup_free_ char *parent_path = gg_strdup(path);
-	_cleanup_close_ int dir = -1, parent = -1;
-	size_t len = strlen(parent_path);
-	char *slash;
-	int r;
+	_cleanup_free_ char *path = without_slashes(t->place);
+	struct transport_target bare = { .place = path };
 
-	while (len > 1 && parent_path[len - 1] == '/')
-		parent_path[--len] = '\0';
-	dir = open(parent_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 && errno != ENOENT)
-		return gg_fail_errno(err, "open '%s'", path);
-	r = dir < 0 ? 1 : check_target(dir, parent_path, err);
-	if (r < 0)
-		return -1;
-	if (r == 0)
-		return fill(dir, image, keep_others, err);
-	slash = strrchr(parent_path, '/');
-	if (slash)
-		*slash = '\0';
-	parent = gg_openat(AT_FDCWD, !slash ? "." : slash == parent_path ? "/" : parent_path, O_RDONLY | O_DIRECTORY, 0,
-			   err);
-	if (parent < 0)
-		return -1;
-	return write_fresh(parent, slash ? slash + 1 : parent_path, image, keep_others, err);
+	return transport_path_identity(&bare);
 }
+
+const struct transport transport_oci = {
+	.name = "oci", .form = "oci:DIR[:REF]", .many = true, .parse = transport_parse_path, .identity = identity,
+	.check = check, .write = write_layout,
+};

@@ -4,6 +4,24 @@
 #include <string.h>
 #include <time.h>
 
+bool oci_ref_valid(const char *ref)
+{
+	static const char alphanum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+	for (;;) {
+		size_t n = strspn(ref, alphanum);
+
+		if (n == 0)
+			return false;
+		ref += n;
+		if (!*ref)
+			return true;
+		if (!strchr("-._:@+/", *ref))
+			return false;
+		ref += gg_starts(ref, "--") ? 2 : 1;
+	}
+}
+
 char *oci_time(int64_t seconds)
 {
 	time_t t = (time_t)seconds;
@@ -167,5 +185,15 @@ struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_di
 		gg_json_set_str(annotations, OCI_REF_NAME, ref);
 		gg_json_take(o, "annotations", annotations);
 	}
+	return o;
+}
+
+struct gg_json *oci_index(struct gg_json *manifests)
+{
+	struct gg_json *o = gg_json_object();
+
+	gg_json_set_int(o, "schemaVersion", 2);
+	gg_json_set_str(o, "mediaType", OCI_INDEX_TYPE);
+	gg_json_take(o, "manifests", manifests);
 	return o;
 }

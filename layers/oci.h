@@ -17,6 +17,13 @@
 #define OCI_MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define OCI_CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define OCI_REF_NAME "org.opencontainers.image.ref.name"
+#define OCI_LAYOUT_VERSION "1.0.0"
+#define OCI_LAYOUT_TEXT "{\"imageLayoutVersion\":\"" OCI_LAYOUT_VERSION "\"}" /* of the file oci-layout */
+
+struct oci_blob {
+	struct gg_digest digest;
+	uint64_t size; /* bytes */
+};
 
 struct oci_strings {
 	const char *const *v;
@@ -54,5 +61,10 @@ char *oci_manifest(const struct oci_image *image, const struct gg_digest *config
 /* An index.json entry for a manifest. ref may be NULL. */
 struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_digest *manifest, uint64_t size,
 			       const char *ref);
+/* An image index with this array of descriptors, which it takes. */
+struct gg_json *oci_index(struct gg_json *manifests);
+/* The grammar of OCI_REF_NAME in annotations.md: alphanumeric runs, divided by one of - . _ : @ + or by --, in
+ * components divided by '/'. */
+bool oci_ref_valid(const char *ref);
 /* "2026-11-21T09:15:44Z" */
 char *oci_time(int64_t seconds);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/layout_archive.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "layers/base/fd.h"
+#include "layers/tar.h"
+#include "layers/transport_private.h"
+#include "layers/tree.h"
+
+struct archive_writer {
+	const struct transport_image *image;
+	int fd;
+};
+
+static int put(const struct archive_writer *w, const char *path, enum tree_type type, uint64_t size,
+	       struct gg_err *err)
+{
+	struct tree_entry e = { .path = path, .type = type, .mode = type == TREE_DIR ? 0755 : 0644, .size = size };
+	_cleanup_buf_ struct gg_buf header = { 0 };
+
+	if (tar_entry(&e, 0, &header, err) < 0)
+		return -1;
+	return gg_write_all(w->fd, header.data, header.len, err);
+}
+
+static int put_text(const struct archive_writer *w, const char *path, const char *text, struct gg_err *err)
+{
+	size_t len = strlen(text);
+
+	if (put(w, path, TREE_FILE, len, err) < 0 || gg_write_all(w->fd, text, len, err) < 0)
+		return -1;
+	return gg_write_all(w->fd, tar_zeros, tar_padding(len), err);
+}
+
+static int put_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
+{
+	const struct archive_writer *w = ctx;
+	char hex[GG_DIGEST_HEX];
+	_cleanup_free_ char *path = gg_asprintf("blobs/sha256/%s", gg_digest_hex(&b->digest, hex));
+
+	if (put(w, path, TREE_FILE, b->size, err) < 0 || transport_copy_blob(w->image, b, w->fd, err) < 0)
+		return -1;
+	return gg_write_all(w->fd, tar_zeros, tar_padding(b->size), err);
+}
+
+static int put_all(struct archive_writer *w, const struct transport_target *t, struct gg_err *err)
+{
+	struct gg_json *list = gg_json_array();
+	_cleanup_json_ struct gg_json *index = oci_index(list);
+	_cleanup_free_ char *text = NULL;
+
+	gg_json_append_take(list, transport_descriptor(t, w->image));
+	text = gg_json_compact(index);
+	if (put_text(w, "oci-layout", OCI_LAYOUT_TEXT, err) < 0 || put_text(w, "index.json", text, err) < 0 ||
+	    put(w, "blobs", TREE_DIR, 0, err) < 0 || put(w, "blobs/sha256", TREE_DIR, 0, err) < 0 ||
+	    transport_each_blob(w->image, put_blob, w, err) < 0)
+		return -1;
+	return gg_write_all(w->fd, tar_zeros, TAR_END, err);
+}
+
+/* The directory, when the file may be made or replaced in it. */
+static int open_target(const struct transport_target *t, char **ret_name, struct gg_err *err)
+{
+	_cleanup_close_ int dir = transport_open_parent(t->place, ret_name, err);
+	struct stat st;
+
+	if (dir < 0)
+		return -1;
+	if (!**ret_name || (fstatat(dir, *ret_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))) {
+		gg_fail(err, GG_USAGE, "'%s' is not a regular file", t->place);
+		return gg_hint(err, "choose another name, or remove what is there");
+	}
+	if (transport_check_writable(dir, t->place, err) < 0)
+		return -1;
+	return gg_steal_fd(&dir);
+}
+
+static int check(const struct transport_target *t, struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int dir = open_target(t, &name, err);
+
+	return dir < 0 ? -1 : 0;
+}
+
+static int write_archive(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int dir = open_target(t, &name, err);
+	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT; /* goes before its directory is closed */
+	struct archive_writer w = { .image = image };
+
+	if (dir < 0 || gg_newfile_open(&f, dir, 0644, err) < 0)
+		return -1;
+	w.fd = f.fd;
+	if (put_all(&w, t, err) < 0)
+		return -1;
+	return gg_newfile_commit(&f, name, GG_COMMIT_REPLACE, err);
+}
+
+const struct transport transport_oci_archive = {
+	.name = "oci-archive", .form = "oci-archive:FILE[:REF]", .parse = transport_parse_path,
+	.identity = transport_path_identity, .check = check, .write = write_archive,
+};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/transport_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "layers/base/fd.h"
+#include "layers/layout.h"
+#include "layers/layout_archive.h"
+
+static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive };
+
+static char *known_forms(void)
+{
+	struct gg_buf b = { 0 };
+
+	for (size_t i = 0; i < GG_LEN(transports); i++)
+		gg_buf_printf(&b, "%s%s", i == 0 ? "" : i + 1 == GG_LEN(transports) ? " or " : ", ",
+			      transports[i]->form);
+	return gg_buf_steal(&b);
+}
+
+static int parse(const char *text, struct transport_target *ret, struct gg_err *err)
+{
+	_cleanup_free_ char *forms = NULL;
+	size_t name = strcspn(text, ":");
+
+	for (size_t i = 0; text[name] && i < GG_LEN(transports); i++) {
+		if (strlen(transports[i]->name) != name || strncmp(transports[i]->name, text, name) != 0)
+			continue;
+		ret->transport = transports[i];
+		ret->text = gg_strdup(text);
+		return transports[i]->parse(ret, text + name + 1, err);
+	}
+	forms = known_forms();
+	gg_fail(err, GG_USAGE, "output '%s' is not known", text);
+	return gg_hint(err, "write %s", forms);
+}
+
+int transport_parse(const char *text, struct transport_target *ret, struct gg_err *err)
+{
+	struct transport_target t = TRANSPORT_TARGET_INIT;
+
+	if (parse(text, &t, err) < 0) {
+		transport_target_done(&t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+void transport_target_done(struct transport_target *t)
+{
+	free(t->text);
+	free(t->place);
+	free(t->ref);
+	*t = (struct transport_target)TRANSPORT_TARGET_INIT;
+}
+
+int transport_parse_path(struct transport_target *t, const char *rest, struct gg_err *err)
+{
+	const char *colon = strchrnul(rest, ':');
+
+	if (colon == rest) {
+		gg_fail(err, GG_USAGE, "output '%s' names no place", t->text);
+		return gg_hint(err, "write %s", t->transport->form);
+	}
+	t->place = gg_strndup(rest, (size_t)(colon - rest));
+	if (!*colon)
+		return 0;
+	t->ref = gg_strdup(colon + 1);
+	if (oci_ref_valid(t->ref))
+		return 0;
+	gg_fail(err, GG_USAGE, "output '%s': '%s' is no reference", t->text, t->ref);
+	return gg_hint(err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, like v1.2-rc1");
+}
+
+int transport_open_parent(const char *path, char **ret_name, struct gg_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *parent = slash ? gg_strndup(path, slash == path ? 1 : (size_t)(slash - path)) :
+					      gg_strdup(".");
+	int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0) {
+		*ret_name = gg_strdup(slash ? slash + 1 : path);
+		return dir;
+	}
+	gg_fail_errno(err, "open '%s'", parent);
+	return err->errnum == ENOENT ? gg_hint(err, "make that directory first") : -1;
+}
+
+int transport_check_writable(int dir, const char *path, struct gg_err *err)
+{
+	if (faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	gg_fail_errno(err, "write to '%s'", path);
+	return gg_hint(err, "choose a place that you may write to");
+}
+
+/* The real path; of what does not exist yet, that of its directory and its name. A missing directory is found later. */
+char *transport_path_identity(const struct transport_target *t)
+{
+	_cleanup_free_ char *real = realpath(t->place, NULL), *parent = NULL;
+	const char *slash = strrchr(t->place, '/');
+
+	if (real)
+		return gg_steal(&real);
+	parent = slash ? gg_strndup(t->place, slash == t->place ? 1 : (size_t)(slash - t->place)) : gg_strdup(".");
+	real = realpath(parent, NULL);
+	return gg_asprintf("%s/%s", !real ? parent : gg_streq(real, "/") ? "" : real, slash ? slash + 1 : t->place);
+}
+
+static int check_pair(const struct transport_target *a, const struct transport_target *b, struct gg_err *err)
+{
+	_cleanup_free_ char *one = a->transport->identity(a), *two = b->transport->identity(b);
+
+	if (!gg_streq(one, two))
+		return 0;
+	if (a->transport == b->transport && a->transport->many && a->ref && b->ref && !gg_streq(a->ref, b->ref))
+		return 0;
+	gg_fail(err, GG_USAGE, "outputs '%s' and '%s' are the same place", a->text, b->text);
+	if (a->transport == b->transport && a->transport->many && (!a->ref || !b->ref))
+		return gg_hint(err, "give both a reference: without one, '%s' holds this image alone", a->place);
+	return gg_hint(err, "leave one of them out");
+}
+
+int transport_check(const struct transport_target *targets, size_t n, struct gg_err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (check_pair(&targets[k], &targets[i], err) < 0)
+				return -1;
+	for (size_t i = 0; i < n; i++)
+		if (targets[i].transport->check(&targets[i], err) < 0)
+			return gg_context(err, "output '%s'", targets[i].text);
+	return 0;
+}
+
+int transport_write(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
+{
+	if (t->transport->write(t, image, err) == 0)
+		return 0;
+	if (err->errnum == ENOSPC || err->errnum == EDQUOT)
+		gg_hint(err, "free some space on the file system that holds '%s'", t->place);
+	return gg_context(err, "output '%s'", t->text);
+}
+
+int transport_each_blob(const struct transport_image *image,
+			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err), void *ctx,
+			struct gg_err *err)
+{
+	const struct oci_image *o = image->image;
+
+	if (each(ctx, &image->manifest, err) < 0 || each(ctx, &image->config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < o->n_layers; i++) {
+		struct oci_blob b = { .digest = o->layers[i].digest, .size = o->layers[i].size };
+		size_t k = 0;
+
+		/* Two layers may be the same blob. */
+		while (k < i && !gg_digest_eq(&o->layers[k].digest, &b.digest))
+			k++;
+		if (k == i && each(ctx, &b, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int early_end(uint64_t left, struct gg_err *err)
+{
+	return gg_fail(err, GG_INTEGRITY, "it ends %llu bytes early", (unsigned long long)left);
+}
+
+static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
+{
+	while (size > 0) {
+		ssize_t n = copy_file_range(from, NULL, to, NULL, size, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+			break;
+		if (n < 0)
+			return gg_fail_errno(err, "copy");
+		if (n == 0)
+			return early_end(size, err);
+		size -= (uint64_t)n;
+	}
+	/* Between file systems that cannot: by hand. */
+	while (size > 0) {
+		char block[64 * 1024];
+		ssize_t n = gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return early_end(size, err);
+		if (gg_write_all(to, block, (size_t)n, err) < 0)
+			return -1;
+		size -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to, struct gg_err *err)
+{
+	_cleanup_close_ int from = image->open(image->ctx, &b->digest, err);
+	char text[GG_DIGEST_TEXT];
+
+	if (from < 0 || copy_bytes(from, to, b->size, err) < 0)
+		return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
+	return 0;
+}
+
+struct gg_json *transport_descriptor(const struct transport_target *t, const struct transport_image *image)
+{
+	return oci_descriptor(image->image, &image->manifest.digest, image->manifest.size,
+			      t->ref ? t->ref : "latest");
+}
