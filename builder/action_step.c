@@ -246,7 +246,7 @@ static int step_work(struct action *a, const struct job_port *port, struct gg_js
 		return -1;
 	if (step->kind == RECIPE_STEP_COPY || step->kind == RECIPE_STEP_MAKE)
 		return give_assembled(a, &below, result, err);
-	if (run_command(a, port, &below, err) < 0)
+	if (view_flatten(&below, a, err) < 0 || run_command(a, port, &below, err) < 0)
 		return -1;
 	upper = gg_openat(a->tmp.fd, "upper", O_RDONLY | O_DIRECTORY, 0, err);
 	if (upper < 0)

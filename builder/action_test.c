@@ -108,7 +108,7 @@ static int test_work(struct action *a, const struct job_port *port, struct gg_js
 	};
 
 	(void)result;
-	if (view_make(a, a->plan->layers, a->plan->n_layers, &layers, err) < 0)
+	if (view_make(a, a->plan->layers, a->plan->n_layers, &layers, err) < 0 || view_flatten(&layers, a, err) < 0)
 		return -1;
 	if (user && view_owner(&layers, user, &owner, err) < 0)
 		return -1;

@@ -562,14 +562,17 @@ static size_t add_test(struct making *m, const struct recipe_test *t, const stru
 	return add_node(m, &n, &text, &deps);
 }
 
-static void make_image(struct making *m)
+/* Docker and podman refuse more, for they mount one directory a layer. */
+enum { IMAGE_LAYERS_MAX = 127 };
+
+static int make_image(struct making *m, struct gg_err *err)
 {
 	const struct recipe *r = m->in->recipe;
 	struct plan *p = m->plan;
 	_cleanup_ids_ struct ids layers = { 0 }, packs = { 0 }, tests = { 0 };
 
 	if (!r->image.present)
-		return;
+		return 0;
 	if (r->image.from) {
 		const struct plan_stage *base = stage_of(m, r->image.from);
 
@@ -580,6 +583,12 @@ static void make_image(struct making *m)
 		ids_add(&layers, add_user(m, &layers));
 	for (size_t i = 0; i < r->image.n_layers; i++)
 		ids_add(&layers, add_layer(m, &r->image.layers[i], &layers));
+	if (layers.n > IMAGE_LAYERS_MAX) {
+		gg_fail_at(err, GG_RECIPE, r->image.from_pos, "the image would have %zu layers, and engines take at most %d",
+			   layers.n, IMAGE_LAYERS_MAX);
+		return gg_hint(err, "each step of the stage '%s' is one: put several commands into a step, or copy what "
+				    "the image needs out of the stage", r->image.from ? r->image.from : "");
+	}
 	for (size_t i = 0; i < layers.n; i++)
 		ids_add(&packs, add_pack(m, layers.v[i]));
 	for (size_t i = 0; i < r->n_tests; i++)
@@ -589,6 +598,7 @@ static void make_image(struct making *m)
 	p->packs = ids_keep(p->arena, &packs);
 	p->tests = ids_keep(p->arena, &tests);
 	p->n_tests = tests.n;
+	return 0;
 }
 
 int plan_make(const struct plan_input *input, struct plan **ret, struct gg_err *err)
@@ -608,7 +618,8 @@ int plan_make(const struct plan_input *input, struct plan **ret, struct gg_err *
 	for (size_t i = 0; i < p->n_stages; i++)
 		if (make_stage(&m, i, err) < 0)
 			return -1;
-	make_image(&m);
+	if (make_image(&m, err) < 0)
+		return -1;
 	*ret = gg_steal(&p);
 	return 0;
 }

@@ -5,13 +5,16 @@
 
 #include "builder/action.h"
 #include "layers/base/fd.h"
+#include "layers/link.h"
 
-enum { DATABASE_MAX = 1 << 20, ID_MAX_INSIDE = 65535 };
+/* The kernel takes 500 lower layers; before 6.8 their names also had to fit into one page. */
+enum { DATABASE_MAX = 1 << 20, ID_MAX_INSIDE = 65535, LOWERS_MAX = 100 };
 
 void view_done(struct view *v)
 {
 	tree_free(v->merged);
 	free(v->fds);
+	gg_close(v->flat);
 	*v = (struct view)VIEW_INIT;
 }
 
@@ -32,6 +35,22 @@ int view_make(const struct action *a, const size_t *nodes, size_t n, struct view
 		return tree_complete(ret->merged, err);
 	}
 	return tree_merge(trees, n, 0, &ret->merged, err);
+}
+
+int view_flatten(struct view *v, struct action *a, struct gg_err *err)
+{
+	if (v->n <= LOWERS_MAX)
+		return 0;
+	v->flat = action_mkdir(a, "flat", err);
+	if (v->flat < 0 || link_tree(v->merged, v->fds, v->flat, err) < 0)
+		return gg_context(err, "flatten %zu layers", v->n);
+	v->fds[0] = v->flat;
+	v->n = 1;
+	for (size_t i = 0; i < v->merged->n; i++) {
+		v->merged->entries[i].origin = 0;
+		v->merged->entries[i].source = NULL;
+	}
+	return 0;
 }
 
 int view_open(const struct view *v, const struct tree_entry *e, struct gg_err *err)

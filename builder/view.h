@@ -17,13 +17,16 @@ struct view {
 	struct tree *merged; /* origin indexes fds */
 	int *fds;	     /* borrowed descriptors, bottom first */
 	size_t n;
+	int flat; /* owned; -1 unless view_flatten made one */
 };
-#define VIEW_INIT { 0 }
+#define VIEW_INIT { .flat = -1 }
 void view_done(struct view *v);
 #define _cleanup_view_ GG_CLEANUP(view_done)
 
 /* The nodes' trees must have been loaded in prepare. */
 int view_make(const struct action *a, const size_t *nodes, size_t n, struct view *ret, struct gg_err *err) GG_MUST_USE;
+/* A stack that is too deep for an overlay mount becomes one directory of hard links among the action's private files. */
+int view_flatten(struct view *v, struct action *a, struct gg_err *err) GG_MUST_USE;
 /* The content of a file entry of v->merged. */
 int view_open(const struct view *v, const struct tree_entry *e, struct gg_err *err) GG_MUST_USE;
 /* A file by path, symlinks followed inside; *ret_found false when there is none. */
