@@ -9,7 +9,7 @@
 #include "builder/project.h"
 #include "builder/session.h"
 
-extern const struct command_def command_build, command_lock, command_store, command_completion;
+extern const struct command_def command_build, command_lock, command_store, command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {

@@ -9,7 +9,7 @@
 #include "builder/commands.h"
 #include "layers/base/log.h"
 
-static const struct command_def *const commands[] = { &command_build, &command_lock, &command_store, &command_completion, NULL };
+static const struct command_def *const commands[] = { &command_build, &command_lock, &command_store, &command_completion, &command_man, NULL };
 
 const struct program_def command_program = {
 	.name = "ggbuild",
