@@ -12,6 +12,8 @@
 #include "builder/assemble.h"
 #include "builder/command_run.h"
 #include "builder/grants.h"
+#include "builder/pin.h"
+#include "builder/progress.h"
 #include "builder/sandbox/sandbox.h"
 #include "layers/base/fd.h"
 #include "layers/scan.h"
@@ -47,6 +49,21 @@ static int open_input(struct action *a, struct grants *g, const struct recipe_mo
 	return gg_fail(err, GG_INTERNAL, "input '%s' is not in the plan", m->input);
 }
 
+static void note_short_values(const struct action *a, const struct grants *g)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+
+	for (size_t i = 0; i < g->n_leaks; i++)
+		if (g->leaks[i].len > 0 && g->leaks[i].len < LEAK_MIN)
+			gg_buf_printf(&text, "%s%s", text.len ? ", " : "", g->leaks[i].what);
+	if (text.len) {
+		_cleanup_free_ char *note = gg_asprintf("%s: too short (less than %d bytes) to be searched for in the "
+							"output: %s", a->node->name, LEAK_MIN, text.data);
+
+		progress_note(a->session->progress, note);
+	}
+}
+
 static int prepare_command(struct action *a, struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
@@ -56,7 +73,8 @@ static int prepare_command(struct action *a, struct gg_err *err)
 	a->extra = g;
 	a->extra_free = grants_free;
 	if (step->kind == RECIPE_STEP_FETCH && a->session->offline) {
-		gg_fail(err, GG_REMOTE, "fetch '%s' has to run and --offline forbids every connection", step->fetch);
+		gg_fail_at(err, GG_REMOTE, step->pos, "fetch '%s' has to run and --offline forbids every connection",
+			   step->fetch);
 		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
 	}
 	if (step->kind == RECIPE_STEP_FETCH && a->session->locked && !a->node->pinned)
@@ -73,8 +91,10 @@ static int prepare_command(struct action *a, struct gg_err *err)
 			return -1;
 	if (grants_secrets(g, a->session, a->recipe, step, err) < 0)
 		return -1;
-	if (network && grants_network(g, a->session, step->fetch, err) < 0)
+	if (network && grants_network(g, a->session, step, err) < 0)
 		return -1;
+	if (step->kind == RECIPE_STEP_FETCH)
+		note_short_values(a, g);
 	if (store_log_new(a->session->store, &a->node->key, &a->log_path, err) < 0)
 		return -1;
 	a->logfd = gg_openat(AT_FDCWD, a->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
@@ -152,6 +172,7 @@ static int give_run(struct action *a, int upper, struct gg_json *result, struct 
 static int scan_output(struct action *a, int upper, const char *output, struct tree **ret, struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
+	const struct grants *g = a->extra;
 	_cleanup_strv_ struct gg_strv exclude = { 0 };
 	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE | SCAN_OWNERS | SCAN_NO_XATTRS,
 				     .exclude = &exclude };
@@ -171,7 +192,7 @@ static int scan_output(struct action *a, int upper, const char *output, struct t
 				       step->output, (*ret)->entries[i].path);
 	/* Whether the directory was there before the fetch must not show. */
 	tree_find(*ret, ".")->opaque = false;
-	return 0;
+	return leak_check(from, *ret, g->leaks, g->n_leaks, err);
 }
 
 /* The output in its place: "placed/OUTPUT" on disk, the same in the manifest; parents are 0755 root whatever they are
@@ -212,13 +233,9 @@ static int give_fetch(struct action *a, int upper, struct gg_json *result, struc
 {
 	const char *output = assembly_relative(a->node->step->output);
 	_cleanup_tree_ struct tree *content = NULL;
-	char text[GG_DIGEST_TEXT];
-	struct gg_digest pin;
 
-	if (scan_output(a, upper, output, &content, err) < 0)
+	if (scan_output(a, upper, output, &content, err) < 0 || pin_give(a, content, err) < 0)
 		return -1;
-	tree_digest(content, &pin);
-	gg_json_set_str(result, "pin", gg_digest_text(&pin, text));
 	return place_output(a, output, content, result, err);
 }
 
@@ -254,30 +271,10 @@ static int step_work(struct action *a, const struct job_port *port, struct gg_js
 	return step->kind == RECIPE_STEP_FETCH ? give_fetch(a, upper, result, err) : give_run(a, upper, result, err);
 }
 
-/* The same definition gave other bytes: which, is worth knowing. The pinned tree may still be in the store. */
-static int pin_mismatch(struct action *a, const char *pin, struct gg_err *err)
-{
-	const struct recipe_step *step = a->node->step;
-	char want[GG_DIGEST_TEXT];
-
-	gg_fail_at(err, GG_INTEGRITY, step->pos, "fetch '%s' gave other content than the lock pins: %s instead of %s",
-		   step->fetch, pin, gg_digest_text(&a->node->pin, want));
-	return gg_hint(err, "exclude files that record when or where something was fetched, or accept the new content "
-			    "with `ggbuild lock --update %s`", step->fetch);
-}
-
 static int step_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
 {
-	const char *pin = gg_json_get_str(result, "pin", NULL);
-	struct gg_digest got;
-
-	if (pin) {
-		if (gg_digest_parse(pin, &got, err) < 0)
-			return -1;
-		if (a->node->pinned && !gg_digest_eq(&got, &a->node->pin))
-			return pin_mismatch(a, pin, err);
-		gg_json_set_str(a->record, "pin", pin);
-	}
+	if (a->node->step->kind == RECIPE_STEP_FETCH && pin_take(a, err) < 0)
+		return -1;
 	return action_take_tree(a, result, err);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/grants.h"
 #include "builder/local.h"
 #include "builder/resolve_lock.h"
 #include "builder/session.h"
@@ -159,6 +160,8 @@ int build_run(struct session *s, struct project *p, const struct build_options *
 	struct resolve_options resolve = { .platform = o->platform, .all = o->relock };
 	bool changed, written, again = true;
 
+	if (grants_check(s, p->recipe, err) < 0)
+		return -1;
 	if (resolve_lock(s, p->recipe, p->lock, &resolve, &changed, err) < 0)
 		return -1;
 	if (!s->locked && (changed || p->lock_missing) && project_save_lock(p, &written, err) < 0)

@@ -35,7 +35,18 @@ void grants_free(void *grants)
 	free(g->mounts);
 	gg_strv_done(&g->env);
 	gg_strv_done(&g->texts);
+	for (size_t i = 0; i < g->n_leaks; i++) {
+		free(g->leaks[i].what);
+		free(g->leaks[i].bytes);
+	}
+	free(g->leaks);
 	free(g);
+}
+
+static void guard(struct grants *g, char *what, const char *bytes, size_t len)
+{
+	GG_GROW(g->leaks, g->n_leaks, g->cap_leaks);
+	g->leaks[g->n_leaks++] = (struct leak_value){ .what = what, .bytes = gg_strndup(bytes, len), .len = len };
 }
 
 static struct sandbox_mount *add(struct grants *g, const char *at)
@@ -109,8 +120,12 @@ static int add_secret(struct grants *g, const struct session *s, const struct re
 
 	if (secret_value(s, secret->id, &value, err) < 0)
 		return -1;
+	gg_buf_puts(&value, "");
+	/* A file's last newline is not of the secret's substance. */
+	guard(g, gg_asprintf("secret '%s'", secret->id), value.data,
+	      value.len - (value.len && value.data[value.len - 1] == '\n'));
 	if (secret->env) {
-		gg_strv_setenv(&g->env, secret->env, value.data ? value.data : "");
+		gg_strv_setenv(&g->env, secret->env, value.data);
 	} else {
 		_cleanup_free_ char *at = secret->file ? gg_strdup(secret->file) :
 							 gg_asprintf("/run/secrets/%s", secret->id);
@@ -138,28 +153,99 @@ int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, 
 	return 0;
 }
 
-/* "STEP:REST" is for that step only; a NAME or a path holds no ':' before its '='. */
-static const char *for_step(const char *option, const char *fetch)
+/* "STEP:REST": the length of STEP, 0 when the option is for every fetch. A NAME or a path has no ':' before its '=',
+ * and what begins with '/' is a path. */
+static size_t step_length(const char *option)
 {
-	size_t colon = strcspn(option, ":="), len = fetch ? strlen(fetch) : 0;
+	size_t colon = strcspn(option, ":=");
 
-	if (option[colon] != ':')
-		return option;
-	return colon == len && !strncmp(option, fetch, len) ? option + colon + 1 : NULL;
+	return option[0] != '/' && option[colon] == ':' ? colon : 0;
 }
 
-static int user_mounts(struct grants *g, const struct session *s, const char *fetch, struct gg_err *err)
+static bool is_named(const struct recipe_step *step, const char *name, size_t len)
+{
+	return (strlen(step->fetch) == len && !strncmp(step->fetch, name, len)) ||
+	       (strlen(step->name) == len && !strncmp(step->name, name, len));
+}
+
+/* What of the option is for this fetch, or NULL. */
+static const char *for_step(const char *option, const struct recipe_step *step)
+{
+	size_t len = step_length(option);
+
+	if (len == 0)
+		return option;
+	return is_named(step, option, len) ? option + len + 1 : NULL;
+}
+
+/* Without the value, which may be a secret. */
+static int check_step(const struct recipe *r, const char *flag, const char *option, struct gg_err *err)
+{
+	size_t len = step_length(option);
+	_cleanup_free_ char *name = gg_strndup(option, len);
+	_cleanup_free_ const char **known = NULL;
+	size_t n = 0, cap = 0;
+	const char *nearest;
+
+	if (len == 0)
+		return 0;
+	for (size_t i = 0; i < r->n_stages; i++)
+		for (size_t j = 0; j < r->stages[i].n_steps; j++) {
+			const struct recipe_step *step = &r->stages[i].steps[j];
+
+			if (step->kind != RECIPE_STEP_FETCH)
+				continue;
+			if (is_named(step, option, len))
+				return 0;
+			GG_GROW(known, n, cap);
+			known[n++] = step->fetch;
+			GG_GROW(known, n, cap);
+			known[n++] = step->name;
+		}
+	gg_fail(err, GG_USAGE, "%s '%.*s': the recipe has no fetch '%s'", flag, (int)strcspn(option, "="), option, name);
+	nearest = gg_nearest(name, known, n);
+	if (nearest)
+		return gg_hint(err, "did you mean '%s'?", nearest);
+	return n ? gg_hint(err, "there is: %s", known[0]) : gg_hint(err, "it has no fetch at all");
+}
+
+/* What stands before the '=' is no name: it may be the value of somebody who forgot the rest. */
+static int check_env(const struct recipe *r, const char *option, struct gg_err *err)
+{
+	size_t len = step_length(option), start = len ? len + 1 : 0;
+	const char *name = option + start;
+	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+	if (n == 0 || name[n] != '=' || (*name >= '0' && *name <= '9'))
+		return gg_fail(err, GG_USAGE, "--fetch-env: write [STEP:]NAME=VALUE");
+	return check_step(r, "--fetch-env", option, err);
+}
+
+int grants_check(const struct session *s, const struct recipe *r, struct gg_err *err)
+{
+	for (size_t i = 0; i < s->fetch_env.n; i++)
+		if (check_env(r, s->fetch_env.v[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < s->fetch_mounts.n; i++) {
+		const char *option = s->fetch_mounts.v[i], *at = strchr(option, '=');
+
+		if (!at || at[1] != '/')
+			return gg_fail(err, GG_USAGE, "--fetch-mount '%s': write [STEP:]HOSTDIR=/DIR", option);
+		if (check_step(r, "--fetch-mount", option, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int user_mounts(struct grants *g, const struct session *s, const struct recipe_step *step, struct gg_err *err)
 {
 	for (size_t i = 0; i < s->fetch_mounts.n; i++) {
-		const char *option = for_step(s->fetch_mounts.v[i], fetch), *at = option ? strchr(option, '=') : NULL;
+		const char *option = for_step(s->fetch_mounts.v[i], step), *at = option ? strchr(option, '=') : NULL;
 		_cleanup_free_ char *host = at ? gg_strndup(option, (size_t)(at - option)) : NULL;
 		int fd;
 
-		if (!option)
+		if (!at)
 			continue;
-		if (!at || at[1] != '/')
-			return gg_fail(err, GG_USAGE, "--fetch-mount '%s': write [STEP:]HOSTDIR=/DIR",
-				       s->fetch_mounts.v[i]);
 		fd = open_host(g, host, err);
 		if (fd < 0)
 			return gg_context(err, "--fetch-mount");
@@ -168,18 +254,20 @@ static int user_mounts(struct grants *g, const struct session *s, const char *fe
 	return 0;
 }
 
-static void user_env(struct grants *g, const struct session *s, const char *fetch)
+static void user_env(struct grants *g, const struct session *s, const struct recipe_step *step)
 {
 	for (size_t i = 0; i < s->fetch_env.n; i++) {
-		const char *option = for_step(s->fetch_env.v[i], fetch);
-		_cleanup_free_ char *name = option ? gg_strndup(option, strcspn(option, "=")) : NULL;
+		const char *option = for_step(s->fetch_env.v[i], step), *value = option ? strchr(option, '=') : NULL;
+		_cleanup_free_ char *name = value ? gg_strndup(option, (size_t)(value - option)) : NULL;
 
-		if (option && option[strlen(name)] == '=')
-			gg_strv_setenv(&g->env, name, option + strlen(name) + 1);
+		if (!value)
+			continue;
+		gg_strv_setenv(&g->env, name, value + 1);
+		guard(g, gg_asprintf("the variable '%s'", name), value + 1, strlen(value + 1));
 	}
 }
 
-int grants_network(struct grants *g, struct session *s, const char *fetch, struct gg_err *err)
+int grants_network(struct grants *g, struct session *s, const struct recipe_step *step, struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 
@@ -200,8 +288,10 @@ int grants_network(struct grants *g, struct session *s, const char *fetch, struc
 			gg_strv_setenv(&g->env, ca_variables[j], CA_BUNDLE);
 		break;
 	}
-	user_env(g, s, fetch);
-	return user_mounts(g, s, fetch, err);
+	if (step->kind != RECIPE_STEP_FETCH)
+		return 0;
+	user_env(g, s, step);
+	return user_mounts(g, s, step, err);
 }
 
 void grants_environment(const struct grants *g, struct gg_strv *env)

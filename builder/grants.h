@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a step gets from outside its trees: inputs, secrets, and for steps with a network the host's resolver, its
- * certificate authorities, and what the user passed by --fetch-env and --fetch-mount. Nothing here enters a key.
+ * What a step gets from outside its trees: inputs, secrets, for steps with a network the host's resolver and its
+ * certificate authorities, and for fetches what the user passed by --fetch-env and --fetch-mount. Nothing here enters a
+ * key, and the values that users pass must not be in what a fetch gives (leak.h).
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "builder/leak.h"
 #include "layers/base/err.h"
 
 struct recipe;
@@ -22,14 +24,17 @@ struct grants {
 	struct gg_strv texts; /* owns targets and secrets' bytes */
 	int *fds;	      /* owned */
 	size_t n_fds, cap_fds;
+	struct leak_value *leaks; /* values of secrets and --fetch-env */
+	size_t n_leaks, cap_leaks;
 	bool network;
 };
+/* Before anything runs: --fetch-env and --fetch-mount are well formed and name fetches that the recipe has. GG_USAGE. */
+int grants_check(const struct session *s, const struct recipe *r, struct gg_err *err) GG_MUST_USE;
 struct grants *grants_new(void);
 void grants_free(void *grants);
 void grants_mount(struct grants *g, int fd, const char *at);
 /* The declared secrets that the step asks for, from --secret. GG_USAGE when one was not passed. */
 int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, const struct recipe_step *step,
 		   struct gg_err *err) GG_MUST_USE;
-/* `fetch` is the fetch's name, or NULL for a run step. */
-int grants_network(struct grants *g, struct session *s, const char *fetch, struct gg_err *err) GG_MUST_USE;
+int grants_network(struct grants *g, struct session *s, const struct recipe_step *step, struct gg_err *err) GG_MUST_USE;
 void grants_environment(const struct grants *g, struct gg_strv *env);
