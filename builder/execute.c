@@ -6,8 +6,10 @@
 #include "builder/action.h"
 #include "builder/download.h"
 #include "builder/failure.h"
+#include "builder/failure_report.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
+#include "builder/results.h"
 #include "layers/base/fd.h"
 #include "layers/tree.h"
 
@@ -118,25 +120,6 @@ size_t execution_pins(const struct execution *x, struct lock *lock, const char *
 	return n;
 }
 
-/* Whether a record's objects are still in the store. */
-static bool objects_there(struct store *s, const struct gg_json *record)
-{
-	static const char *const blobs[] = { "blob", "control" };
-	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	const char *tree = gg_json_get_str(record, "tree", NULL);
-	struct gg_digest d;
-
-	if (tree && (gg_digest_parse(tree, &d, &err) < 0 || !store_tree_has(s, &d)))
-		return false;
-	for (size_t i = 0; i < GG_LEN(blobs); i++) {
-		const char *blob = gg_json_get_str(record, blobs[i], NULL);
-
-		if (blob && (gg_digest_parse(blob, &d, &err) < 0 || !store_blob_has(s, &d)))
-			return false;
-	}
-	return true;
-}
-
 /* --no-cache runs again what is not pinned by its content. */
 static bool may_reuse(const struct execution *x, const struct plan_node *n)
 {
@@ -155,12 +138,8 @@ static int lookup(struct execution *x, size_t id, struct gg_err *err)
 
 	if (!may_reuse(x, n))
 		return 0;
-	if (store_action_get(x->session->store, &n->key, &slot->record, err) < 0)
+	if (results_find(x->session->store, n, &slot->record, err) < 0)
 		return -1;
-	if (slot->record && !objects_there(x->session->store, slot->record)) {
-		gg_json_unref(slot->record);
-		slot->record = NULL;
-	}
 	if (slot->record)
 		slot->state = DONE;
 	return 0;
@@ -327,7 +306,6 @@ static int put_pinned(struct action *a, struct gg_err *err)
 static int commit(struct action *a, const struct gg_json *result, struct gg_err *err)
 {
 	const struct plan_node *n = a->node;
-	_cleanup_free_ char *name = gg_asprintf("%s:%s", a->recipe->name, n->name);
 
 	a->record = gg_json_object();
 	gg_json_set_str(a->record, "kind", plan_kind_name(n->kind));
@@ -336,13 +314,11 @@ static int commit(struct action *a, const struct gg_json *result, struct gg_err 
 		gg_json_set_str(a->record, "log", strrchr(a->log_path, '/') + 1);
 	if (ops_of[n->kind]->commit(a, result, err) < 0)
 		return -1;
-	if (!n->keyed)
-		return put_pinned(a, err);
-	if (store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
+	if (!n->keyed && put_pinned(a, err) < 0)
 		return -1;
-	if (is_quiet(n))
-		return 0;
-	return store_name_put(a->session->store, name, &n->key, err);
+	if (n->keyed && store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
+		return -1;
+	return results_remember(a->session->store, a->recipe, n, err);
 }
 
 static void action_done(void *ctx, const struct gg_json *result, struct gg_err *err)
@@ -362,6 +338,7 @@ static void action_done(void *ctx, const struct gg_json *result, struct gg_err *
 		progress_job_end(x->session->progress, a->id, err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
 	if (err->kind != GG_OK && x->err.kind == GG_OK) {
 		failure_describe(a, err);
+		failure_report(x->session->report, err->kind, a->node->step);
 		gg_err_move(&x->err, err);
 	}
 	action_free(a);

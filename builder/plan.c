@@ -177,6 +177,12 @@ char *plan_distro_key(const struct recipe_from *from)
 	return lock_distro_key(from->distro, &suites, &components, &request, from->essential);
 }
 
+static int not_locked(struct gg_err *err, struct gg_pos pos, const char *what, const char *name)
+{
+	gg_fail_at(err, GG_LOCK, pos, "%s '%s' are not in the lock as the recipe has them", what, name);
+	return gg_hint(err, "resolve them with `ggbuild lock`, which needs a network");
+}
+
 static int add_distro(struct making *m, const struct recipe_stage *stage, size_t *ret, struct gg_err *err)
 {
 	struct plan_node n = { .kind = PLAN_DISTRO, .stage = stage, .name = stage->name };
@@ -186,8 +192,7 @@ static int add_distro(struct making *m, const struct recipe_stage *stage, size_t
 
 	n.distro = lock_find_distro(m->platform, key);
 	if (!n.distro)
-		return gg_fail_at(err, GG_LOCK, stage->from.pos, "the packages of stage '%s' are not in the lock",
-				  stage->name);
+		return not_locked(err, stage->from.pos, "the packages of stage", stage->name);
 	begin(&text, PLAN_DISTRO, PLAN_DISTRO_VERSION);
 	line(&text, "distro", stage->from.distro);
 	line(&text, "suite", stage->from.suite);
@@ -220,6 +225,14 @@ static size_t add_rootfs(struct making *m, const struct recipe_stage *stage)
 	return add_node(m, &n, &text, NULL);
 }
 
+static uint64_t url_size(const struct lock *lock, const struct gg_digest *sha256)
+{
+	for (size_t i = 0; i < lock->n_urls; i++)
+		if (gg_digest_eq(&lock->urls[i].sha256, sha256))
+			return lock->urls[i].size;
+	return UINT64_MAX;
+}
+
 static size_t add_input(struct making *m, const struct recipe_input *input)
 {
 	struct plan_node n = { .input = input, .name = input->name, .blob_size = UINT64_MAX };
@@ -235,6 +248,7 @@ static size_t add_input(struct making *m, const struct recipe_input *input)
 	} else {
 		n.kind = PLAN_URL;
 		n.blob = input->sha256;
+		n.blob_size = url_size(m->in->lock, &input->sha256);
 		begin(&text, PLAN_URL, 1);
 		line_digest(&text, "content", &input->sha256);
 	}
@@ -249,6 +263,18 @@ static struct plan_stage *stage_of(struct making *m, const char *name)
 		if (gg_streq(r->stages[i].name, name))
 			return &m->plan->stages[i];
 	return NULL;
+}
+
+/* Every one, used or not: a lock that is complete answers for the whole recipe. */
+static int check_inputs(const struct plan_input *in, struct gg_err *err)
+{
+	for (size_t i = 0; i < in->recipe->n_inputs; i++) {
+		const struct recipe_input *input = &in->recipe->inputs[i];
+
+		if (input->kind == RECIPE_INPUT_URL && url_size(in->lock, &input->sha256) == UINT64_MAX)
+			return not_locked(err, input->pos, "the contents of input", input->name);
+	}
+	return 0;
 }
 
 /* A source's identity is the key of its topmost node, which chains down; an empty stage has none. */
@@ -377,6 +403,7 @@ static size_t add_fetch(struct making *m, const struct recipe_stage *stage, cons
 		ids_add(&deps, chain->v[i]);
 	describe_fetch(m, &definition, &deps, s);
 	gg_digest_of(definition.data, definition.len, &n.definition);
+	n.definition_text = gg_arena_strndup(m->plan->arena, definition.data, definition.len);
 	pin = lock_find_fetch(m->platform, &n.definition);
 	n.pinned = pin != NULL;
 	if (pin) {
@@ -593,6 +620,7 @@ static int make_image(struct making *m, struct gg_err *err)
 		ids_add(&packs, add_pack(m, layers.v[i]));
 	for (size_t i = 0; i < r->n_tests; i++)
 		ids_add(&tests, add_test(m, &r->tests[i], &layers));
+	p->has_image = true;
 	p->layers = ids_keep(p->arena, &layers);
 	p->n_layers = layers.n;
 	p->packs = ids_keep(p->arena, &packs);
@@ -613,6 +641,8 @@ int plan_make(const struct plan_input *input, struct plan **ret, struct gg_err *
 		p->epoch = 0;
 	/* lock_platform creates what is absent, which is no change of content: an empty platform is not written. */
 	m.platform = lock_platform((struct lock *)input->lock, input->platform);
+	if (check_inputs(input, err) < 0)
+		return -1;
 	p->n_stages = input->recipe->n_stages;
 	p->stages = gg_arena_calloc(p->arena, p->n_stages + 1, sizeof(*p->stages));
 	for (size_t i = 0; i < p->n_stages; i++)
@@ -654,6 +684,16 @@ const struct plan_node *plan_find(const struct plan *p, const char *name)
 		}
 	}
 	return found;
+}
+
+void plan_reach(const struct plan *p, const size_t *goals, size_t n, bool *reached)
+{
+	for (size_t i = 0; i < n; i++)
+		reached[goals[i]] = true;
+	/* What a node reads was added before it. */
+	for (size_t i = p->n_nodes; i-- > 0;)
+		for (size_t j = 0; reached[i] && j < p->nodes[i].n_deps; j++)
+			reached[p->nodes[i].deps[j]] = true;
 }
 
 const struct plan_stage *plan_stage(const struct plan *p, const char *name)

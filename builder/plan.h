@@ -64,6 +64,7 @@ struct plan_node {
 	size_t below;			       /* STEP: nodes of the chain under it are chain[0…below) of its stage; USER,
 						* LAYER: image base chain nodes, then `below` earlier layer nodes */
 	struct gg_digest definition;	       /* fetch STEP: what the pin belongs to */
+	const char *definition_text;	       /* fetch STEP: its digest is the definition */
 	bool pinned;			       /* fetch STEP */
 	struct gg_digest pin;		       /* fetch STEP: tree digest of the output */
 	struct gg_digest blob;		       /* DEB, URL, ROOTFS: what must be in the store first */
@@ -83,6 +84,7 @@ struct plan {
 	size_t n_nodes, cap_nodes;
 	struct plan_stage *stages; /* parallel to the recipe's */
 	size_t n_stages;
+	bool has_image;
 	const size_t *layers; /* the image's trees, bottom first: the base's chain, user, declared layers */
 	size_t n_layers;
 	const size_t *packs; /* parallel to layers */
@@ -112,6 +114,8 @@ void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, 
 const char *plan_kind_name(enum plan_kind kind);
 /* NULL when absent. Names: "STAGE/STEP", "layer NAME", a bare step name when it is unique. */
 const struct plan_node *plan_find(const struct plan *p, const char *name);
+/* Marks the goals and everything that they read, in an array parallel to the nodes. */
+void plan_reach(const struct plan *p, const size_t *goals, size_t n, bool *reached);
 const struct plan_stage *plan_stage(const struct plan *p, const char *name);
 /* The lock key of a stage's packages. Owned by the caller. */
 char *plan_distro_key(const struct recipe_from *from);
