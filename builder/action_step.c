@@ -24,6 +24,20 @@ static const size_t *chain_of(const struct action *a)
 	return plan_stage(a->plan, a->node->stage->name)->chain;
 }
 
+/* A file that is mounted has to be an O_PATH descriptor: those are opened anew in the child's own mount namespace. */
+static int open_blob(struct action *a, const struct gg_digest *blob, struct gg_err *err)
+{
+	_cleanup_close_ int verified = store_blob_open(a->session->store, blob, NULL, err);
+	char path[64];
+	int fd;
+
+	if (verified < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", verified);
+	fd = gg_openat(AT_FDCWD, path, O_PATH, 0, err);
+	return fd < 0 ? -1 : action_keep_fd(a, fd);
+}
+
 static int open_input(struct action *a, struct grants *g, const struct recipe_mount *m, struct gg_err *err)
 {
 	for (size_t i = 0; i < a->plan->n_nodes; i++) {
@@ -34,10 +48,9 @@ static int open_input(struct action *a, struct grants *g, const struct recipe_mo
 		if (!n->input || !gg_streq(n->input->name, m->input))
 			continue;
 		if (n->kind == PLAN_URL) {
-			fd = store_blob_open(a->session->store, &n->blob, NULL, err);
+			fd = open_blob(a, &n->blob, err);
 			if (fd < 0)
 				return -1;
-			action_keep_fd(a, fd);
 		} else {
 			if (action_open_tree(a, i, &t, err) < 0)
 				return -1;

@@ -7,6 +7,7 @@
 #include "builder/grants.h"
 #include "builder/local.h"
 #include "builder/resolve_lock.h"
+#include "builder/results.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
@@ -88,67 +89,115 @@ int build_plan(struct session *s, struct project *p, const char *platform, struc
 	return plan_make(&in, ret, err);
 }
 
-struct goals {
-	size_t *v;
-	size_t n, cap;
-};
+static int no_stage(const struct plan *p, const char *name, struct gg_err *err)
+{
+	_cleanup_strv_ struct gg_strv names = { 0 };
+	const char *near;
 
-static void goals_done(struct goals *g)
+	for (size_t i = 0; i < p->n_stages; i++)
+		gg_strv_add(&names, p->stages[i].stage->name);
+	near = gg_nearest(name, (const char *const *)names.v, names.n);
+	gg_fail(err, GG_USAGE, "there is no stage '%s'", name);
+	return near ? gg_hint(err, "did you mean '%s'?", near) : -1;
+}
+
+void build_goals_done(struct build_goals *g)
 {
 	free(g->v);
 }
 
-static void add_goal(struct goals *g, size_t id)
+static void add_goal(struct build_goals *g, size_t id)
 {
 	GG_GROW(g->v, g->n, g->cap);
 	g->v[g->n++] = id;
 }
 
-/* The first fetch that has no pin: everything behind it has no key yet. */
-static size_t unpinned_fetch(const struct plan *p)
+static void add_stage(struct build_goals *g, const struct plan_stage *stage)
 {
-	for (size_t i = 0; i < p->n_nodes; i++)
-		if (p->nodes[i].kind == PLAN_STEP && p->nodes[i].step->fetch && !p->nodes[i].pinned)
-			return i;
-	return SIZE_MAX;
+	for (size_t i = 0; i < stage->n_chain; i++)
+		add_goal(g, stage->chain[i]);
 }
 
-static int find_goals(const struct session *s, const struct plan *p, const struct build_options *o, struct goals *ret,
-		      struct gg_err *err)
+static bool is_from_outside(const struct plan_node *n)
+{
+	return n->kind == PLAN_DEB || n->kind == PLAN_URL || (n->kind == PLAN_ROOTFS && is_url(n->stage->from.rootfs)) ||
+	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH);
+}
+
+static bool *reach(const struct plan *p, const struct build_goals *g)
+{
+	bool *reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
+
+	plan_reach(p, g->v, g->n, reached);
+	return reached;
+}
+
+/* Instead of the goals, all that they need from outside. */
+static void only_from_outside(const struct plan *p, struct build_goals *g)
+{
+	_cleanup_free_ bool *reached = reach(p, g);
+
+	g->n = 0;
+	for (size_t i = 0; i < p->n_nodes; i++)
+		if (reached[i] && is_from_outside(&p->nodes[i]))
+			add_goal(g, i);
+}
+
+int build_goals(const struct session *s, const struct plan *p, const struct build_options *o, struct build_goals *ret,
+		struct gg_err *err)
 {
 	const struct plan_stage *stage = o->target ? plan_stage(p, o->target) : NULL;
-	size_t fetch = unpinned_fetch(p);
+	bool image = !stage && p->has_image;
 
 	if (o->target && !stage)
-		return gg_fail(err, GG_USAGE, "there is no stage '%s'", o->target);
-	if (fetch != SIZE_MAX) {
-		add_goal(ret, fetch);
-		return 0;
-	}
-	for (size_t i = 0; stage && i < stage->n_chain; i++)
-		add_goal(ret, stage->chain[i]);
-	for (size_t i = 0; !stage && i < p->n_layers; i++)
+		return no_stage(p, o->target, err);
+	if (stage)
+		add_stage(ret, stage);
+	for (size_t i = 0; !stage && !image && i < p->n_stages; i++)
+		add_stage(ret, &p->stages[i]);
+	for (size_t i = 0; image && i < p->n_layers; i++)
 		add_goal(ret, p->packs[i]);
-	for (size_t i = 0; !stage && !s->no_test && i < p->n_tests; i++)
+	for (size_t i = 0; image && !s->no_test && i < p->n_tests; i++)
 		add_goal(ret, p->tests[i]);
+	if (o->fetch_only)
+		only_from_outside(p, ret);
 	return 0;
+}
+
+/* The first fetch among them that has no pin: everything behind it has no key yet, so it is the only goal for now. */
+static bool take_unpinned(const struct plan *p, struct build_goals *g)
+{
+	_cleanup_free_ bool *reached = reach(p, g);
+
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		const struct plan_node *n = &p->nodes[i];
+
+		if (!reached[i] || n->kind != PLAN_STEP || n->step->kind != RECIPE_STEP_FETCH || n->pinned)
+			continue;
+		g->n = 0;
+		add_goal(g, i);
+		return true;
+	}
+	return false;
 }
 
 /* One round: a plan and its goals. *ret_again when a fetch was pinned and the plan must be made anew. */
 static int run_round(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
 		     bool *ret_again, struct gg_err *err)
 {
-	struct goals goals GG_CLEANUP(goals_done) = { 0 };
+	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	bool written;
 
-	if (build_plan(s, p, o->platform, &ret->plan, err) < 0 || find_goals(s, ret->plan, o, &goals, err) < 0)
+	if (build_plan(s, p, o->platform, &ret->plan, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0)
 		return -1;
-	*ret_again = unpinned_fetch(ret->plan) != SIZE_MAX;
+	*ret_again = take_unpinned(ret->plan, &goals);
 	ret->execution = execution_new(s, p->recipe, ret->plan);
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
-	if (!*ret_again)
+	if (!*ret_again && o->fetch_only)
 		return 0;
+	if (!*ret_again)
+		return results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
 	if (execution_pins(ret->execution, p->lock, o->platform) == 0)
 		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
 	return project_save_lock(p, &written, err);

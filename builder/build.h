@@ -10,9 +10,10 @@
 struct session;
 
 struct build_options {
-	const char *target;   /* only this stage, NULL: the image and its tests */
+	const char *target;   /* only this stage, NULL: the image and its tests, or every stage when there is no image */
 	const char *platform; /* "linux/amd64" */
 	bool relock;
+	bool fetch_only; /* only what comes from outside: packages, URLs, fetches */
 };
 
 struct build_result {
@@ -26,6 +27,16 @@ void build_result_done(struct build_result *r);
 /* On success every goal has its record, and the lock beside the recipe has every pin. */
 int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
 	      struct gg_err *err) GG_MUST_USE;
+
+struct build_goals {
+	size_t *v; /* nodes */
+	size_t n, cap;
+};
+void build_goals_done(struct build_goals *g);
+#define _cleanup_build_goals_ GG_CLEANUP(build_goals_done)
+/* What the options ask for, whether it can be named yet or not. GG_USAGE for an unknown target. */
+int build_goals(const struct session *s, const struct plan *p, const struct build_options *o, struct build_goals *ret,
+		struct gg_err *err) GG_MUST_USE;
 /* The plan alone: pure but for reading local inputs. */
 int build_plan(struct session *s, struct project *p, const char *platform, struct plan **ret, struct gg_err *err)
 	GG_MUST_USE;

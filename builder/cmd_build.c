@@ -11,35 +11,28 @@
 
 struct options {
 	struct common_options common;
+	struct step_options steps;
 	const char *target;
-	unsigned jobs;
-	bool locked, relock, no_cache, no_test;
-	struct gg_strv outputs, fetch_env, fetch_mounts, secrets;
+	bool relock, no_cache, no_test;
+	struct gg_strv outputs;
 };
 
 static const struct option_def defs[] = {
 	{ .name = "output", .letter = 'o', .arg = "OUTPUT", .kind = OPTION_LIST,
-	  .offset = offsetof(struct options, outputs), .help = "where the image goes: oci:DIR[:REF] or oci-archive:FILE[:REF]; repeatable" },
+	  .offset = offsetof(struct options, outputs),
+	  .help = "where the image goes: oci:DIR[:REF] or oci-archive:FILE[:REF]; repeatable" },
 	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
 	  .help = "make only this stage and what it needs" },
-	{ .name = "jobs", .arg = "N", .kind = OPTION_UINT, .offset = offsetof(struct options, jobs),
-	  .help = "actions at once (default: one a processor)" },
-	{ .name = "locked", .kind = OPTION_FLAG, .offset = offsetof(struct options, locked),
-	  .help = "fail where the lock would have to change" },
 	{ .name = "relock", .kind = OPTION_FLAG, .offset = offsetof(struct options, relock),
 	  .help = "resolve every input anew" },
 	{ .name = "no-cache", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_cache),
 	  .help = "run every step again that is not pinned by content" },
 	{ .name = "no-test", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_test),
 	  .help = "skip the recipe's tests" },
-	{ .name = "fetch-env", .arg = "[STEP:]NAME=VALUE", .kind = OPTION_LIST,
-	  .offset = offsetof(struct options, fetch_env), .help = "a variable for fetch steps" },
-	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
-	  .offset = offsetof(struct options, fetch_mounts), .help = "a read-only directory for fetch steps" },
-	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
-	  .offset = offsetof(struct options, secrets), .help = "a secret that the recipe declares" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_COMMON_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
+					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
+					      COMMAND_COMMON_GROUP };
 
 struct targets {
 	struct transport_target *v;
@@ -97,14 +90,9 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 
 	if (check_outputs(c, o, &targets, err) < 0)
 		return -1;
-	s->locked = o->locked;
+	command_take_steps(s, &o->steps);
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
-	if (o->jobs)
-		s->n_jobs = o->jobs;
-	gg_strv_copy(&s->fetch_env, &o->fetch_env);
-	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
-	gg_strv_copy(&s->secrets, &o->secrets);
 	if (build_run(s, &c->project, &how, &result, err) < 0)
 		return -1;
 	execution_counts(result.execution, &ran, &cached);

@@ -25,6 +25,30 @@ const struct option_def command_common_defs[COMMAND_N_COMMON] = {
 	  .offset = offsetof(struct common_options, progress), .help = "how progress is shown on standard error",
 	  .values = progress_mode_names },
 };
+
+const struct option_def command_step_defs[COMMAND_N_STEP] = {
+	{ .name = "jobs", .arg = "N", .kind = OPTION_UINT, .offset = offsetof(struct step_options, jobs),
+	  .help = "actions at once (default: one a processor)" },
+	{ .name = "locked", .kind = OPTION_FLAG, .offset = offsetof(struct step_options, locked),
+	  .help = "fail where the lock would have to change" },
+	{ .name = "fetch-env", .arg = "[STEP:]NAME=VALUE", .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, fetch_env), .help = "a variable for fetch steps" },
+	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, fetch_mounts), .help = "a read-only directory for fetch steps" },
+	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, secrets), .help = "a secret that the recipe declares" },
+};
+
+void command_take_steps(struct session *s, const struct step_options *o)
+{
+	if (o->jobs)
+		s->n_jobs = o->jobs;
+	s->locked = o->locked;
+	gg_strv_copy(&s->fetch_env, &o->fetch_env);
+	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
+	gg_strv_copy(&s->secrets, &o->secrets);
+}
+
 const char *command_platform(void)
 {
 	return gg_streq(mirror_deb_arch(), "arm64") ? "linux/arm64" : "linux/amd64";
@@ -65,6 +89,7 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->progress = progress_new(&view);
 	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	s->offline = o->offline;
+	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = allows(o, "network");
 	gg_strv_copy(&s->mirrors, &o->mirrors);
 	if (!path || userns_detect(&s->userns, err) < 0)

@@ -9,7 +9,8 @@
 #include "builder/project.h"
 #include "builder/session.h"
 
-extern const struct command_def command_build, command_lock, command_store, command_completion, command_man;
+extern const struct command_def command_init, command_build, command_lock, command_fetch, command_store,
+	command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {
@@ -22,6 +23,17 @@ struct common_options {
 #define COMMAND_COMMON_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON }
 enum { COMMAND_N_COMMON = 6 };
 extern const struct option_def command_common_defs[COMMAND_N_COMMON];
+
+/* The group of what commands take that run steps. */
+struct step_options {
+	unsigned jobs;
+	bool locked;
+	struct gg_strv fetch_env, fetch_mounts, secrets;
+};
+#define COMMAND_STEP_GROUP(at) { .title = "Steps", .defs = command_step_defs, .n_defs = COMMAND_N_STEP, .offset = (at) }
+enum { COMMAND_N_STEP = 5 };
+extern const struct option_def command_step_defs[COMMAND_N_STEP];
+void command_take_steps(struct session *s, const struct step_options *o);
 
 struct command_session {
 	struct session session;

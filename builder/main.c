@@ -9,7 +9,10 @@
 #include "builder/commands.h"
 #include "layers/base/log.h"
 
-static const struct command_def *const commands[] = { &command_build, &command_lock, &command_store, &command_completion, &command_man, NULL };
+static const struct command_def *const commands[] = {
+	&command_init,	&command_build, &command_lock,	&command_fetch,
+	&command_store, &command_completion, &command_man, NULL,
+};
 
 const struct program_def command_program = {
 	.name = "ggbuild",

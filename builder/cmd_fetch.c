@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `ggbuild fetch`: brings what a build needs from outside into the store, so that the build needs no connection.
+ */
+#include "builder/build.h"
+#include "builder/commands.h"
+#include "builder/progress.h"
+
+struct options {
+	struct common_options common;
+	struct step_options steps;
+	const char *target;
+};
+
+static const struct option_def defs[] = {
+	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	  .help = "only what this stage needs" },
+};
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
+					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
+					      COMMAND_COMMON_GROUP };
+
+static int fetch(struct command_session *c, const struct options *o, struct gg_err *err)
+{
+	struct build_options how = { .target = o->target, .platform = command_platform(), .fetch_only = true };
+	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
+	_cleanup_free_ char *summary = NULL;
+
+	command_take_steps(&c->session, &o->steps);
+	if (build_run(&c->session, &c->project, &how, &result, err) < 0)
+		return -1;
+	summary = gg_asprintf("everything that '%s' needs from outside is in the store", c->project.recipe->name);
+	progress_note(c->session.progress, summary);
+	return 0;
+}
+
+static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
+{
+	const struct options *o = options;
+	struct command_session c;
+	int r = command_open(&c, &o->common, args->v[0], err);
+
+	if (r == 0)
+		r = fetch(&c, o, err);
+	command_close(&c);
+	return r;
+}
+
+const struct command_def command_fetch = {
+	.name = "fetch", .args = "RECIPE", .summary = "download all that a build needs, for use offline",
+	.text = "Fills the store with packages, inputs and the outputs of fetch steps, and pins in the lock what is not "
+		"pinned yet. Afterwards `ggbuild build RECIPE --offline --locked` needs no connection. What is there "
+		"is not fetched again.",
+	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options), .run = run,
+};
