@@ -162,9 +162,7 @@ static void test_every_shape_has_its_bytes(void **state)
 /* One header written out, field by field. */
 static void test_a_header(void **state)
 {
-	const struct shape s = { "a header",
-				 { .path = "d/" A99, .type = TREE_SYMLINK, .mode = 0777, .uid = 8, .gid = 9,
-				   .target = "to" } };
+	const struct shape s = { .name = "a header", .entry = LINK_AT("d/" A99, "to", .uid = 8, .gid = 9) };
 	_cleanup_buf_ struct gg_buf header = { 0 };
 	char want[TAR_BLOCK] = { 0 };
 
