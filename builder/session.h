@@ -33,6 +33,7 @@ struct session {
 	struct gg_strv mirrors;	  /* "debian=URL" */
 	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
 	struct gg_strv fetch_env; /* "[STEP:]NAME=value" */
+	unsigned fetch_network;	  /* enum step_network */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
 	struct gg_strv secrets;	     /* "id=ID,env=NAME" or "id=ID,src=FILE" */
 };
