@@ -45,6 +45,7 @@ struct action {
 };
 
 struct action_ops {
+	bool outside; /* `work` runs as the caller is, outside of the user namespace */
 	int (*prepare)(struct action *a, struct gg_err *err);
 	int (*work)(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err);
 	int (*commit)(struct action *a, const struct gg_json *result, struct gg_err *err);

@@ -165,25 +165,33 @@ const struct action_ops action_pack = { .prepare = pack_prepare, .work = pack_wo
 
 static int local_prepare(struct action *a, struct gg_err *err)
 {
-	int fd = local_open(a->session, a->node->input, err);
-
-	if (fd < 0)
-		return -1;
-	action_keep_fd(a, fd);
-	return local_manifest(a->session, a->node->input, (struct tree **)&a->extra, err);
+	a->extra_free = local_import_free;
+	return local_import_open(a->session, a->node->input, (struct local_import **)&a->extra, err);
 }
 
 static int local_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
+	const struct local_import *import = a->extra;
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
 
 	(void)port;
-	if (dir < 0 || local_copy(a->fds[0], a->extra, dir, err) < 0)
+	if (dir < 0 || local_import_run(import, dir, err) < 0)
 		return -1;
-	return action_give_tree(a, "tree", a->extra, result, err);
+	return action_give_tree(a, "tree", import->tree, result, err);
 }
 
-const struct action_ops action_local = { .prepare = local_prepare, .work = local_work, .commit = take_tree };
+static int local_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
+{
+	struct gg_digest tree;
+
+	if (action_take_tree(a, result, err) < 0 || gg_digest_parse(gg_json_get_str(a->record, "tree", ""), &tree, err) < 0)
+		return -1;
+	local_import_remember(a->session, a->extra, &tree);
+	return 0;
+}
+
+const struct action_ops action_local = { .outside = true, .prepare = local_prepare, .work = local_work,
+					 .commit = local_commit };
 
 static int url_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {

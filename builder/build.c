@@ -74,7 +74,7 @@ int build_plan(struct session *s, struct project *p, const char *platform, struc
 				 .rootfs_files = files };
 
 	for (size_t i = 0; i < r->n_inputs; i++) {
-		_cleanup_tree_ struct tree *t = NULL;
+		const struct tree *t;
 
 		if (r->inputs[i].kind != RECIPE_INPUT_LOCAL)
 			continue;

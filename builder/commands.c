@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "builder/job.h"
+#include "builder/local.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
-#include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
 
@@ -36,9 +36,6 @@ const struct option_def command_step_defs[COMMAND_N_STEP] = {
 	  .offset = offsetof(struct step_options, fetch_env), .help = "a variable for fetch steps" },
 	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
 	  .offset = offsetof(struct step_options, fetch_mounts), .help = "a read-only directory for fetch steps" },
-	{ .name = "fetch-network", .arg = "WHICH", .kind = OPTION_CHOICE,
-	  .offset = offsetof(struct step_options, fetch_network), .values = step_network_names,
-	  .help = "the network of fetch steps: auto, host, isolated" },
 	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
 	  .offset = offsetof(struct step_options, secrets), .help = "a secret that the recipe declares" },
 };
@@ -49,7 +46,6 @@ void command_take_steps(struct session *s, const struct step_options *o)
 		s->n_jobs = o->jobs;
 	s->locked = o->locked;
 	gg_strv_copy(&s->fetch_env, &o->fetch_env);
-	s->fetch_network = o->fetch_network;
 	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
 	gg_strv_copy(&s->secrets, &o->secrets);
 }
@@ -127,6 +123,7 @@ void command_close(struct command_session *c)
 	jobs_free(c->session.jobs);
 	progress_free(c->session.progress);
 	mirror_cache_free(c->session.mirror_cache);
+	local_trees_free(c->session.locals);
 	store_close(c->session.store);
 	gg_strv_done(&c->session.mirrors);
 	gg_strv_done(&c->session.fetch_env);

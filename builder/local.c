@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "builder/session.h"
+#include "builder/stat_cache.h"
 #include "layers/base/fd.h"
 #include "layers/ignore.h"
-#include "layers/link.h"
 #include "layers/scan.h"
 #include "layers/tree.h"
 
@@ -77,22 +77,61 @@ static void drop_empty_excluded(struct tree *t, const struct ignore *ig)
 	t->n = kept;
 }
 
-int local_manifest(struct session *s, const struct recipe_input *in, struct tree **ret, struct gg_err *err)
-{
-	_cleanup_close_ int fd = local_open(s, in, err);
-	_cleanup_ignore_ struct ignore *ig = NULL;
-	struct scan_options scan = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS, .skip = skip };
+struct local_trees {
+	struct local_tree {
+		const struct recipe_input *input;
+		struct tree *tree;
+	} *v;
+	size_t n, cap;
+};
 
-	if (fd < 0 || read_ignore(fd, in, &ig, err) < 0)
+static int scan_input(struct session *s, const struct recipe_input *in, int fd, struct tree **ret, struct gg_err *err)
+{
+	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(s->store, fd);
+	_cleanup_ignore_ struct ignore *ig = NULL;
+	struct scan_options scan = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS | SCAN_NO_HARDLINKS,
+				     .skip = skip, .memory = stat_cache_memory(cache) };
+
+	if (read_ignore(fd, in, &ig, err) < 0)
 		return -1;
 	scan.ctx = ig;
 	if (scan_tree(fd, &scan, ret, err) < 0)
-		return gg_context(err, "input '%s'", in->name);
+		return -1;
+	stat_cache_save(cache);
 	drop_empty_excluded(*ret, ig);
 	return 0;
 }
 
-int local_copy(int fromfd, const struct tree *t, int destfd, struct gg_err *err)
+int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret, struct gg_err *err)
 {
-	return link_tree_copy(t, &fromfd, destfd, LINK_VERIFY, err);
+	struct local_trees *all = s->locals ? s->locals : (s->locals = gg_zalloc(sizeof(*all)));
+	_cleanup_close_ int fd = -1;
+	struct tree *t;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].input == in) {
+			*ret = all->v[i].tree;
+			return 0;
+		}
+	fd = local_open(s, in, err);
+	if (fd < 0)
+		return -1;
+	if (scan_input(s, in, fd, &t, err) < 0) {
+		if (!err->pos.file)
+			err->pos = in->pos;
+		return gg_context(err, "input '%s'", in->name);
+	}
+	GG_GROW(all->v, all->n, all->cap);
+	all->v[all->n++] = (struct local_tree){ .input = in, .tree = t };
+	*ret = t;
+	return 0;
+}
+
+void local_trees_free(struct local_trees *t)
+{
+	for (size_t i = 0; t && i < t->n; i++)
+		tree_free(t->v[i].tree);
+	if (t)
+		free(t->v);
+	free(t);
 }

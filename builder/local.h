@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Local inputs: a directory beside the recipe, identified by its content. Modes are 0644 or 0755, owners 0:0, times
- * none. `.containerignore`, else `.dockerignore`, and the recipe's `ignore` leave files out. Contents are hashed once:
- * a cache in the store remembers (device, inode, size, mtime, ctime) → sha256, with the racy rule: what changed in the
- * second of the last look is hashed again. A checkout is never bound into a step, it is copied into the store.
+ * Local inputs: a directory beside the recipe, identified by its content. Modes are 0644 or 0755, owners 0:0, times and
+ * attributes none, names of one inode are files of their own; sockets are left out. `.containerignore`, else
+ * `.dockerignore`, and the recipe's `ignore` leave files out. A directory is looked at once an invocation, and a file is
+ * read when the stat cache does not know it. A checkout is never bound into a step, it is copied into the store: of an
+ * input that was there before, what changed; the rest is hard links into the tree of the last time.
  */
 #pragma once
 
 #include "layers/base/err.h"
 #include "recipes/recipe.h"
 
+struct local_trees;
 struct session;
 struct tree;
 
 /* The input's directory. GG_RECIPE when it is missing or no directory. */
 int local_open(struct session *s, const struct recipe_input *in, struct gg_err *err) GG_MUST_USE;
-int local_manifest(struct session *s, const struct recipe_input *in, struct tree **ret, struct gg_err *err) GG_MUST_USE;
-/* Copies what the manifest lists; a file that has changed since is an error. */
-int local_copy(int fromfd, const struct tree *t, int destfd, struct gg_err *err) GG_MUST_USE;
+/* Its manifest, as it was when the session first asked; borrowed. */
+int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret, struct gg_err *err)
+	GG_MUST_USE;
+void local_trees_free(struct local_trees *t);
+
+/* An import, ready to run in another process. */
+struct local_import {
+	int fd;			   /* the input's directory */
+	const struct tree *tree;   /* what it held; borrowed */
+	int previous_fd;	   /* the tree of the last import, -1: none */
+	struct tree *previous;
+	uint32_t owner;		   /* of what is made: host id of the store's id 0 */
+};
+int local_import_open(struct session *s, const struct recipe_input *in, struct local_import **ret,
+		      struct gg_err *err) GG_MUST_USE;
+void local_import_free(void *import);
+/* Makes the tree in an empty directory, as the caller and outside of the store's user namespace: a checkout's files may
+ * be nobody else's to read. GG_INTEGRITY for a file that is no longer what the manifest says. */
+int local_import_run(const struct local_import *i, int destfd, struct gg_err *err) GG_MUST_USE;
+/* For the next import. */
+void local_import_remember(struct session *s, const struct local_import *i, const struct gg_digest *tree);

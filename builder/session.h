@@ -12,6 +12,7 @@
 #include "layers/base/mem.h"
 
 struct jobs;
+struct local_trees;
 struct mirror_cache;
 struct progress;
 struct store;
@@ -32,8 +33,8 @@ struct session {
 	bool allow_network;	  /* steps with `network: true` may run */
 	struct gg_strv mirrors;	  /* "debian=URL" */
 	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
+	struct local_trees *locals; /* local inputs as they were found; owned, see local_trees_free */
 	struct gg_strv fetch_env; /* "[STEP:]NAME=value" */
-	unsigned fetch_network;	  /* enum step_network */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
 	struct gg_strv secrets;	     /* "id=ID,env=NAME" or "id=ID,src=FILE" */
 };

@@ -39,6 +39,16 @@ static int changed(const char *name, struct gg_err *err)
 	return gg_fail(err, GG_INTEGRITY, "'%s' is not what its tree says: changed while it was copied", name);
 }
 
+/* Zeros are left out: a hole is read as the same, and a sparse file stays one. */
+static int write_block(int to, const char *block, size_t n, struct gg_err *err)
+{
+	if (n == 0 || block[0] != 0 || memcmp(block, block + 1, n - 1) != 0)
+		return gg_write_all(to, block, n, err);
+	if (lseek(to, (off_t)n, SEEK_CUR) < 0)
+		return gg_fail_errno(err, "seek");
+	return 0;
+}
+
 static int copy_verified(struct linking *l, int from, int to, const struct tree_entry *e, struct gg_err *err)
 {
 	struct gg_digest digest;
@@ -47,7 +57,7 @@ static int copy_verified(struct linking *l, int from, int to, const struct tree_
 	for (;;) {
 		ssize_t n = gg_read_full(from, l->block, BLOCK, err);
 
-		if (n < 0 || gg_write_all(to, l->block, (size_t)n, err) < 0)
+		if (n < 0 || write_block(to, l->block, (size_t)n, err) < 0)
 			return -1;
 		if (n == 0)
 			break;
@@ -55,6 +65,8 @@ static int copy_verified(struct linking *l, int from, int to, const struct tree_
 		total += (uint64_t)n;
 	}
 	gg_hash_end(l->hash, &digest);
+	if (ftruncate(to, (off_t)total) < 0)
+		return gg_fail_errno(err, "set the size");
 	if (total != e->size || !gg_digest_eq(&digest, &e->content))
 		return changed(e->path, err);
 	return 0;
@@ -117,6 +129,11 @@ static int link_first(struct linking *l, const struct tree_entry *e, int dest, c
 	return 0;
 }
 
+static bool links(const struct linking *l, const struct tree_entry *e)
+{
+	return !(l->flags & COPY) || ((l->flags & LINK_OTHERS) && e->origin > 0);
+}
+
 static int link_file(struct linking *l, const struct tree_entry *e, int dest, const char *name, struct gg_err *err)
 {
 	const char *from;
@@ -132,7 +149,7 @@ static int link_file(struct linking *l, const struct tree_entry *e, int dest, co
 		return gg_fail_errno(err, "stat '%s'", from);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
 		return changed(e->path, err);
-	if (!(l->flags & COPY) && (st.st_mode & 07777) == e->mode && st.st_uid == e->uid && st.st_gid == e->gid) {
+	if (links(l, e) && (st.st_mode & 07777) == e->mode && st.st_uid == e->uid && st.st_gid == e->gid) {
 		if (linkat(dir, from, dest, name, 0) == 0)
 			return 0;
 		if (errno != EMLINK && errno != EXDEV && errno != EPERM)

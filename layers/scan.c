@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/scan.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct frame {
 struct pending {
 	size_t index;
 	const struct gg_digest *digest;
+	const struct stat *st; /* for the memory; else NULL */
 };
 
 struct scan {
@@ -185,34 +187,56 @@ static int scan_directory(struct scan *s, int dirfd, const char *name, struct tr
 	return push(s, gg_steal_fd(&fd), st, e, err);
 }
 
-static void expect(struct scan *s, size_t index, const struct gg_digest *digest)
+static void expect(struct scan *s, size_t index, const struct gg_digest *digest, const struct stat *st)
 {
+	struct stat *kept = NULL;
+
+	if (st && s->o->memory) {
+		kept = gg_arena_alloc(s->t->arena, sizeof(*kept));
+		*kept = *st;
+	}
 	GG_GROW(s->pending, s->n_pending, s->cap_pending);
-	s->pending[s->n_pending++] = (struct pending){ .index = index, .digest = digest };
+	s->pending[s->n_pending++] = (struct pending){ .index = index, .digest = digest, .st = kept };
 }
 
-static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_entry *e, struct gg_err *err)
+static bool is_known(struct scan *s, struct tree_entry *e, const struct stat *st)
 {
-	/* Not to wait for a writer, should it have become a fifo. */
-	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
+	const struct scan_memory *memory = s->o->memory;
+
+	if (!memory || (st->st_nlink > 1 && !(s->o->flags & SCAN_NO_HARDLINKS)) ||
+	    !memory->known(memory->ctx, st, &e->content))
+		return false;
+	e->size = (uint64_t)st->st_size;
+	return true;
+}
+
+static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_entry *e, const struct stat *st,
+		     struct gg_err *err)
+{
+	_cleanup_close_ int fd = -1;
 	struct scan_job job = { .path = e->path, .touch = writes(s), .apply = changes_metadata(s) };
 	size_t index = s->t->n - 1;
-	struct scan_inode *inode;
+	struct scan_inode *inode = NULL;
 
+	if (is_known(s, e, st))
+		return describe(s, -1, st, e, err);
+	/* Not to wait for a writer, should it have become a fifo. */
+	fd = gg_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &job.st) < 0)
 		return gg_fail_errno(err, "stat '%s'", name);
 	if (!S_ISREG(job.st.st_mode))
 		return gg_fail(err, GG_SYSTEM, "changed while it was read");
-	inode = job.st.st_nlink > 1 ? scan_inodes_get(&s->inodes, job.st.st_dev, job.st.st_ino) : NULL;
+	if (job.st.st_nlink > 1 && !(s->o->flags & SCAN_NO_HARDLINKS))
+		inode = scan_inodes_get(&s->inodes, job.st.st_dev, job.st.st_ino);
 	if (inode && inode->digest) {
 		const char *path = e->path;
 
 		*e = s->t->entries[inode->index];
 		e->path = path;
 		e->hardlink = s->t->entries[inode->index].path;
-		expect(s, index, inode->digest);
+		expect(s, index, inode->digest, NULL);
 		return 0;
 	}
 	if (describe(s, fd, &job.st, e, err) < 0)
@@ -221,7 +245,7 @@ static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_en
 	job.meta = *e;
 	job.fd = gg_steal_fd(&fd);
 	job.ret = gg_arena_alloc(s->t->arena, sizeof(*job.ret));
-	expect(s, index, job.ret);
+	expect(s, index, job.ret, &job.st);
 	if (inode)
 		*inode = (struct scan_inode){ .index = index, .digest = job.ret };
 	return scan_hash_add(s->hash, &job, err);
@@ -304,7 +328,7 @@ static int scan_child(struct scan *s, int dirfd, const char *name, struct gg_err
 	case TREE_DIR:
 		return scan_directory(s, dirfd, name, e, &st, err);
 	case TREE_FILE:
-		return scan_file(s, dirfd, name, e, err);
+		return scan_file(s, dirfd, name, e, &st, err);
 	case TREE_SYMLINK:
 		return scan_symlink(s, dirfd, name, e, &st, err);
 	case TREE_WHITEOUT:
@@ -356,6 +380,7 @@ int scan_tree(int dirfd, const struct scan_options *o, struct tree **ret, struct
 {
 	GG_CLEANUP(scan_done) struct scan s = { .o = o };
 
+	assert(!o->memory || (o->flags & (SCAN_WRITE | SCAN_NO_XATTRS)) == SCAN_NO_XATTRS);
 	s.t = tree_new();
 	s.hash = scan_hash_new();
 	s.n_exclude = o->exclude ? o->exclude->n : 0;
@@ -364,8 +389,13 @@ int scan_tree(int dirfd, const struct scan_options *o, struct tree **ret, struct
 		s.exclude[i] = glob_compile(o->exclude->v[i]);
 	if (scan_root(&s, dirfd, err) < 0 || walk(&s, err) < 0 || scan_hash_end(s.hash, err) < 0)
 		return -1;
-	for (size_t i = 0; i < s.n_pending; i++)
-		s.t->entries[s.pending[i].index].content = *s.pending[i].digest;
+	for (size_t i = 0; i < s.n_pending; i++) {
+		const struct pending *p = &s.pending[i];
+
+		s.t->entries[p->index].content = *p->digest;
+		if (p->st)
+			o->memory->learned(o->memory->ctx, p->st, p->digest);
+	}
 	*ret = gg_steal(&s.t);
 	return 0;
 }

@@ -16,7 +16,9 @@
 
 #include "layers/base/err.h"
 
+struct gg_digest;
 struct gg_strv;
+struct stat;
 struct tree;
 
 /* Every file of the store has these seconds as atime and mtime: 1980-01-01, the oldest time that zip can hold. */
@@ -33,6 +35,16 @@ enum scan_flags {
 	/* The disk is made to agree: TREE_MTIME everywhere, modes and owners as recorded, dropped xattrs, excluded paths
 	 * and sockets removed. */
 	SCAN_WRITE = 1 << 4,
+	SCAN_NO_HARDLINKS = 1 << 5, /* each name of an inode is a file of its own */
+};
+
+/* What the caller remembers of contents, so that files need not be read again. Called by the scan's own thread. Not
+ * with SCAN_WRITE and only with SCAN_NO_XATTRS. */
+struct scan_memory {
+	bool (*known)(void *ctx, const struct stat *st, struct gg_digest *ret);
+	/* A file that was read, `st` from before that. After everything was read. */
+	void (*learned)(void *ctx, const struct stat *st, const struct gg_digest *content);
+	void *ctx;
 };
 
 struct scan_options {
@@ -41,6 +53,7 @@ struct scan_options {
 	/* More to leave out, in the caller's own words; may be NULL. path is relative to the root. */
 	bool (*skip)(void *ctx, const char *path, bool is_dir);
 	void *ctx;
+	const struct scan_memory *memory; /* may be NULL */
 };
 
 /* dirfd is borrowed and may be any directory descriptor that is open for reading. */

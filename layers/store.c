@@ -22,6 +22,7 @@ static const struct {
 	[STORE_TREES] = { "trees", 0711 },
 	[STORE_ACTIONS] = { "actions", 0700 },
 	[STORE_NAMES] = { "names", 0700 },
+	[STORE_NOTES] = { "notes", 0700 },
 	[STORE_LOCKS] = { "locks", 0700 },
 	[STORE_VERIFIED] = { "verified", 0700 },
 	[STORE_LOGS] = { "logs", 0700 },

@@ -11,6 +11,7 @@
  *   actions/<2 hex>/<64 hex>.json  {"check", "record"}: step key -> result; beside it .key, the canonical text whose
  *                              digest the key is
  *   names/<64 hex>             the newest key of a step, by the sha256 of its name
+ *   notes/<64 hex>             what was seen outside of the store, by the digest of what it is about
  *   locks/<64 hex>             flock: one download or execution per digest
  *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
  *   logs/                      full logs of steps
@@ -91,6 +92,11 @@ int store_action_text(struct store *s, const struct gg_digest *key, struct gg_bu
 int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found, struct gg_err *err)
 	GG_MUST_USE;
 int store_name_put(struct store *s, const char *name, const struct gg_digest *key, struct gg_err *err) GG_MUST_USE;
+
+/* Notes: what was seen outside of the store, for speed alone: a note that is absent, old or damaged (it carries its
+ * own digest) is no error, nor is one that cannot be written. ret is untouched when false. */
+bool store_note_get(struct store *s, const struct gg_digest *about, struct gg_buf *ret);
+void store_note_put(struct store *s, const struct gg_digest *about, const void *bytes, size_t len);
 
 /* Work locks: one worker per digest among all processes. try: *ret is the lock or -1 when somebody holds it. */
 int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct gg_err *err) GG_MUST_USE;

@@ -189,7 +189,7 @@ static int drop_lock(void *ctx, int dirfd, const char *name, struct gg_err *err)
 	return drop(dirfd, name, err); /* the store is ours alone: nobody holds one */
 }
 
-static int drop_old_log(void *ctx, int dirfd, const char *name, struct gg_err *err)
+static int drop_old(void *ctx, int dirfd, const char *name, struct gg_err *err)
 {
 	struct gc *g = ctx;
 	struct stat st;
@@ -259,7 +259,8 @@ int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store
 		r = sweep(&g, max_bytes, err);
 	store_scan_stats(&g.list, ret);
 	if (r == 0 && (store_each(s->dirs[STORE_LOCKS], drop_lock, &g, err) < 0 ||
-		       store_each(s->dirs[STORE_LOGS], drop_old_log, &g, err) < 0 ||
+		       store_each(s->dirs[STORE_LOGS], drop_old, &g, err) < 0 ||
+		       store_each(s->dirs[STORE_NOTES], drop_old, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_VERIFIED], drop_lost_mark, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_NAMES], drop_lost_name, &g, err) < 0 ||
 		       store_each(s->fd, drop_stray, &g, err) < 0))
