@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/layout.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,33 +29,6 @@ static void writer_done(struct layout_writer *w)
 	gg_close(w->blobs);
 	gg_strv_done(&w->names);
 	gg_strv_done(&w->added);
-}
-
-/* Calls for every name but "." and ".."; the directory may be changed meanwhile. */
-static int each_name(int dir, int (*each)(void *ctx, int dir, const char *name, struct gg_err *err), void *ctx,
-		     struct gg_err *err)
-{
-	_cleanup_strv_ struct gg_strv names = { 0 };
-	int fd = gg_openat(dir, ".", O_RDONLY | O_DIRECTORY, 0, err);
-	const struct dirent *e;
-	DIR *d;
-
-	if (fd < 0)
-		return -1;
-	d = fdopendir(fd);
-	if (!d) {
-		gg_close(fd);
-		return gg_fail_errno(err, "opendir");
-	}
-	while ((e = readdir(d)))
-		if (!gg_streq(e->d_name, ".") && !gg_streq(e->d_name, ".."))
-			gg_strv_add(&names, e->d_name);
-	closedir(d);
-	gg_strv_sort(&names);
-	for (size_t i = 0; i < names.n; i++)
-		if (each(ctx, dir, names.v[i], err) < 0)
-			return -1;
-	return 0;
 }
 
 static int read_json(int dir, const char *name, size_t max, struct gg_json **ret, struct gg_err *err)
@@ -103,7 +75,7 @@ static int inspect(int dir, const char *path, bool *ret_empty, struct gg_err *er
 	*ret_empty = false;
 	if (faccessat(dir, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
 		*ret_empty = true;
-		if (each_name(dir, not_empty, &full, err) < 0)
+		if (transport_each_name(dir, not_empty, &full, err) < 0)
 			return -1;
 		return full ? refuse(path, err) : 0;
 	}
@@ -257,36 +229,34 @@ static int sweep(const struct layout_writer *w, bool alone, struct gg_err *err)
 	struct sweep s = { .writer = w, .alone = alone };
 	_cleanup_close_ int algorithms = gg_openat(w->dir, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 
-	if (algorithms < 0 || each_name(w->dir, sweep_temporary, &s, err) < 0 ||
-	    each_name(algorithms, sweep_algorithm, &s, err) < 0)
+	if (algorithms < 0 || transport_each_name(w->dir, sweep_temporary, &s, err) < 0 ||
+	    transport_each_name(algorithms, sweep_algorithm, &s, err) < 0)
 		return -1;
-	return each_name(w->blobs, sweep_blob, &s, err);
+	return transport_each_name(w->blobs, sweep_blob, &s, err);
 }
 
 /* Before index.json was replaced: nothing refers to what was added. */
 static void undo(const struct layout_writer *w)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
-	int r = 0;
 
 	for (size_t i = 0; i < w->added.n; i++)
 		unlinkat(w->blobs, w->added.v[i], 0);
-	if (w->was_empty) {
-		r |= gg_remove_tree(w->dir, "blobs", &ignored);
-		r |= gg_remove_tree(w->dir, "oci-layout", &ignored);
-	}
-	(void)r; /* the first error is the one to tell */
+	if (w->was_empty && (gg_remove_tree(w->dir, "blobs", &ignored) < 0 ||
+			     gg_remove_tree(w->dir, "oci-layout", &ignored) < 0))
+		gg_context(&ignored, "some of it was left behind");
 }
 
 static int write_blobs(struct layout_writer *w, struct gg_err *err)
 {
-	_cleanup_close_ int algorithms = open_dir(w->dir, "blobs", err);
+	_cleanup_close_ int algorithms = -1;
 
+	/* First, so that a later run knows a directory for its own in which this one died. */
+	if (gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
+		return -1;
+	algorithms = open_dir(w->dir, "blobs", err);
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
 	if (w->blobs < 0 || gg_fsync_dir(algorithms, err) < 0)
-		return -1;
-	/* Before the blobs, so that a later run knows a directory for its own in which this one died. */
-	if (gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
 		return -1;
 	return transport_each_blob(w->image, write_blob, w, err);
 }
@@ -341,27 +311,23 @@ static int write_existing(int dir, const struct transport_target *t, const struc
 static int write_fresh(int parent, const char *name, const struct transport_target *t,
 		       const struct transport_image *image, bool *ret_lost, struct gg_err *err)
 {
+	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
 	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = -1, .blobs = -1 };
-	_cleanup_free_ char *prefix = gg_asprintf(".%.200s.ggtmp", name), *temp = gg_temp_name(prefix);
-	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
-	int r;
 
-	if (mkdirat(parent, temp, 0755) < 0)
-		return gg_fail_errno(err, "mkdir '%s'", temp);
-	w.dir = gg_openat(parent, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
-	r = w.dir < 0 ? -1 : fill(&w, t, err);
+	if (transport_temp_open(parent, name, &temp, err) < 0)
+		return -1;
+	w.dir = gg_openat(temp.fd, ".", O_RDONLY | O_DIRECTORY, 0, err);
+	if (w.dir < 0 || fill(&w, t, err) < 0)
+		return -1;
 	/* The umask must not reach the layout. */
-	if (r == 0 && fchmod(w.dir, 0755) < 0)
-		r = gg_fail_errno(err, "chmod '%s'", temp);
-	if (r == 0 && renameat2(parent, temp, parent, name, RENAME_NOREPLACE) == 0)
+	if (fchmod(w.dir, 0755) < 0)
+		return gg_fail_errno(err, "chmod '%s'", temp.name);
+	if (renameat2(parent, temp.name, parent, name, RENAME_NOREPLACE) == 0) {
+		free(gg_steal(&temp.name));
 		return gg_fsync_dir(parent, err);
-	if (r == 0 && errno == EEXIST)
-		*ret_lost = true;
-	else if (r == 0)
-		r = gg_fail_errno(err, "rename to '%s'", name);
-	if (gg_remove_tree(parent, temp, &ignored) < 0)
-		gg_context(err, "'%s' was left behind", temp);
-	return r;
+	}
+	*ret_lost = errno == EEXIST;
+	return *ret_lost ? 0 : gg_fail_errno(err, "rename to '%s'", name);
 }
 
 static int write_layout(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)

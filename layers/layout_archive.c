@@ -2,7 +2,9 @@
 #include "layers/layout_archive.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "layers/base/fd.h"
 #include "layers/tar.h"
@@ -88,16 +90,21 @@ static int check(const struct transport_target *t, struct gg_err *err)
 static int write_archive(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
 {
 	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int dir = open_target(t, &name, err);
-	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT; /* goes before its directory is closed */
+	_cleanup_close_ int dir = open_target(t, &name, err), fd = -1;
+	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
 	struct archive_writer w = { .image = image };
 
-	if (dir < 0 || gg_newfile_open(&f, dir, 0644, err) < 0)
+	if (dir < 0 || transport_temp_open(dir, name, &temp, err) < 0)
 		return -1;
-	w.fd = f.fd;
-	if (put_all(&w, t, err) < 0)
+	w.fd = fd = gg_openat(temp.fd, "archive", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	if (fd < 0 || put_all(&w, t, err) < 0)
 		return -1;
-	return gg_newfile_commit(&f, name, GG_COMMIT_REPLACE, err);
+	/* The umask must not reach the file. */
+	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+		return gg_fail_errno(err, "fsync '%s'", t->place);
+	if (renameat(temp.fd, "archive", dir, name) < 0)
+		return gg_fail_errno(err, "rename to '%s'", t->place);
+	return gg_fsync_dir(dir, err);
 }
 
 const struct transport transport_oci_archive = {

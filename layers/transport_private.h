@@ -13,6 +13,23 @@ char *transport_path_identity(const struct transport_target *t);
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err) GG_MUST_USE;
 int transport_check_writable(int dir, const char *path, struct gg_err *err) GG_MUST_USE;
 
+/* Calls for every name of a directory but "." and "..", in order; the directory may be changed meanwhile. */
+typedef int transport_name_fn(void *ctx, int dir, const char *name, struct gg_err *err);
+int transport_each_name(int dir, transport_name_fn *each, void *ctx, struct gg_err *err) GG_MUST_USE;
+
+/* A directory ".NAME.ggtmp-…" beside the output NAME, in which it is made before it is renamed to its place. Those of
+ * runs that died are removed first. */
+struct transport_temp {
+	int parent;  /* borrowed */
+	char *name;  /* owned; NULL when the directory itself became the output */
+	int fd;
+};
+#define TRANSPORT_TEMP_INIT { .parent = -1, .fd = -1 }
+int transport_temp_open(int parent, const char *name, struct transport_temp *ret, struct gg_err *err) GG_MUST_USE;
+/* Removes the directory and what is in it. */
+void transport_temp_done(struct transport_temp *t);
+#define _cleanup_transport_temp_ GG_CLEANUP(transport_temp_done)
+
 /* Calls `each` for manifest, config and layers, bottom first, each blob once. */
 int transport_each_blob(const struct transport_image *image,
 			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err), void *ctx,
