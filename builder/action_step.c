@@ -14,7 +14,9 @@
 #include "builder/grants.h"
 #include "builder/pin.h"
 #include "builder/progress.h"
+#include "builder/sandbox/network.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/scan.h"
 #include "layers/tree.h"
@@ -104,7 +106,8 @@ static int prepare_command(struct action *a, struct gg_err *err)
 			return -1;
 	if (grants_secrets(g, a->session, a->recipe, step, err) < 0)
 		return -1;
-	if (network && grants_network(g, a->session, step, err) < 0)
+	if (network && (grants_network(g, a->session, step, err) < 0 ||
+			step_network_prepare(g, a->session, a->tmp.fd, err) < 0))
 		return -1;
 	if (step->kind == RECIPE_STEP_FETCH)
 		note_short_values(a, g);
@@ -143,10 +146,14 @@ static void step_environment(const struct action *a, const struct grants *g, str
 static int run_command(struct action *a, const struct job_port *port, const struct view *below, struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
-	const struct grants *g = a->extra;
+	struct grants *g = a->extra;
 	const char *const shell[] = { "/bin/sh", "-eu", "-c", step->command.shell, NULL };
 	_cleanup_strv_ struct gg_strv env = { 0 };
+	_cleanup_network_ struct network network = NETWORK_INIT;
 	struct owner user = { 0 };
+
+	if (step_network_enter(g, a->session, a->logfd, &network, err) < 0)
+		return -1;
 	struct command_run run = {
 		.lowers = below->fds, .n_lowers = below->n, .env = &env, .port = port, .timeout = step->timeout,
 		.argv = step->command.shell ? shell : step->command.argv.v,
@@ -167,6 +174,9 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 		/* What a network step could not get is the network's fault for all that we know; 7 lets a caller retry. */
 		if (step->kind == RECIPE_STEP_FETCH && err->kind == GG_STEP)
 			err->kind = GG_REMOTE;
+		if (network.helper)
+			gg_hint(err, "its network was not the host's but %s's; --fetch-network host is another way",
+				network.helper);
 		return -1;
 	}
 	return 0;

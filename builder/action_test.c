@@ -63,9 +63,11 @@ static int expect_lines(const char *stream, const char *text, const struct recip
 static int judge(const struct recipe_test *t, const struct sandbox_result *r, const char *out, const char *errors,
 		 struct gg_err *err)
 {
+	unsigned long long ms = t->timeout / 1000000u;
+
 	if (r->timed_out)
-		return gg_fail(err, GG_GATE, "it ran longer than its timeout of %llu s",
-			       (unsigned long long)(t->timeout / 1000000000u));
+		return gg_fail(err, GG_GATE, "it ran longer than its timeout of %llu %s",
+			       ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s");
 	if (!r->exited)
 		return gg_fail(err, GG_GATE, "it was ended by signal %d (%s)", r->status, strsignal(r->status));
 	if (r->status != t->exit)

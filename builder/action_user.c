@@ -16,7 +16,7 @@ struct database {
 	const char *name; /* first field of our line */
 	const char *id;	  /* third field of our line, NULL when this database has none */
 	const char *line; /* without the newline */
-	const char *what; /* for errors */
+	const char *name_word, *id_word; /* what the fields are, for errors */
 	mode_t mode;	  /* when the file is new */
 };
 
@@ -46,8 +46,8 @@ static int keep_lines(const struct recipe_user *u, const struct database *d, con
 			gg_buf_add(ret, line, len);
 			gg_buf_putc(ret, '\n');
 		} else if (!u->replace && !(strlen(d->line) == len && !strncmp(line, d->line, len))) {
-			gg_fail_at(err, GG_RECIPE, u->pos, "%s %s of the image's user is taken: %s has '%.*s'", d->what,
-				   id ? d->id : d->name, d->path, (int)len, line);
+			gg_fail_at(err, GG_RECIPE, u->pos, "user '%s': %s%s is taken in %s by '%.*s'", u->name,
+				   id ? d->id_word : d->name_word, id ? d->id : "", d->path, (int)len, line);
 			return gg_hint(err, "choose another, or set `replace: true` to take it over");
 		}
 		line += next;
@@ -88,9 +88,9 @@ static int user_work(struct action *a, const struct job_port *port, struct gg_js
 	_cleanup_free_ char *group_line = gg_asprintf("%s:x:%u:", group, u->gid);
 	_cleanup_free_ char *shadow_line =
 		gg_asprintf("%s:!:%lld::::::", u->name, (long long)(a->plan->epoch / SECONDS_A_DAY));
-	const struct database passwd = { "/etc/passwd", u->name, uid, passwd_line, "the name or uid", 0644 };
-	const struct database groups = { "/etc/group", group, gid, group_line, "the group or gid", 0644 };
-	const struct database shadow = { "/etc/shadow", u->name, NULL, shadow_line, "the name", 0640 };
+	const struct database passwd = { "/etc/passwd", u->name, uid, passwd_line, "the name", "uid ", 0644 };
+	const struct database groups = { "/etc/group", group, gid, group_line, "the group's name", "gid ", 0644 };
+	const struct database shadow = { "/etc/shadow", u->name, NULL, shadow_line, "the name", NULL, 0640 };
 	_cleanup_view_ struct view below = VIEW_INIT;
 	_cleanup_assembly_ struct assembly *s = NULL;
 

@@ -171,16 +171,43 @@ static struct tree_entry *add_copy(struct assembly *s, const struct tree_entry *
 	return remember(s);
 }
 
+/* A parent that is a file or a symlink, here or below, cannot hold anything. */
+static int check_parents(const struct assembly *s, const char *path, struct gg_err *err)
+{
+	_cleanup_free_ char *parent = gg_strdup(path);
+
+	for (char *slash = strrchr(parent, '/'); slash; slash = strrchr(parent, '/')) {
+		const struct tree_entry *e;
+
+		*slash = '\0';
+		e = assembly_find(s, parent);
+		if (!e)
+			e = tree_find(s->below->merged, parent);
+		if (e && e->type == TREE_DIR)
+			return 0;
+		if (e && e->type == TREE_SYMLINK)
+			return gg_fail(err, GG_RECIPE, "'/%s' is to go below '/%s', which is a symbolic link to '%s'",
+				       path, parent, e->target);
+		if (e)
+			return gg_fail(err, GG_RECIPE, "'/%s' is to go below '/%s', which is a file", path, parent);
+	}
+	return 0;
+}
+
 int assembly_taken(const struct assembly *s, const char *path, enum tree_type type, struct gg_err *err)
 {
 	const struct tree_entry *mine = assembly_find(s, path), *below = tree_find(s->below->merged, path);
 
-	if (mine && !(mine->type == TREE_DIR && type == TREE_DIR))
-		return gg_fail(err, GG_RECIPE, "'/%s' is written twice in this layer", path);
+	if (check_parents(s, path, err) < 0)
+		return -1;
+	if (mine && !(mine->type == TREE_DIR && type == TREE_DIR)) {
+		gg_fail(err, GG_RECIPE, "'/%s' is written twice in this layer", path);
+		return gg_hint(err, "leave one out, with `exclude` where it is part of a directory, or use two layers");
+	}
 	if (below && (below->type == TREE_DIR) != (type == TREE_DIR) && below->type != TREE_SYMLINK) {
 		gg_fail(err, GG_RECIPE, "'/%s' is a %s below and would become a %s", path,
 			below->type == TREE_DIR ? "directory" : "file", type == TREE_DIR ? "directory" : "file");
-		return gg_hint(err, "end `to` with '/' to copy into the directory");
+		return below->type == TREE_DIR ? gg_hint(err, "end `to` with '/' to copy into the directory") : -1;
 	}
 	return 0;
 }

@@ -6,11 +6,17 @@
 #include "layers/base/glob.h"
 #include "layers/libraries.h"
 
+enum { NAMES_LISTED = 10, LISTED_LENGTH = 60 };
+
+/* Sockets are in no tree: whoever makes trees leaves them out. */
 static int check_type(const struct tree_entry *e, struct gg_err *err)
 {
-	if (e->type == TREE_CHAR || e->type == TREE_BLOCK || e->type == TREE_FIFO)
-		return gg_fail(err, GG_RECIPE, "'/%s' is a device or a fifo and cannot be copied", e->path);
-	return 0;
+	const char *what = e->type == TREE_FIFO ? "a fifo" : "a device";
+
+	if (e->type != TREE_CHAR && e->type != TREE_BLOCK && e->type != TREE_FIFO)
+		return 0;
+	gg_fail(err, GG_RECIPE, "'/%s' is %s and cannot be copied", e->path, what);
+	return gg_hint(err, "leave it out with `exclude`, or copy something narrower");
 }
 
 struct copying {
@@ -87,7 +93,7 @@ static int copy_directory(struct copying *k, const struct tree_entry *dir, const
 		if (excluded(k, e->path + prefix))
 			continue;
 		path = gg_streq(to, ".") ? gg_strdup(e->path + prefix) : gg_asprintf("%s/%s", to, e->path + prefix);
-		if (copy_one(k, e, path, err) < 0)
+		if (assembly_taken(k->s, path, e->type, err) < 0 || copy_one(k, e, path, err) < 0)
 			return -1;
 		keep_links(k, e, prefix, to, path);
 	}
@@ -107,39 +113,85 @@ static int copy_match(struct copying *k, const struct tree_entry *e, bool into, 
 	return e->type == TREE_DIR ? copy_directory(k, e, to, err) : copy_one(k, e, to, err);
 }
 
-/* The existing path nearest to one that is missing: the longest existing parent and the nearest name in it. */
+static bool can_be_listed(const char *name)
+{
+	if (strlen(name) > LISTED_LENGTH)
+		return false;
+	while (*name && (unsigned char)*name >= ' ')
+		name++;
+	return !*name;
+}
+
+/* Names right below the directory. */
+static void names_in(const struct tree *t, const struct tree_entry *dir, struct gg_strv *ret)
+{
+	size_t len = gg_streq(dir->path, ".") ? 0 : strlen(dir->path);
+
+	for (size_t i = 0; i < t->n; i++) {
+		const char *p = t->entries[i].path, *last = strrchr(p, '/'), *name = last ? last + 1 : p;
+		bool inside = len ? last && (size_t)(last - p) == len && !strncmp(p, dir->path, len) :
+				    !last && !gg_streq(p, ".");
+
+		if (inside && can_be_listed(name))
+			gg_strv_add(ret, name);
+	}
+}
+
+static void suggest_in(const struct tree *t, const struct tree_entry *dir, const char *name, const char *rest,
+		       struct gg_err *err)
+{
+	bool root = gg_streq(dir->path, ".");
+	const char *where = root ? "" : dir->path, *slash = root ? "" : "/", *near;
+	_cleanup_strv_ struct gg_strv names = { 0 };
+	_cleanup_buf_ struct gg_buf list = { 0 };
+
+	names_in(t, dir, &names);
+	near = gg_nearest(name, (const char *const *)names.v, names.n);
+	if (near) {
+		gg_hint(err, "did you mean '%s%s/%s%s'?", slash, where, near, rest);
+		return;
+	}
+	for (size_t i = 0; i < names.n && i < NAMES_LISTED; i++)
+		gg_buf_printf(&list, "%s%s", i ? ", " : "", names.v[i]);
+	gg_hint(err, "'/%s' has no '%s'; it has: %s%s", where, name, names.n ? list.data : "nothing",
+		names.n > NAMES_LISTED ? ", …" : "");
+}
+
+/* How far the path leads, and what is there: each component is looked up in the directory before it. */
 static void suggest(const struct source *src, const char *path, struct gg_err *err)
 {
 	const struct tree *t = src->view.merged;
-	_cleanup_strv_ struct gg_strv names = { 0 };
-	_cleanup_free_ char *dir = gg_strdup(assembly_relative(path));
-	const char *base, *near, *real = NULL;
-	char *slash = strrchr(dir, '/');
-	const struct tree_entry *parent;
-	bool at_root;
+	_cleanup_free_ char *copy = gg_strdup(assembly_relative(path));
+	const struct tree_entry *dir = tree_find(t, ".");
 
-	base = slash ? slash + 1 : dir;
-	if (slash)
-		*slash = '\0';
-	parent = slash ? tree_resolve(t, dir, true, &real) : tree_find(t, ".");
-	if (!parent || parent->type != TREE_DIR) {
-		gg_hint(err, "there is no directory '/%s' in '%s'", dir, src->name);
-		return;
-	}
-	at_root = gg_streq(parent->path, ".");
-	for (size_t i = 0; i < t->n; i++) {
-		const char *p = t->entries[i].path, *last = strrchr(p, '/');
-		size_t len = at_root ? 0 : strlen(parent->path);
+	for (char *name = copy; dir;) {
+		size_t len = strcspn(name, "/");
+		char end = name[len];
+		const struct tree_entry *here, *there;
 
-		if (len ? (last && (size_t)(last - p) == len && !strncmp(p, parent->path, len)) : !last)
-			gg_strv_add(&names, last ? last + 1 : p);
+		name[len] = '\0';
+		here = tree_resolve(t, copy, false, NULL);
+		there = tree_resolve(t, copy, true, NULL);
+		if (!here) {
+			_cleanup_free_ char *rest = end ? gg_asprintf("/%s", name + len + 1) : gg_strdup("");
+
+			suggest_in(t, dir, name, rest, err);
+			return;
+		}
+		if (!there) {
+			gg_hint(err, "'/%s' is a symbolic link to '%s', which leads nowhere", copy, here->target);
+			return;
+		}
+		if (there->type != TREE_DIR) {
+			gg_hint(err, "'/%s' is no directory", copy);
+			return;
+		}
+		if (!end)
+			return;
+		name[len] = '/';
+		name += len + 1;
+		dir = there;
 	}
-	near = gg_nearest(base, (const char *const *)names.v, names.n);
-	if (near)
-		gg_hint(err, "did you mean '%s%s/%s'?", at_root ? "" : "/", at_root ? "" : parent->path, near);
-	else
-		gg_hint(err, "'/%s' in '%s' has %zu entries, none with a similar name",
-			at_root ? "" : parent->path, src->name, names.n);
 }
 
 static int copy_literal(struct copying *k, struct gg_err *err)
@@ -183,8 +235,11 @@ static int copy_glob(struct copying *k, struct gg_err *err)
 		}
 	}
 	glob_free(g);
-	if (r == 0 && matches == 0)
+	if (r == 0 && matches == 0) {
 		r = gg_fail(err, GG_RECIPE, "nothing in '%s' matches '%s'", k->src->name, k->c->path);
+		if (strcspn(k->c->path, "*?[{") > (size_t)(strrchr(k->c->path, '/') - k->c->path))
+			suggest(k->src, k->c->path, err);
+	}
 	return r;
 }
 

@@ -9,9 +9,11 @@
 
 static int judge(const struct command_run *r, const struct sandbox_result *result, struct gg_err *err)
 {
+	unsigned long long ms = r->timeout / 1000000u;
+
 	if (result->timed_out)
-		return gg_fail(err, GG_STEP, "the command ran longer than its timeout of %llu s",
-			       (unsigned long long)(r->timeout / 1000000000u));
+		return gg_fail(err, GG_STEP, "the command ran longer than its timeout of %llu %s",
+			       ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s");
 	if (!result->exited)
 		return gg_fail(err, GG_STEP, "the command was ended by signal %d (%s)", result->status,
 			       strsignal(result->status));

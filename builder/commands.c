@@ -8,6 +8,7 @@
 #include "builder/local.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
+#include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
 
@@ -36,6 +37,9 @@ const struct option_def command_step_defs[COMMAND_N_STEP] = {
 	  .offset = offsetof(struct step_options, fetch_env), .help = "a variable for fetch steps" },
 	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
 	  .offset = offsetof(struct step_options, fetch_mounts), .help = "a read-only directory for fetch steps" },
+	{ .name = "fetch-network", .arg = "WHICH", .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct step_options, fetch_network), .values = step_network_names,
+	  .help = "the network of fetch steps: auto, host, isolated" },
 	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
 	  .offset = offsetof(struct step_options, secrets), .help = "a secret that the recipe declares" },
 };
@@ -46,6 +50,7 @@ void command_take_steps(struct session *s, const struct step_options *o)
 		s->n_jobs = o->jobs;
 	s->locked = o->locked;
 	gg_strv_copy(&s->fetch_env, &o->fetch_env);
+	s->fetch_network = o->fetch_network;
 	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
 	gg_strv_copy(&s->secrets, &o->secrets);
 }

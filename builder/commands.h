@@ -26,12 +26,12 @@ extern const struct option_def command_common_defs[COMMAND_N_COMMON];
 
 /* The group of what commands take that run steps. */
 struct step_options {
-	unsigned jobs;
+	unsigned jobs, fetch_network;
 	bool locked;
 	struct gg_strv fetch_env, fetch_mounts, secrets;
 };
 #define COMMAND_STEP_GROUP(at) { .title = "Steps", .defs = command_step_defs, .n_defs = COMMAND_N_STEP, .offset = (at) }
-enum { COMMAND_N_STEP = 5 };
+enum { COMMAND_N_STEP = 6 };
 extern const struct option_def command_step_defs[COMMAND_N_STEP];
 void command_take_steps(struct session *s, const struct step_options *o);
 

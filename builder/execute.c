@@ -349,7 +349,8 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 	const struct plan_node *n = &x->plan->nodes[id];
 	struct action *a = gg_zalloc(sizeof(*a));
 	struct job_spec spec = { .run = run_in_child, .output = take_output, .done = action_done, .ctx = a,
-				 .userns = ops_of[n->kind]->outside ? NULL : &x->session->userns };
+				 .userns = ops_of[n->kind]->outside ? NULL : &x->session->userns,
+				 .file = x->recipe->file };
 
 	*a = (struct action){ .execution = x, .session = x->session, .recipe = x->recipe, .plan = x->plan, .node = n,
 			      .id = id, .tmp = STORE_TMP_INIT, .blobfd = -1, .logfd = -1, .started = job_now_ns() };

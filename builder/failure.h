@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The words of a failed action: what ran, how it ended, the last lines that it printed, where the whole log is.
+ * The words of a failed action: how it ended, and on lines of their own what ran, the last lines that it printed, fit for
+ * a terminal, and where the whole log is.
  */
 #pragma once
 

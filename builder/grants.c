@@ -22,7 +22,10 @@ static const char *const resolver_files[] = { "/etc/resolv.conf", "/etc/hosts" }
 
 struct grants *grants_new(void)
 {
-	return gg_zalloc(sizeof(struct grants));
+	struct grants *g = gg_zalloc(sizeof(*g));
+
+	g->tun = -1;
+	return g;
 }
 
 void grants_free(void *grants)
@@ -65,14 +68,33 @@ void grants_mount(struct grants *g, int fd, const char *at)
 	add(g, at)->fd = fd;
 }
 
+int grants_keep(struct grants *g, int fd)
+{
+	GG_GROW(g->fds, g->n_fds, g->cap_fds);
+	return g->fds[g->n_fds++] = fd;
+}
+
+void grants_bytes(struct grants *g, const char *at, char *text)
+{
+	struct sandbox_mount *m = NULL;
+
+	for (size_t i = 0; i < g->n_mounts; i++)
+		if (gg_streq(g->mounts[i].target, at))
+			m = &g->mounts[i];
+	if (!m)
+		m = add(g, at);
+	m->fd = -1;
+	m->flags = SANDBOX_RO | SANDBOX_BYTES;
+	m->bytes = text;
+	m->len = strlen(text);
+	gg_strv_take(&g->texts, text);
+}
+
 static int open_host(struct grants *g, const char *path, struct gg_err *err)
 {
 	int fd = gg_openat(AT_FDCWD, path, O_PATH, 0, err);
 
-	if (fd < 0)
-		return -1;
-	GG_GROW(g->fds, g->n_fds, g->cap_fds);
-	return g->fds[g->n_fds++] = fd;
+	return fd < 0 ? -1 : grants_keep(g, fd);
 }
 
 /* "id=ID,env=NAME", "id=ID,src=FILE" (or source=): the value of `key` as a new string, or NULL. */
@@ -254,6 +276,20 @@ static int user_mounts(struct grants *g, const struct session *s, const struct r
 	return 0;
 }
 
+static bool is_on_loopback(const char *value)
+{
+	static const char *const names[] = { "localhost", "127.", "[::1]" };
+
+	for (size_t i = 0; i < GG_LEN(names); i++) {
+		const char *at = strstr(value, names[i]);
+
+		/* At the start of a host: alone, or after "//" or a user's name. */
+		if (at && (at == value || at[-1] == '/' || at[-1] == '@'))
+			return true;
+	}
+	return false;
+}
+
 static void user_env(struct grants *g, const struct session *s, const struct recipe_step *step)
 {
 	for (size_t i = 0; i < s->fetch_env.n; i++) {
@@ -263,6 +299,7 @@ static void user_env(struct grants *g, const struct session *s, const struct rec
 		if (!value)
 			continue;
 		gg_strv_setenv(&g->env, name, value + 1);
+		g->loopback |= is_on_loopback(value + 1);
 		guard(g, gg_asprintf("the variable '%s'", name), value + 1, strlen(value + 1));
 	}
 }

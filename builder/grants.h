@@ -26,13 +26,18 @@ struct grants {
 	size_t n_fds, cap_fds;
 	struct leak_value *leaks; /* values of secrets and --fetch-env */
 	size_t n_leaks, cap_leaks;
+	int tun;	      /* a device node for the network's helper, or -1 */
 	bool network;
+	bool loopback; /* --fetch-env named something on the host's loopback to it */
 };
 /* Before anything runs: --fetch-env and --fetch-mount are well formed and name fetches that the recipe has. GG_USAGE. */
 int grants_check(const struct session *s, const struct recipe *r, struct gg_err *err) GG_MUST_USE;
 struct grants *grants_new(void);
 void grants_free(void *grants);
 void grants_mount(struct grants *g, int fd, const char *at);
+/* Takes the descriptor, or the text, which is what a file is; the last one given for a place counts. */
+int grants_keep(struct grants *g, int fd);
+void grants_bytes(struct grants *g, const char *at, char *text);
 /* The declared secrets that the step asks for, from --secret. GG_USAGE when one was not passed. */
 int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, const struct recipe_step *step,
 		   struct gg_err *err) GG_MUST_USE;

@@ -127,7 +127,7 @@ void job_send(const struct job_port *port, const struct gg_json *message)
 		_exit(GG_INTERNAL);
 }
 
-static struct gg_json *error_message(const struct gg_err *err)
+static struct gg_json *error_message(const struct job_spec *spec, const struct gg_err *err)
 {
 	struct gg_json *e = gg_json_object(), *m = gg_json_object();
 
@@ -136,6 +136,10 @@ static struct gg_json *error_message(const struct gg_err *err)
 	gg_json_set_str(e, "text", err->text ? err->text : "");
 	if (err->hint)
 		gg_json_set_str(e, "hint", err->hint);
+	if (spec->file && err->pos.file && gg_streq(err->pos.file, spec->file)) {
+		gg_json_set_int(e, "line", err->pos.line);
+		gg_json_set_int(e, "col", err->pos.col);
+	}
 	gg_json_take(m, "error", e);
 	return m;
 }
@@ -147,6 +151,9 @@ static void take_error(struct job *job, const struct gg_json *e)
 	gg_fail(&job->err, (enum gg_kind)gg_json_get_int(e, "kind", GG_INTERNAL), "%s",
 		gg_json_get_str(e, "text", "unknown error"));
 	job->err.errnum = (int)gg_json_get_int(e, "errno", 0);
+	if (gg_json_get(e, "line"))
+		job->err.pos = (struct gg_pos){ .file = job->spec.file, .line = (unsigned)gg_json_get_int(e, "line", 0),
+						.col = (unsigned)gg_json_get_int(e, "col", 0) };
 	if (hint)
 		gg_hint(&job->err, "%s", hint);
 }
@@ -164,7 +171,7 @@ static _Noreturn void child(const struct job_spec *spec, int messages, int outpu
 	signal(SIGINT, SIG_IGN);
 	gg_log_set(NULL);
 	if (spec->run(spec->ctx, &port, result, &err) < 0) {
-		last = error_message(&err);
+		last = error_message(spec, &err);
 	} else {
 		last = gg_json_object();
 		gg_json_take(last, "result", gg_json_ref(result));

@@ -33,6 +33,7 @@ struct job_spec {
 	void (*output)(void *ctx, const char *bytes, size_t len);
 	void (*done)(void *ctx, const struct gg_json *result, struct gg_err *err);
 	void *ctx;
+	const char *file; /* the one whose positions errors keep on their way out of the child; may be NULL */
 	const struct userns *userns; /* the child runs inside it; NULL: as we are */
 };
 

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "builder/commands.h"
+#include "builder/printable.h"
+#include "layers/base/fd.h"
 #include "layers/base/log.h"
+#include "recipes/recipe.h"
 
 static const struct command_def *const commands[] = {
 	&command_init,	&command_build, &command_lock,	&command_fetch,
@@ -20,24 +23,61 @@ const struct program_def command_program = {
 	.commands = commands,
 };
 
-static void log_warning(enum gg_log_level level, const char *text)
+static void put_line(void *ctx, const char *text, size_t len)
 {
-	if (level == GG_LOG_WARNING)
-		fprintf(stderr, "ggbuild: warning: %s\n", text);
+	gg_buf_add(ctx, text, len);
+	gg_buf_putc(ctx, '\n');
 }
 
-/* "FILE:LINE:COL: error: TEXT" where there is a position; a checked recipe's complaints bring their own. */
+/* Names out of archives and what commands printed are in these texts: no control character reaches the terminal. */
+static void say(const char *text, size_t len)
+{
+	_cleanup_buf_ struct gg_buf out = { 0 };
+	struct printable lines = { 0 };
+
+	printable_feed(&lines, text, len, put_line, &out);
+	printable_end(&lines, put_line, &out);
+	printable_done(&lines);
+	fwrite(out.data, 1, out.len, stderr);
+}
+
+static void log_warning(enum gg_log_level level, const char *text)
+{
+	_cleanup_free_ char *line = gg_asprintf("ggbuild: warning: %s", text);
+
+	if (level == GG_LOG_WARNING)
+		say(line, strlen(line));
+}
+
+/* The file of a position, so that its line can be shown; nothing where it cannot be read. */
+static void read_source(const struct gg_pos *pos, struct gg_buf *ret)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+
+	if (!pos->file || !pos->line || gg_read_regular(AT_FDCWD, pos->file, RECIPE_MAX_BYTES, ret, &ignored) < 0)
+		gg_buf_done(ret);
+}
+
+/* The first line of the text is the error, the others are what goes with it. */
 static void print_error(const struct gg_err *err)
 {
-	if (err->pos.file && err->pos.line)
-		fprintf(stderr, "%s:%u:%u: ", err->pos.file, err->pos.line, err->pos.col);
-	else if (!strstr(err->text, ": error: "))
-		fputs("ggbuild: ", stderr);
-	fprintf(stderr, "%s%s", strstr(err->text, ": error: ") ? "" : "error: ", err->text);
-	if (!gg_ends(err->text, "\n"))
-		fputc('\n', stderr);
+	_cleanup_buf_ struct gg_buf text = { 0 }, source = { 0 };
+	size_t first = strcspn(err->text, "\n");
+	_cleanup_free_ char *head = gg_strndup(err->text, first);
+
+	if (err->whole) {
+		say(err->text, strlen(err->text));
+		return;
+	}
+	read_source(&err->pos, &source);
+	if (!err->pos.file)
+		gg_buf_puts(&text, "ggbuild: ");
+	recipe_error_print(err->pos, head, NULL, source.data, source.len, &text);
+	if (err->text[first])
+		gg_buf_printf(&text, "%s\n", err->text + first + 1);
 	if (err->hint)
-		fprintf(stderr, "  help: %s\n", err->hint);
+		gg_buf_printf(&text, "  help: %s\n", err->hint);
+	say(text.data, text.len);
 }
 
 /* The arguments outlive the call: an error's position borrows the recipe's name from them. */

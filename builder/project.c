@@ -52,13 +52,14 @@ static int read_recipe(struct project *p, const struct project_options *options,
 	const char *base = strrchr(p->path, '/');
 	int r;
 
-	if (gg_read_file(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
+	if (gg_read_regular(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
 		return -1;
 	gg_strv_copy(&o.args, options->args);
 	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe, &errors);
 	if (r < 0) {
 		recipe_errors_print(&errors, p->text.data, p->text.len, &words);
 		gg_fail(err, GG_RECIPE, "%s", words.data ? words.data : "the recipe is wrong");
+		err->whole = true;
 	}
 	recipe_errors_done(&errors);
 	gg_strv_done(&o.args);

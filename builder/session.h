@@ -35,6 +35,7 @@ struct session {
 	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
 	struct local_trees *locals; /* local inputs as they were found; owned, see local_trees_free */
 	struct gg_strv fetch_env; /* "[STEP:]NAME=value" */
+	unsigned fetch_network;	  /* enum step_network */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
 	struct gg_strv secrets;	     /* "id=ID,env=NAME" or "id=ID,src=FILE" */
 };

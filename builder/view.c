@@ -133,8 +133,8 @@ static int find_user(const struct view *v, const char *user, struct owner *ret, 
 	}
 	if (numeric)
 		return 0;
-	gg_fail(err, GG_RECIPE, "there is no user '%s' in the image's /etc/passwd", user);
-	return gg_hint(err, "declare it under image.user, or write the ids: owner: \"1000:1000\"");
+	gg_fail(err, GG_RECIPE, "there is no user '%s' in /etc/passwd", user);
+	return gg_hint(err, "make it in a step, declare it under image.user, or write its ids, as \"1000:1000\"");
 }
 
 static int find_group(const struct view *v, const char *group, uint32_t *ret, struct gg_err *err)
@@ -149,7 +149,7 @@ static int find_group(const struct view *v, const char *group, uint32_t *ret, st
 		return -1;
 	if (found && text.len && find_line(text.data, group, 0, GG_LEN(fields), fields) && parse_id(fields[2], ret))
 		return 0;
-	return gg_fail(err, GG_RECIPE, "there is no group '%s' in the image's /etc/group", group);
+	return gg_fail(err, GG_RECIPE, "there is no group '%s' in /etc/group", group);
 }
 
 int view_owner(const struct view *v, const char *owner, struct owner *ret, struct gg_err *err)

@@ -14,7 +14,8 @@
  *   typeflag  '0' file  '1' hard link to the first name  '2' symlink  '3' '4' devices  '5' directory  '6' fifo
  *   linkname  a target of more than 100 bytes: its first 100 bytes and a pax "linkpath"
  *   magic     "ustar\0" "00"; uname and gname empty; devmajor and devminor 0 but for devices
- *   whiteout  an empty file ".wh.NAME", mode 0, 0:0; an opaque directory is followed at once by "DIR/.wh..wh..opq"
+ *   whiteout  an empty file ".wh.NAME", mode 0, 0:0, the mtime of all; an opaque directory is followed at once by
+ *             "DIR/.wh..wh..opq", which is like it (".wh..wh..opq" for the root, also when the root is left out)
  *   pax       only when needed: an 'x' entry named "PaxHeader", mode 0644, 0:0, mtime 0, with the records in this
  *             order: path, linkpath, size, uid, gid, mtime, SCHILY.xattr.NAME (by name). A hard link has no xattrs:
  *             they belong to the inode, whose first name carries them.

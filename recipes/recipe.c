@@ -167,8 +167,7 @@ static bool too_long(const char *file, const struct recipe_source *source, struc
 	if (source->len <= RECIPE_MAX_BYTES)
 		return false;
 	recipe_errors_add(errors, source, (struct gg_pos){ .file = file },
-			  "%zu bytes are too many for a recipe, the limit is %d", source->len,
-			  (int)RECIPE_MAX_BYTES);
+			  "larger than the %d bytes that a recipe may have", (int)RECIPE_MAX_BYTES);
 	recipe_errors_hint(errors, "put long data into a file and make it a 'local' input");
 	return true;
 }

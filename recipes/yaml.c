@@ -393,8 +393,7 @@ const struct yaml_node *yaml_parse(struct gg_arena *arena, const struct recipe_s
 
 	if (source->len > RECIPE_MAX_BYTES) {
 		recipe_errors_add(errors, source, (struct gg_pos){ source->file, 0, 0 },
-				  "%zu bytes are too many for a recipe, the limit is %d", source->len,
-				  RECIPE_MAX_BYTES);
+				  "larger than the %d bytes that a recipe may have", (int)RECIPE_MAX_BYTES);
 		recipe_errors_hint(errors, "put long data into a file and make it a 'local' input");
 		return NULL;
 	}

@@ -16,6 +16,7 @@
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/filter.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/sandbox/scope.h"
 #include "layers/base/fd.h"
 
 enum { NOFILE_SOFT = 1024, NOFILE_HARD = 524288, NPROC = 4096 };
@@ -129,7 +130,9 @@ static int drop_privileges(const struct sandbox_spec *spec, const struct filter 
 		return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
 	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
 		return gg_fail_errno(err, "become gid %u", spec->gid);
-	/* The filter needs CAP_SYS_ADMIN, which goes with the next lines; what they call, it allows. */
+	/* Both need CAP_SYS_ADMIN, which goes with the next lines; what they call, the filter allows. */
+	if ((spec->flags & SANDBOX_NETWORK) && scope_abstract_sockets(err) < 0)
+		return -1;
 	if (filter_load(filter, err) < 0)
 		return -1;
 	if (setresuid(spec->uid, spec->uid, spec->uid) < 0)

@@ -161,16 +161,18 @@ static int mount_proc(int empty, int root, struct gg_err *err)
 	return mask_proc(empty, root, proc, err);
 }
 
-/* The secret as a 0400 file of the step's user on the tmpfs that /sys will be; a detached mount of it. */
-static int make_secret(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m, struct gg_err *err)
+/* The bytes as a file on the tmpfs that /sys will be; a detached mount of it. */
+static int make_file(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m, struct gg_err *err)
 {
-	_cleanup_close_ int fd = gg_openat(sys, "secret", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0400, err);
+	bool secret = m->flags & SANDBOX_SECRET;
+	_cleanup_close_ int fd = gg_openat(sys, "bytes", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+					   secret ? 0400 : 0444, err);
 
 	if (fd < 0 || gg_write_all(fd, m->bytes, m->len, err) < 0)
 		return -1;
-	if (fchown(fd, spec->uid, spec->gid) < 0)
+	if (secret && fchown(fd, spec->uid, spec->gid) < 0)
 		return gg_fail_errno(err, "give the secret to uid %u", spec->uid);
-	return mountapi_clone(sys, "secret", err);
+	return mountapi_clone(sys, "bytes", err);
 }
 
 static int attach_source(int sys, const struct sandbox_spec *spec, int root, const struct mounts_source *source,
@@ -178,20 +180,20 @@ static int attach_source(int sys, const struct sandbox_spec *spec, int root, con
 {
 	const struct sandbox_mount *m = source->spec;
 	_cleanup_close_ int target = gg_openat_in(root, m->target, O_PATH, 0, err), made = -1;
+	bool bytes = m->flags & (SANDBOX_SECRET | SANDBOX_BYTES);
 	uint64_t attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
-	bool secret = m->flags & SANDBOX_SECRET;
 	int mount_fd = source->mount;
 
 	if (target < 0)
 		return -1;
-	if (secret)
-		mount_fd = made = make_secret(sys, spec, m, err);
+	if (bytes)
+		mount_fd = made = make_file(sys, spec, m, err);
 	if (mount_fd < 0 || mountapi_attach(mount_fd, target, m->target, err) < 0)
 		return -1;
 	/* Mounted, it needs no name; the kernel attaches nothing that has lost its name before. */
-	if (secret && unlinkat(sys, "secret", 0) < 0)
-		return gg_fail_errno(err, "unlink the secret");
-	if (secret || (m->flags & SANDBOX_RO))
+	if (bytes && unlinkat(sys, "bytes", 0) < 0)
+		return gg_fail_errno(err, "unlink what is mounted on '%s'", m->target);
+	if (bytes || (m->flags & SANDBOX_RO))
 		attrs |= MOUNT_ATTR_RDONLY;
 	return mountapi_restrict(mount_fd, attrs, err);
 }

@@ -13,7 +13,7 @@
 
 struct sandbox_spec;
 
-/* A mount of the spec, its source already a detached mount of the caller's; -1: a secret. */
+/* A mount of the spec, its source already a detached mount of the caller's; -1: bytes. */
 struct mounts_source {
 	int mount;
 	bool is_dir;

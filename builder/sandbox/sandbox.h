@@ -20,11 +20,12 @@
 
 enum sandbox_mount_flags {
 	SANDBOX_RO = 1 << 0,
-	SANDBOX_SECRET = 1 << 1, /* content is `bytes`: a 0400 file on a private tmpfs */
+	SANDBOX_SECRET = 1 << 1, /* content is `bytes`: a file on a private tmpfs, 0400 of the step's user */
+	SANDBOX_BYTES = 1 << 2,	 /* the same, 0444 of root */
 };
 
 struct sandbox_mount {
-	int fd; /* source: an open directory or regular file (bound by descriptor, never by path); -1 for SECRET */
+	int fd; /* source: an open directory or regular file (bound by descriptor, never by path); -1 for SECRET and BYTES */
 	const char *target; /* absolute in the sandbox; created in the overlay as a stub and removed from the snapshot */
 	unsigned flags;
 	const void *bytes;
@@ -32,7 +33,7 @@ struct sandbox_mount {
 };
 
 enum sandbox_flags {
-	SANDBOX_NETWORK = 1 << 0,      /* keep the caller's network namespace (fetch steps, --allow network) */
+	SANDBOX_NETWORK = 1 << 0,      /* the caller's network namespace, but not the abstract sockets that are there */
 	SANDBOX_SETUID = 1 << 1,       /* no no_new_privs: setuid programs work */
 	SANDBOX_READ_ONLY_ROOT = 1 << 2,
 	SANDBOX_NO_CAPABILITIES = 1 << 3, /* tests of images: nothing in the bounding set */

@@ -80,7 +80,7 @@ static int open_source(struct mounts_source *source, struct gg_err *err)
 	const struct sandbox_mount *m = source->spec;
 	struct stat st;
 
-	if (m->flags & SANDBOX_SECRET)
+	if (m->flags & (SANDBOX_SECRET | SANDBOX_BYTES))
 		return 0;
 	if (fstat(m->fd, &st) < 0)
 		return gg_fail_errno(err, "stat what is to be mounted");

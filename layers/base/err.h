@@ -40,6 +40,7 @@ struct gg_err {
 	struct gg_pos pos;
 	char *text;	/* owned */
 	char *hint;	/* owned, may be NULL */
+	bool whole;	/* the text is lines that are ready to be read, with positions and hints of their own */
 };
 
 #define GG_ERR_INIT { .kind = GG_OK }

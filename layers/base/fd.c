@@ -136,6 +136,30 @@ int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret, st
 	return 0;
 }
 
+int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err)
+{
+	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return gg_fail_errno(err, "stat '%s'", name);
+	if (!S_ISREG(st.st_mode))
+		return gg_fail(err, GG_USAGE, "'%s' is %s, not a file", name,
+			       S_ISDIR(st.st_mode) ? "a directory" : S_ISFIFO(st.st_mode) ? "a fifo" : "a device");
+	if (max > (uint64_t)st.st_size)
+		max = (size_t)st.st_size;
+	gg_buf_reserve(ret, max);
+	n = gg_read_full(fd, ret->data + ret->len, max, err);
+	if (n < 0)
+		return gg_context(err, "'%s'", name);
+	ret->len += (size_t)n;
+	ret->data[ret->len] = '\0';
+	return 0;
+}
+
 int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err)
 {
 	_cleanup_free_ char *copy = gg_strdup(path);

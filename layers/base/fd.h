@@ -40,6 +40,9 @@ ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err) GG_MUS
 int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
 int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
 
+/* The first `max` bytes of what must be a regular file: a directory, fifo or device is an error, and never waited for. */
+int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+
 /* mkdir -p below dirfd with the given mode; existing directories are kept as they are. */
 int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err) GG_MUST_USE;
 /* Removes name and everything below it by descriptors, never through a symlink; absent is success. */

@@ -51,7 +51,7 @@ static unsigned probes, escapes;
 static const char *host_path = "/no such path of the host", *abstract_name = "none";
 static int port, is_user, is_setuid, has_network;
 
-static void judge(int good, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void judge(int good, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -765,6 +765,83 @@ static int verb_memory(int argc, char **argv)
 	return p[len / 2] - 1;
 }
 
+static int connect_abstract(const char *name)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(un.sun_path + 1, name, strlen(name));
+	return connect(fd, (struct sockaddr *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
+}
+
+static int connect_patiently(const char *ip, int to, int type)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)to) };
+	struct timeval patience = { .tv_sec = 5 };
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, ip, &sa.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa));
+}
+
+/* A question for a name server, three times if need be. */
+static int ask(const char *ip, int to)
+{
+	static const char query[17] = { 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1 };
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)to) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct timeval patience = { .tv_sec = 1 };
+	char answer[512];
+
+	inet_pton(AF_INET, ip, &sa.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	for (int i = 0; i < 3; i++) {
+		sendto(fd, query, sizeof(query), 0, (struct sockaddr *)&sa, sizeof(sa));
+		if (recv(fd, answer, sizeof(answer), 0) >= 12) {
+			puts("answer");
+			return 0;
+		}
+	}
+	puts("silence");
+	return 1;
+}
+
+/* reach tcp|udp|abstract|ask TO PORT: what connect says */
+static int verb_reach(int argc, char **argv)
+{
+	int to = atoi(argv[2]), r;
+
+	(void)argc;
+	if (strcmp(argv[0], "ask") == 0)
+		return ask(argv[1], to);
+	if (strcmp(argv[0], "abstract") == 0)
+		r = connect_abstract(argv[1]);
+	else
+		r = connect_patiently(argv[1], to, strcmp(argv[0], "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM);
+	puts(r < 0 ? strerrorname_np(errno) : "success");
+	return 0;
+}
+
+/* abstract NAME: 0 when a child can connect to our own one */
+static int verb_abstract(int argc, char **argv)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = 1;
+	pid_t pid;
+
+	(void)argc;
+	memcpy(un.sun_path + 1, argv[0], strlen(argv[0]));
+	if (bind(fd, (struct sockaddr *)&un,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[0]))) < 0 || listen(fd, 1) < 0)
+		return 1;
+	pid = fork();
+	if (pid == 0)
+		_exit(connect_abstract(argv[0]) < 0);
+	waitpid(pid, &status, 0);
+	return status != 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -773,7 +850,7 @@ static const struct {
 	{ "escape", verb_escape, 0 }, { "env", verb_env, 0 },	  { "exit", verb_exit, 1 },   { "signal", verb_signal, 1 },
 	{ "cat", verb_cat, 1 },	      { "write", verb_write, 2 }, { "unlink", verb_unlink, 1 }, { "swap", verb_swap, 2 },
 	{ "cwd", verb_cwd, 0 },	      { "ids", verb_ids, 0 },	  { "sleep", verb_sleep, 1 }, { "daemon", verb_daemon, 0 },
-	{ "netns", verb_netns, 0 },   { "memory", verb_memory, 1 },
+	{ "netns", verb_netns, 0 },   { "memory", verb_memory, 1 }, { "reach", verb_reach, 3 }, { "abstract", verb_abstract, 1 },
 };
 
 int main(int argc, char **argv)

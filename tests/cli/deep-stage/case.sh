@@ -5,7 +5,7 @@ cp /bin/busybox root/bin/sh
 tar -C root -cf root.tar .
 {
 	printf 'recipe: 1\nname: deep\nstages:\n  s:\n    from: { rootfs: root.tar }\n    steps:\n'
-	for i in $(seq 200); do
+	for i in $(seq 130); do
 		printf '      - make: [ { file: /d/%d, content: "%d\\n" }, { file: /last, content: "%d\\n" } ]\n' $((i % 100)) "$i" "$i"
 	done
 	printf '      - run: read last < /last; read first < /d/0; echo "$last $first" > /sum\n'
