@@ -20,11 +20,6 @@ void build_result_done(struct build_result *r)
 	*r = (struct build_result)BUILD_RESULT_INIT;
 }
 
-static bool is_url(const char *path)
-{
-	return strstr(path, "://") != NULL;
-}
-
 /* An archive beside the recipe: its content is its identity, and it goes into the store like a downloaded one. */
 static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
 			 struct gg_err *err)
@@ -42,7 +37,7 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 		gg_fail(err, GG_INTEGRITY, "'%s' does not have the sha256 that the recipe gives", stage->from.rootfs);
 		goto fail;
 	}
-	if (store_blob_has(s->store, ret))
+	if (s->read_only || store_blob_has(s->store, ret))
 		return 0;
 	if (store_tmp_new(s->store, s->userns.base, &tmp, err) < 0)
 		return -1;
@@ -83,7 +78,7 @@ int build_plan(struct session *s, struct project *p, const char *platform, struc
 		tree_digest(t, &locals[i]);
 	}
 	for (size_t i = 0; i < r->n_stages; i++)
-		if (r->stages[i].from.kind == RECIPE_FROM_ROOTFS && !is_url(r->stages[i].from.rootfs) &&
+		if (r->stages[i].from.kind == RECIPE_FROM_ROOTFS && !plan_is_url(r->stages[i].from.rootfs) &&
 		    import_rootfs(s, &r->stages[i], &files[i], err) < 0)
 			return -1;
 	return plan_make(&in, ret, err);
@@ -120,8 +115,7 @@ static void add_stage(struct build_goals *g, const struct plan_stage *stage)
 
 static bool is_from_outside(const struct plan_node *n)
 {
-	return n->kind == PLAN_DEB || n->kind == PLAN_URL || (n->kind == PLAN_ROOTFS && is_url(n->stage->from.rootfs)) ||
-	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH);
+	return plan_downloads(n) || (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH);
 }
 
 static bool *reach(const struct plan *p, const struct build_goals *g)
@@ -186,18 +180,19 @@ static int run_round(struct session *s, struct project *p, const struct build_op
 		     bool *ret_again, struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
-	bool written;
+	bool written, known = true;
 
 	if (build_plan(s, p, o->platform, &ret->plan, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0)
 		return -1;
 	*ret_again = take_unpinned(ret->plan, &goals);
+	if (!*ret_again && !o->fetch_only &&
+	    results_are_last(s->store, p->recipe, ret->plan, goals.v, goals.n, &known, err) < 0)
+		return -1;
 	ret->execution = execution_new(s, p->recipe, ret->plan);
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
-	if (!*ret_again && o->fetch_only)
-		return 0;
 	if (!*ret_again)
-		return results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
+		return known ? 0 : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
 	if (execution_pins(ret->execution, p->lock, o->platform) == 0)
 		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
 	return project_save_lock(p, &written, err);

@@ -90,7 +90,6 @@ static int open_session(struct command_session *c, const struct common_options *
 	struct store_options store = { 0 };
 	struct session *s = &c->session;
 
-	s->recipe_dirfd = -1;
 	view.mode = progress_resolve((enum progress_mode)o->progress, STDERR_FILENO, getenv("TERM"), getenv("CI"));
 	s->progress = progress_new(&view);
 	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
@@ -107,20 +106,38 @@ static int open_session(struct command_session *c, const struct common_options *
 	return s->jobs ? 0 : -1;
 }
 
-int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+static int open_project(struct command_session *c, const struct common_options *o, const char *recipe,
+			struct gg_err *err)
 {
 	struct project_options options = { .args = &o->args, .allow_outside = allows(o, "path=") };
 
-	*c = (struct command_session){ .project = PROJECT_INIT };
-	if (open_session(c, o, err) < 0)
-		return -1;
-	if (!recipe)
-		return 0;
 	if (project_open(recipe, &options, &c->project, err) < 0)
 		return -1;
 	c->session.recipe_dirfd = c->project.dirfd;
 	c->session.recipe_dir = c->project.dir;
 	return 0;
+}
+
+int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+{
+	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1 } };
+	/* The recipe first: its mistakes are told on any machine. */
+	if (recipe && open_project(c, o, recipe, err) < 0)
+		return -1;
+	return open_session(c, o, err);
+}
+
+int command_look(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+{
+	_cleanup_free_ char *path = NULL;
+
+	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1, .read_only = true } };
+	path = command_store_path(o, err);
+	if (!path || open_project(c, o, recipe, err) < 0)
+		return -1;
+	if (access(path, F_OK) < 0)
+		return 0;
+	return store_open(path, NULL, &c->session.store, err);
 }
 
 void command_close(struct command_session *c)

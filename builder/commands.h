@@ -9,8 +9,8 @@
 #include "builder/project.h"
 #include "builder/session.h"
 
-extern const struct command_def command_init, command_build, command_lock, command_fetch, command_store,
-	command_completion, command_man;
+extern const struct command_def command_init, command_build, command_lock, command_fetch, command_plan,
+	command_explain, command_store, command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {
@@ -41,6 +41,9 @@ struct command_session {
 };
 /* Opens the store, the view and, unless `recipe` is NULL, the recipe with its lock. */
 int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+	GG_MUST_USE;
+/* The same for commands that make nothing: no user namespace is needed, and a store that does not exist stays NULL. */
+int command_look(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
 	GG_MUST_USE;
 void command_close(struct command_session *c);
 /* $XDG_CACHE_HOME/ggbuild, ~/.cache/ggbuild, or what --store says. Owned by the caller; NULL with an error. */

@@ -67,10 +67,11 @@ const char *plan_kind_name(enum plan_kind kind)
 	return "?";
 }
 
-/* Canonical text. A value that holds a newline is written with its length, so that no text can imitate two lines. */
+/* Canonical text. A value that holds a newline is written with its length, so that no text can imitate two lines, and
+ * so is one that looks like a length. */
 static void line(struct gg_buf *b, const char *name, const char *value)
 {
-	if (strchr(value, '\n'))
+	if (strchr(value, '\n') || value[0] == '[')
 		gg_buf_printf(b, "%s [%zu]\n%s\n", name, strlen(value), value);
 	else
 		gg_buf_printf(b, "%s %s\n", name, value);
@@ -684,6 +685,17 @@ const struct plan_node *plan_find(const struct plan *p, const char *name)
 		}
 	}
 	return found;
+}
+
+bool plan_is_url(const char *rootfs)
+{
+	return strstr(rootfs, "://") != NULL;
+}
+
+bool plan_downloads(const struct plan_node *n)
+{
+	return n->kind == PLAN_DEB || n->kind == PLAN_URL ||
+	       (n->kind == PLAN_ROOTFS && plan_is_url(n->stage->from.rootfs));
 }
 
 void plan_reach(const struct plan *p, const size_t *goals, size_t n, bool *reached)

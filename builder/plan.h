@@ -114,6 +114,9 @@ void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, 
 const char *plan_kind_name(enum plan_kind kind);
 /* NULL when absent. Names: "STAGE/STEP", "layer NAME", a bare step name when it is unique. */
 const struct plan_node *plan_find(const struct plan *p, const char *name);
+bool plan_is_url(const char *rootfs);
+/* Whether the node's blob is downloaded; that of a rootfs beside the recipe is not. */
+bool plan_downloads(const struct plan_node *n);
 /* Marks the goals and everything that they read, in an array parallel to the nodes. */
 void plan_reach(const struct plan *p, const size_t *goals, size_t n, bool *reached);
 const struct plan_stage *plan_stage(const struct plan *p, const char *name);

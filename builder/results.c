@@ -96,18 +96,21 @@ static int is_remembered(struct store *s, const struct recipe *r, const struct p
 	return 0;
 }
 
+int results_are_last(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
+		     bool *ret, struct gg_err *err)
+{
+	*ret = true;
+	for (size_t i = 0; i < n && *ret; i++)
+		if (is_remembered(s, r, &p->nodes[goals[i]], ret, err) < 0)
+			return -1;
+	return 0;
+}
+
 int results_remember_all(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
 			 struct gg_err *err)
 {
-	_cleanup_free_ bool *reached = NULL;
-	bool same = true;
+	_cleanup_free_ bool *reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
 
-	for (size_t i = 0; i < n && same; i++)
-		if (is_remembered(s, r, &p->nodes[goals[i]], &same, err) < 0)
-			return -1;
-	if (same)
-		return 0;
-	reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
 	plan_reach(p, goals, n, reached);
 	for (size_t i = 0; i < p->n_nodes; i++)
 		if (reached[i] && results_remember(s, r, &p->nodes[i], err) < 0)

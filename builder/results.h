@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "builder/plan.h"
@@ -21,7 +22,10 @@ enum results_text { RESULTS_KEY, RESULTS_DEFINITION };
 
 /* Remembers the node under its name. */
 int results_remember(struct store *s, const struct recipe *r, const struct plan_node *n, struct gg_err *err) GG_MUST_USE;
-/* The same for all that the goals need, unless the goals are the last build's. */
+/* Whether the last build had these goals with these keys: asked before a build, as running remembers. */
+int results_are_last(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
+		     bool *ret, struct gg_err *err) GG_MUST_USE;
+/* Remembers all that the goals need. */
 int results_remember_all(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
 			 struct gg_err *err) GG_MUST_USE;
 /* What the name had in the last build; store_action_text has the text while the store keeps it. */

@@ -29,6 +29,7 @@ struct session {
 	bool locked;		  /* the lock is complete and final */
 	bool no_cache;		  /* run again what is not pinned by content */
 	bool no_test;
+	bool read_only;		  /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report;	  /* failure_report.h: where a failed action is to be told, or NULL */
 	bool allow_network;	  /* steps with `network: true` may run */
 	struct gg_strv mirrors;	  /* "debian=URL" */

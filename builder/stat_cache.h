@@ -13,7 +13,7 @@
 struct stat_cache;
 struct store;
 
-/* Starts empty when there is no note, or a damaged or foreign one. */
+/* Starts empty when there is no note, or a damaged or foreign one; without a store it stays so. */
 struct stat_cache *stat_cache_open(struct store *s, int dirfd);
 void stat_cache_free(struct stat_cache *c);
 void stat_cache_freep(struct stat_cache **c);

@@ -16,3 +16,41 @@ stage() {
 	printf 'recipe: 1\nname: case\nstages:\n  base:\n    from: { rootfs: rootfs.tar }\n    steps:\n'
 	sed 's/^/      /'
 }
+
+# small_recipe: small.recipe, which has one of most things and needs no network: a local input, a fetch that only
+# pretends, steps, layers, a test.
+small_recipe() {
+	"$TESTS/tools/busybox_rootfs" root.tar
+	mkdir src
+	echo source >src/file
+	cat >small.recipe <<'END'
+recipe: 1
+name: small
+inputs: { src: { local: src } }
+stages:
+  builder:
+    from: { rootfs: root.tar }
+    steps:
+      - fetch: numbers
+        run: /bin/busybox mkdir /numbers; echo 1 >/numbers/one
+        output: /numbers
+      - make: [ { directory: /out } ]
+      - run: |
+          echo zero >/out/result
+          echo one >>/out/result
+      - name: compile
+        run: /bin/busybox cat /src/file >>/out/result
+        inputs: { src: /src }
+  other:
+    from: scratch
+    steps:
+      - make: [ { file: /other, content: "other" } ]
+image:
+  user: { name: app, uid: 1000, gid: 1000 }
+  layers:
+    - { name: result, copy: [ { from: builder, path: /out/result, to: /result } ] }
+    - { name: busybox, copy: [ { from: builder, path: /bin/busybox, to: /bin/busybox } ] }
+tests:
+  - { name: works, run: [/bin/busybox, "true"] }
+END
+}

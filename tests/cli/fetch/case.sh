@@ -1,8 +1,6 @@
 # Everything that comes from outside is brought in; then the server goes away and a build has all that it needs.
-mkdir -p root/bin out www
-cp "$(command -v busybox)" root/bin/busybox
-ln -s busybox root/bin/sh
-tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C root -cf www/root.tar .
+mkdir www
+"$TESTS/tools/busybox_rootfs" www/root.tar
 echo data >www/data
 python3 -u -m http.server --bind 127.0.0.1 --directory www 0 >port 2>/dev/null &
 server=$!

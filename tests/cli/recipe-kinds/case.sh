@@ -56,4 +56,4 @@ for recipe in unknown-key wrong-type undefined-arg cycle missing-input missing-s
 done
 try --arg VERSION undefined-arg.recipe
 try --arg VERSOIN=2 undefined-arg.recipe
-[ ! -e "$HOME/../cache/ggbuild/trees" ] || ls "$HOME/../cache/ggbuild/trees" "$HOME/../cache/ggbuild/actions"
+ls "$XDG_CACHE_HOME"

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * builder/plan.c: keys are digests of texts that say everything, and nothing twice.
+ */
+#include "builder/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "recipes/embedded.h"
+
+static struct recipe *load(const char *text)
+{
+	struct recipe_options options = { 0 };
+	struct recipe_errors errors = { 0 };
+	struct recipe *r = NULL;
+
+	if (recipe_load("test.recipe", text, strlen(text), &options, &r, &errors) < 0) {
+		for (size_t i = 0; i < errors.n; i++)
+			print_error("%u: %s\n", errors.v[i].pos.line, errors.v[i].text);
+		fail();
+	}
+	recipe_errors_done(&errors);
+	return r;
+}
+
+static struct plan *plan(const struct recipe *r, const struct lock *lock)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	struct gg_digest none[8] = { 0 };
+	struct plan_input in = { .recipe = r, .lock = lock, .platform = "linux/amd64", .locals = none,
+				 .rootfs_files = none };
+	struct plan *p = NULL;
+
+	if (plan_make(&in, &p, &err) < 0)
+		fail_msg("%s", err.text);
+	return p;
+}
+
+static void key_of(const char *recipe, const char *step, struct gg_digest *ret)
+{
+	_cleanup_recipe_ struct recipe *r = load(recipe);
+	_cleanup_lock_ struct lock *lock = lock_new();
+	_cleanup_plan_ struct plan *p = plan(r, lock);
+	const struct plan_node *n = plan_find(p, step);
+
+	assert_non_null(n);
+	assert_true(n->keyed);
+	*ret = n->key;
+}
+
+#define STEP(run) "recipe: 1\nname: x\nstages:\n  s:\n    from: scratch\n    steps:\n      - name: it\n        run: " run "\n"
+
+/* "argument [13]" and two arguments look like one of 13 bytes with a newline in it, unless both are written as long. */
+static void no_text_imitates_another(void **state)
+{
+	struct gg_digest one, two;
+
+	(void)state;
+	key_of(STEP("[x, \"argument a\\nargument b\"]"), "it", &one);
+	key_of(STEP("[x, \"[21]\", \"argument a\", b]"), "it", &two);
+	assert_false(gg_digest_eq(&one, &two));
+	key_of(STEP("[x, \"a\\nargument b\"]"), "it", &one);
+	key_of(STEP("[x, \"[12]\\na\", b]"), "it", &two);
+	assert_false(gg_digest_eq(&one, &two));
+	key_of(STEP("[x, \"a\\nargument b\\nargument c\"]"), "it", &one);
+	key_of(STEP("[x, \"[23]\", a, b, c]"), "it", &two);
+	assert_false(gg_digest_eq(&one, &two));
+	key_of(STEP("[x, \"[14]\", \"a\", \"b\"]"), "it", &one);
+	{
+		_cleanup_recipe_ struct recipe *r = load(STEP("[x, \"[14]\", a, b]"));
+		_cleanup_lock_ struct lock *lock = lock_new();
+		_cleanup_plan_ struct plan *p = plan(r, lock);
+
+		assert_non_null(strstr(plan_find(p, "it")->text, "\nargument [4]\n[14]\nargument a\nargument b\n"));
+	}
+}
+
+/* With its packages in the lock the starter is a whole plan. */
+static void the_starter_is_a_plan(void **state)
+{
+	_cleanup_lock_ struct lock *lock = lock_new();
+	_cleanup_recipe_ struct recipe *r = NULL;
+	_cleanup_plan_ struct plan *p = NULL;
+	_cleanup_free_ char *key = NULL;
+	struct lock_package package = { .name = "gcc", .version = "1", .architecture = "amd64",
+					.path = "pool/g/gcc.deb", .suite = "trixie", .size = 7 };
+	struct lock_distro entry = { .distro = "debian", .packages = &package, .n_packages = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < n_embedded_files; i++)
+		if (gg_streq(embedded_files[i].name, "starter.recipe"))
+			r = load(embedded_files[i].data);
+	assert_non_null(r);
+	memset(package.sha256.bytes, 1, sizeof(package.sha256.bytes));
+	key = plan_distro_key(&r->stages[0].from);
+	entry.key = key;
+	lock_put_distro(lock, lock_platform(lock, "linux/amd64"), &entry);
+	p = plan(r, lock);
+	assert_true(p->has_image);
+	assert_true(p->hermetic);
+	assert_int_equal(p->n_tests, 1);
+	for (size_t i = 0; i < p->n_nodes; i++)
+		assert_true(p->nodes[i].keyed);
+	assert_true(plan_downloads(plan_find(p, "package gcc")));
+	assert_ptr_equal(plan_find(p, "compile"), plan_find(p, "builder/compile"));
+	assert_null(plan_find(p, "nothing"));
+}
+
+static void goals_reach_what_they_read(void **state)
+{
+	_cleanup_recipe_ struct recipe *r =
+		load("recipe: 1\nname: x\nstages:\n"
+		     "  a: { from: scratch, steps: [ { make: [ { directory: /a } ] } ] }\n"
+		     "  b: { from: scratch, steps: [ { make: [ { directory: /b } ] } ] }\n"
+		     "  c: { from: a, steps: [ { copy: [ { from: b, path: /b, to: /c } ] } ] }\n"
+		     "  d: { from: scratch, steps: [ { make: [ { directory: /d } ] } ] }\n");
+	_cleanup_lock_ struct lock *lock = lock_new();
+	_cleanup_plan_ struct plan *p = plan(r, lock);
+	size_t goal = (size_t)(plan_find(p, "c/1") - p->nodes), n = 0;
+	bool reached[16] = { false };
+
+	(void)state;
+	assert_true(p->n_nodes < 16);
+	plan_reach(p, &goal, 1, reached);
+	for (size_t i = 0; i < p->n_nodes; i++)
+		n += reached[i];
+	assert_int_equal(n, 3);
+	assert_false(reached[plan_find(p, "d/1") - p->nodes]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_text_imitates_another),
+		cmocka_unit_test(the_starter_is_a_plan),
+		cmocka_unit_test(goals_reach_what_they_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
