@@ -44,6 +44,7 @@ static int open_blob(void *ctx, const struct gg_digest *d, struct gg_err *err)
 
 static void describe(const struct recipe_image *from, struct oci_image *to)
 {
+	static const char *const none[] = { "NONE" };
 	const struct recipe_health *h = &from->health;
 
 	to->author = from->author;
@@ -59,6 +60,8 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 	to->health = (struct oci_health){ .present = h->present, .test = strings(&h->test), .interval = h->interval,
 					  .timeout = h->timeout, .start_period = h->start_period,
 					  .start_interval = h->start_interval, .retries = h->retries };
+	if (h->none)
+		to->health.test = (struct oci_strings){ .v = none, .n = GG_LEN(none) };
 }
 
 static int put(struct session *s, const char *text, struct oci_blob *ret, struct gg_err *err)
