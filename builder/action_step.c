@@ -16,6 +16,7 @@
 #include "builder/progress.h"
 #include "builder/sandbox/network.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/step_cache.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/scan.h"
@@ -104,7 +105,7 @@ static int prepare_command(struct action *a, struct gg_err *err)
 	for (size_t i = 0; i < step->n_mounts; i++)
 		if (open_input(a, g, &step->mounts[i], err) < 0)
 			return -1;
-	if (grants_secrets(g, a->session, a->recipe, step, err) < 0)
+	if (grants_secrets(g, a->session, a->recipe, step, err) < 0 || step_cache_open(a, g, err) < 0)
 		return -1;
 	if (network && (grants_network(g, a->session, step, err) < 0 ||
 			step_network_prepare(g, a->session, a->tmp.fd, err) < 0))
@@ -158,7 +159,6 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 		.lowers = below->fds, .n_lowers = below->n, .env = &env, .port = port, .timeout = step->timeout,
 		.argv = step->command.shell ? shell : step->command.argv.v,
 		.workdir = step->workdir ? step->workdir : "/",
-		.mounts = g->mounts, .n_mounts = g->n_mounts,
 		.flags = (g->network ? SANDBOX_NETWORK : 0) | (step->setuid ? SANDBOX_SETUID : 0),
 	};
 
@@ -170,6 +170,10 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 	if (user.home)
 		gg_strv_setenv(&env, "HOME", user.home);
 	free(user.home);
+	if (step_cache_mount(a, g, user.uid, user.gid, err) < 0)
+		return -1;
+	run.mounts = g->mounts;
+	run.n_mounts = g->n_mounts;
 	if (command_run(a, &run, err) < 0) {
 		/* What a network step could not get is the network's fault for all that we know; 7 lets a caller retry. */
 		if (step->kind == RECIPE_STEP_FETCH && err->kind == GG_STEP)

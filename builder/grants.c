@@ -7,6 +7,7 @@
 #include "builder/sandbox/sandbox.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
+#include "layers/store.h"
 #include "recipes/recipe.h"
 
 enum { SECRET_MAX = 1 << 20 };
@@ -43,6 +44,9 @@ void grants_free(void *grants)
 		free(g->leaks[i].bytes);
 	}
 	free(g->leaks);
+	for (size_t i = 0; i < g->n_caches; i++)
+		store_cache_release(&g->caches[i]);
+	free(g->caches);
 	free(g);
 }
 

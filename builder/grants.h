@@ -16,6 +16,7 @@ struct recipe;
 struct recipe_step;
 struct sandbox_mount;
 struct session;
+struct store_cache;
 
 struct grants {
 	struct sandbox_mount *mounts;
@@ -26,6 +27,8 @@ struct grants {
 	size_t n_fds, cap_fds;
 	struct leak_value *leaks; /* values of secrets and --fetch-env */
 	size_t n_leaks, cap_leaks;
+	struct store_cache *caches; /* parallel to the step's; without a descriptor: an empty one, of its own */
+	size_t n_caches;
 	int tun;	      /* a device node for the network's helper, or -1 */
 	bool network;
 	bool loopback; /* --fetch-env named something on the host's loopback to it */

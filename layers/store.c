@@ -23,6 +23,7 @@ static const struct {
 	[STORE_ACTIONS] = { "actions", 0700 },
 	[STORE_NAMES] = { "names", 0700 },
 	[STORE_NOTES] = { "notes", 0700 },
+	[STORE_CACHES] = { "caches", 0711 },
 	[STORE_LOCKS] = { "locks", 0700 },
 	[STORE_VERIFIED] = { "verified", 0700 },
 	[STORE_LOGS] = { "logs", 0700 },

@@ -11,6 +11,7 @@
  *   actions/<2 hex>/<64 hex>.json  {"check", "record"}: step key -> result; beside it .key, the canonical text whose
  *                              digest the key is
  *   names/<64 hex>             the newest key of a step, by the sha256 of its name
+ *   caches/<64 hex>/           {about, data/}: a cache of steps, by the sha256 of its name, which `about` holds
  *   notes/<64 hex>             what was seen outside of the store, by the digest of what it is about
  *   locks/<64 hex>             flock: one download or execution per digest
  *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
@@ -98,6 +99,16 @@ int store_name_put(struct store *s, const char *name, const struct gg_digest *ke
 bool store_note_get(struct store *s, const struct gg_digest *about, struct gg_buf *ret);
 void store_note_put(struct store *s, const struct gg_digest *about, const void *bytes, size_t len);
 
+/* Caches: directories that steps find again as they left them, by name; for speed alone, and for one at a time. In
+ * ret->fd is the directory, given to `uid` (host id) when it is made; -1 when somebody else has it. */
+struct store_cache {
+	int fd, lockfd;
+};
+#define STORE_CACHE_INIT { .fd = -1, .lockfd = -1 }
+int store_cache_take(struct store *s, const char *name, uint32_t uid, struct store_cache *ret, struct gg_err *err)
+	GG_MUST_USE;
+void store_cache_release(struct store_cache *c);
+
 /* Work locks: one worker per digest among all processes. try: *ret is the lock or -1 when somebody holds it. */
 int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct gg_err *err) GG_MUST_USE;
 void store_lock_release(int lockfd);
@@ -107,12 +118,12 @@ int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path,
 
 /* Maintenance. */
 struct store_stats {
-	uint64_t blobs, blob_bytes, trees, tree_bytes, actions, removed, removed_bytes, bad;
+	uint64_t blobs, blob_bytes, trees, tree_bytes, actions, caches, cache_bytes, removed, removed_bytes, bad;
 };
 int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
 /* Hashes everything; bad objects are quarantined and named in ret_bad. */
 int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
-/* Removes what was not used within `keep_ns`, itself or by an action record that refers to it, the oldest first, until
+/* Removes what was not used within `keep_ns` (caches too), itself or by an action record that refers to it, the oldest first, until
  * the store is at most `max_bytes` (0: no bound; then everything unused goes). Stale tmp, quarantined objects, trees
  * without manifest, old logs, lock files and lost markers always go. Needs an exclusive store. The counts of ret are
  * what is left. */

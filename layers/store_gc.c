@@ -133,6 +133,9 @@ static int remove_object(struct gc *g, const struct store_object *o, struct gg_e
 
 	gg_digest_hex(&o->digest, hex);
 	switch (o->kind) {
+	case STORE_CACHE:
+		r = gg_remove_tree(g->s->dirs[STORE_CACHES], hex, err);
+		break;
 	case STORE_BLOB:
 		store_mark_remove(g->s, hex);
 		r = remove_fanned(g->s, STORE_BLOBS, hex, "", err);

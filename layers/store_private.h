@@ -21,6 +21,7 @@ enum store_dir {
 	STORE_ACTIONS,
 	STORE_NAMES,
 	STORE_NOTES,
+	STORE_CACHES,
 	STORE_LOCKS,
 	STORE_VERIFIED,
 	STORE_LOGS,
@@ -92,6 +93,7 @@ int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct 
 	GG_MUST_USE;
 
 enum store_kind {
+	STORE_CACHE,
 	STORE_ACTION,
 	STORE_TREE,
 	STORE_BLOB
@@ -109,6 +111,11 @@ struct store_scan {
 	struct store_object *v; /* sorted by kind and digest */
 	size_t n, cap;
 };
+/* Caches, with their size on disk. */
+int store_cache_scan(struct store *s, struct store_scan *ret, struct gg_err *err) GG_MUST_USE;
+/* Its name, owned by the caller; NULL when it is damaged. */
+char *store_cache_about(struct store *s, const struct gg_digest *d);
+struct store_object *store_scan_add(struct store_scan *l, enum store_kind kind, const struct gg_digest *d);
 int store_scan(struct store *s, struct store_scan *ret, struct gg_err *err) GG_MUST_USE;
 void store_scan_done(struct store_scan *l);
 struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind,

@@ -29,8 +29,8 @@ static int64_t mark_time(struct store *s, const char *mark)
 		       : 0;
 }
 
-static struct store_object *scan_add(struct store_scan *l, enum store_kind kind,
-				     const struct gg_digest *d)
+struct store_object *store_scan_add(struct store_scan *l, enum store_kind kind,
+				    const struct gg_digest *d)
 {
 	GG_GROW(l->v, l->n, l->cap);
 	l->v[l->n] = (struct store_object){ .kind = kind, .digest = *d };
@@ -48,7 +48,7 @@ static int scan_blob(void *ctx, int dirfd, const char *name, struct gg_err *err)
 		return 0;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : gg_fail_errno(err, "stat blob '%s'", name);
-	o = scan_add(c->list, STORE_BLOB, &d);
+	o = store_scan_add(c->list, STORE_BLOB, &d);
 	o->size = (uint64_t)st.st_size;
 	o->used = max_time(st.st_ctim.tv_sec, mark_time(c->s, name));
 	return 0;
@@ -66,7 +66,7 @@ static int scan_action(void *ctx, int dirfd, const char *name, struct gg_err *er
 		return 0;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : gg_fail_errno(err, "stat action '%s'", name);
-	o = scan_add(c->list, STORE_ACTION, &d);
+	o = store_scan_add(c->list, STORE_ACTION, &d);
 	o->size = (uint64_t)st.st_size;
 	o->used = st.st_mtim.tv_sec;
 	return 0;
@@ -88,7 +88,7 @@ static int scan_tree(void *ctx, int dirfd, const char *name, struct gg_err *err)
 		return 0;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : gg_fail_errno(err, "stat tree '%s'", name);
-	o = scan_add(c->list, STORE_TREE, &d);
+	o = store_scan_add(c->list, STORE_TREE, &d);
 	o->used = max_time(st.st_ctim.tv_sec, mark_time(c->s, store_mark_tree(&d, mark)));
 	return 0;
 }
@@ -184,7 +184,8 @@ int store_scan(struct store *s, struct store_scan *ret, struct gg_err *err)
 
 	if (scan_fan(&c, STORE_BLOBS, scan_blob, err) < 0 ||
 	    scan_fan(&c, STORE_ACTIONS, scan_action, err) < 0 ||
-	    store_each(s->dirs[STORE_TREES], scan_tree, &c, err) < 0)
+	    store_each(s->dirs[STORE_TREES], scan_tree, &c, err) < 0 ||
+	    store_cache_scan(s, ret, err) < 0)
 		return -1;
 	if (ret->n == 0)
 		return 0;
@@ -205,6 +206,7 @@ void store_scan_done(struct store_scan *l)
 void store_scan_stats(const struct store_scan *l, struct store_stats *ret)
 {
 	ret->blobs = ret->blob_bytes = ret->trees = ret->tree_bytes = ret->actions = 0;
+	ret->caches = ret->cache_bytes = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		switch (l->v[i].kind) {
 		case STORE_BLOB:
@@ -218,11 +220,15 @@ void store_scan_stats(const struct store_scan *l, struct store_stats *ret)
 		case STORE_ACTION:
 			ret->actions++;
 			break;
+		case STORE_CACHE:
+			ret->caches++;
+			ret->cache_bytes += l->v[i].size;
+			break;
 		}
 	}
 }
 
-static void list_kind(const struct store_scan *l, enum store_kind kind, const char *name,
+static void list_kind(struct store *s, const struct store_scan *l, enum store_kind kind, const char *name,
 		      struct gg_json *object)
 {
 	struct gg_json *entries = gg_json_array();
@@ -237,6 +243,11 @@ static void list_kind(const struct store_scan *l, enum store_kind kind, const ch
 		if (o->kind != kind)
 			continue;
 		e = gg_json_object();
+		if (kind == STORE_CACHE) {
+			_cleanup_free_ char *about = store_cache_about(s, &o->digest);
+
+			gg_json_set_str(e, "name", about ? about : "");
+		}
 		gg_json_set_str(e, "digest", gg_digest_text(&o->digest, text));
 		gg_json_set_int(e, "size", (int64_t)o->size);
 		gg_json_set_int(e, "used", o->used);
@@ -262,9 +273,10 @@ int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *
 		*ret = (struct store_stats){ 0 };
 		store_scan_stats(&l, ret);
 		gg_json_set_str(ret_object, "path", s->path);
-		list_kind(&l, STORE_BLOB, "blobs", ret_object);
-		list_kind(&l, STORE_TREE, "trees", ret_object);
-		list_kind(&l, STORE_ACTION, "actions", ret_object);
+		list_kind(s, &l, STORE_BLOB, "blobs", ret_object);
+		list_kind(s, &l, STORE_TREE, "trees", ret_object);
+		list_kind(s, &l, STORE_ACTION, "actions", ret_object);
+		list_kind(s, &l, STORE_CACHE, "caches", ret_object);
 	}
 	store_scan_done(&l);
 	return r;
@@ -274,7 +286,8 @@ static int verify_object(struct store *s, const struct store_object *o, struct g
 			 struct store_stats *stats, struct gg_err *err)
 {
 	static const char *const words[] = {
-		[STORE_ACTION] = "action", [STORE_TREE] = "tree", [STORE_BLOB] = "blob"
+		[STORE_CACHE] = "cache", [STORE_ACTION] = "action", [STORE_TREE] = "tree",
+		[STORE_BLOB] = "blob"
 	};
 	_cleanup_json_ struct gg_json *record = NULL;
 	_cleanup_close_ int fd = -1;
@@ -296,6 +309,8 @@ static int verify_object(struct store *s, const struct store_object *o, struct g
 	case STORE_ACTION:
 		r = store_action_check(s, &o->digest, STORE_CHECK_QUIET, &record, err);
 		bad = r == 0 && !record;
+		break;
+	case STORE_CACHE: /* holds what steps left there, whatever it is */
 		break;
 	}
 	if (bad) {
