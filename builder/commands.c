@@ -8,6 +8,7 @@
 #include "builder/local.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
+#include "builder/sandbox/sandbox.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
@@ -97,7 +98,7 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = allows(o, "network");
 	gg_strv_copy(&s->mirrors, &o->mirrors);
-	if (!path || userns_detect(&s->userns, err) < 0)
+	if (!path || sandbox_check_kernel(NULL, err) < 0 || userns_detect(&s->userns, err) < 0)
 		return -1;
 	store.id_base = s->userns.base;
 	if (store_open(path, &store, &s->store, err) < 0)

@@ -80,7 +80,10 @@ void explain_proc(struct gg_err *err)
 
 void explain_overlay(struct gg_err *err)
 {
-	if (err->errnum == ENODEV)
+	if (err->errnum == ENOSYS || (err->errnum == EPERM && is_filtered()))
+		gg_hint(err, "a container's seccomp profile hides the calls that mount: start that container with "
+			     "--security-opt seccomp=unconfined, or with --privileged");
+	else if (err->errnum == ENODEV)
 		gg_hint(err, "the kernel has no overlayfs: modprobe overlay");
 	else if (err->errnum == EPERM)
 		gg_hint(err, "overlayfs in a user namespace needs Linux 5.11 or newer");

@@ -18,16 +18,20 @@
 #include "layers/base/fd.h"
 #include "layers/base/log.h"
 
-static int check_kernel(struct gg_err *err)
+int sandbox_check_kernel(const char *release, struct gg_err *err)
 {
 	unsigned major, minor;
 	struct utsname u;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return gg_fail(err, GG_SYSTEM, "read the kernel's version");
+	if (!release && uname(&u) < 0)
+		return gg_fail_errno(err, "read the kernel's version");
+	if (!release)
+		release = u.release;
+	if (sscanf(release, "%u.%u", &major, &minor) != 2)
+		return gg_fail(err, GG_SYSTEM, "read the kernel's version: '%s'", release);
 	if (major > 5 || (major == 5 && minor >= 11))
 		return 0;
-	gg_fail(err, GG_SYSTEM, "the kernel is Linux %u.%u", major, minor);
+	gg_fail(err, GG_SYSTEM, "this machine's kernel is Linux %u.%u", major, minor);
 	return gg_hint(err, "overlayfs in user namespaces needs Linux 5.11 or newer");
 }
 
@@ -103,7 +107,7 @@ int sandbox_check(int store_fd, struct gg_err *err)
 	struct userns ns;
 	int r = -1;
 
-	if (check_kernel(err) < 0 || userns_detect(&ns, err) < 0)
+	if (sandbox_check_kernel(NULL, err) < 0 || userns_detect(&ns, err) < 0)
 		return -1;
 	if (mkdirat(store_fd, name, 0700) < 0)
 		return gg_fail_errno(err, "make a directory in the store");

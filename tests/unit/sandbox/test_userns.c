@@ -181,6 +181,44 @@ JOB(old_kernel)
 	CHECK_TEXT(b->text, "EROFS\n");
 }
 
+/* A container's profile that knows nothing of the calls of Linux 5.2. */
+JOB(hidden_mounts)
+{
+	static const long calls[] = { SYS_fsopen, SYS_fsmount, SYS_fsconfig };
+
+	for (size_t i = 0; i < GG_LEN(calls); i++) {
+		struct box *b = box_new(f, "hidden");
+
+		hide(calls[i]);
+		b->argv[0] = "probe";
+		CHECK(box_go(b) < 0 && b->err.kind == GG_SYSTEM);
+		CHECK_CONTAINS(b->err.text, "mount the root of the sandbox");
+		CHECK_CONTAINS(b->err.hint, "seccomp=unconfined");
+		box_free(b);
+	}
+}
+
+static void test_kernel_release(void **state)
+{
+	static const struct {
+		const char *release;
+		bool good;
+	} cases[] = {
+		{ "5.11.0", true },  { "5.11", true },	      { "5.15.0-91-generic", true }, { "6.1.0-13-amd64", true },
+		{ "10.0", true },    { "5.10.200-x", false }, { "4.19.300", false },	     { "3.11", false },
+		{ "2.6.78", false }, { "5", false },	      { "", false },		     { "x.y", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < GG_LEN(cases); i++) {
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+		int r = sandbox_check_kernel(cases[i].release, &err);
+
+		assert_int_equal(r, cases[i].good ? 0 : -1);
+		assert_int_equal(err.kind, cases[i].good ? GG_OK : GG_SYSTEM);
+	}
+}
+
 JOB(one_page)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT, many = GG_ERR_INIT;
@@ -211,6 +249,8 @@ int main(void)
 		cmocka_unit_test(test_detect_without_range),
 		cmocka_unit_test(test_ordinary_user),
 		cmocka_unit_test(test_old_kernel),
+		cmocka_unit_test(test_hidden_mounts),
+		cmocka_unit_test(test_kernel_release),
 		cmocka_unit_test(test_one_page),
 	};
 
