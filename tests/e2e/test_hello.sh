@@ -39,6 +39,11 @@ umoci unpack --rootless --image "$work/one/out:latest" "$work/rootless" >/dev/nu
 [ "$(podman_run "$work/one/out:latest")" = hello ] || fail "podman runs something else"
 [ "$(crun_run "$work/one/out:latest" hello)" = hello ] || fail "crun runs something else"
 
+# The starter is a recipe that builds.
+"$ggbuild" init "$work/one/start.recipe" >/dev/null
+"$ggbuild" "$work/one/start.recipe" --store "$work/store1" -o "oci:$work/one/start" --progress none >/dev/null ||
+	fail "the starter recipe does not build"
+
 # A step that fails says what, how and where; a test that fails writes nothing.
 sed 's,gcc -O2,false \&\& gcc -O2,' "$here/hello.recipe" >"$work/one/bad.recipe"
 cp "$work/one/hello.lock" "$work/one/bad.lock"
