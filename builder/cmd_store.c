@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder/commands.h"
+#include "builder/settings.h"
 #include "layers/base/json.h"
 #include "layers/store.h"
 
@@ -70,11 +71,15 @@ static int collect(struct store *s, const struct options *o, struct gg_err *err)
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
 	const struct options *o = options;
-	_cleanup_free_ char *path = command_store_path(&o->common, err);
+	_cleanup_config_ struct config *config = NULL;
+	_cleanup_free_ char *path = NULL;
 	_cleanup_store_ struct store *s = NULL;
 	struct userns ns;
 	struct store_options how = { .exclusive = gg_streq(args->v[0], "gc") };
 
+	if (settings_read(&config, err) < 0)
+		return -1;
+	path = command_store_path(&o->common, config, err);
 	if (!path || userns_detect(&ns, err) < 0)
 		return -1;
 	how.id_base = ns.base;

@@ -2,6 +2,7 @@
 #include "builder/commands.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "builder/job.h"
@@ -9,6 +10,7 @@
 #include "builder/mirror.h"
 #include "builder/progress.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/settings.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
@@ -61,12 +63,12 @@ const char *command_platform(void)
 	return gg_streq(mirror_deb_arch(), "arm64") ? "linux/arm64" : "linux/amd64";
 }
 
-char *command_store_path(const struct common_options *o, struct gg_err *err)
+char *command_store_path(const struct common_options *o, const struct config *config, struct gg_err *err)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
-	if (o->store)
-		return gg_strdup(o->store);
+	if (o->store || (config && config->store))
+		return gg_strdup(o->store ? o->store : config->store);
 	if (cache && cache[0] == '/')
 		return gg_asprintf("%s/ggbuild", cache);
 	if (home && home[0] == '/')
@@ -84,9 +86,26 @@ static bool allows(const struct common_options *o, const char *prefix)
 	return false;
 }
 
+static int take_settings(struct session *s, const struct common_options *o, char **ret_store, struct gg_err *err)
+{
+	for (size_t i = 0; i < o->mirrors.n; i++) {
+		_cleanup_free_ char *name = gg_strndup(o->mirrors.v[i], strcspn(o->mirrors.v[i], "="));
+
+		if (config_check_mirror(o->mirrors.v[i], err) < 0)
+			return -1;
+		gg_strv_setenv(&s->mirrors, name, o->mirrors.v[i] + strlen(name) + 1);
+	}
+	if (settings_read(&s->config, err) < 0)
+		return -1;
+	if (s->config && s->config->jobs)
+		s->n_jobs = (unsigned)s->config->jobs;
+	*ret_store = command_store_path(o, s->config, err);
+	return *ret_store ? 0 : -1;
+}
+
 static int open_session(struct command_session *c, const struct common_options *o, struct gg_err *err)
 {
-	_cleanup_free_ char *path = command_store_path(o, err);
+	_cleanup_free_ char *path = NULL;
 	struct progress_options view = { .fd = STDERR_FILENO, .now = job_now_ns(), .colour = !getenv("NO_COLOR") };
 	struct store_options store = { 0 };
 	struct session *s = &c->session;
@@ -97,8 +116,8 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->offline = o->offline;
 	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = allows(o, "network");
-	gg_strv_copy(&s->mirrors, &o->mirrors);
-	if (!path || sandbox_check_kernel(NULL, err) < 0 || userns_detect(&s->userns, err) < 0)
+	if (take_settings(s, o, &path, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
+	    userns_detect(&s->userns, err) < 0)
 		return -1;
 	store.id_base = s->userns.base;
 	if (store_open(path, &store, &s->store, err) < 0)
@@ -149,6 +168,7 @@ void command_close(struct command_session *c)
 	local_trees_free(c->session.locals);
 	store_close(c->session.store);
 	gg_strv_done(&c->session.mirrors);
+	config_free(c->session.config);
 	gg_strv_done(&c->session.fetch_env);
 	gg_strv_done(&c->session.fetch_mounts);
 	gg_strv_done(&c->session.secrets);

@@ -9,6 +9,8 @@
 #include "builder/project.h"
 #include "builder/session.h"
 
+struct config;
+
 extern const struct command_def command_init, command_build, command_lock, command_fetch, command_plan,
 	command_explain, command_store, command_completion, command_man;
 extern const struct program_def command_program;
@@ -46,8 +48,9 @@ int command_open(struct command_session *c, const struct common_options *o, cons
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
 	GG_MUST_USE;
 void command_close(struct command_session *c);
-/* $XDG_CACHE_HOME/ggbuild, ~/.cache/ggbuild, or what --store says. Owned by the caller; NULL with an error. */
-char *command_store_path(const struct common_options *o, struct gg_err *err);
+/* What --store says, else the user's configuration (may be NULL), else $XDG_CACHE_HOME/ggbuild or ~/.cache/ggbuild.
+ * Owned by the caller; NULL with an error. */
+char *command_store_path(const struct common_options *o, const struct config *config, struct gg_err *err);
 /* Results go to standard output. */
 int command_print(const char *text, size_t len, struct gg_err *err) GG_MUST_USE;
 const char *command_platform(void);

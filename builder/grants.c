@@ -8,6 +8,7 @@
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
+#include "recipes/config.h"
 #include "recipes/recipe.h"
 
 enum { SECRET_MAX = 1 << 20 };
@@ -263,18 +264,31 @@ int grants_check(const struct session *s, const struct recipe *r, struct gg_err 
 	return 0;
 }
 
-static int user_mounts(struct grants *g, const struct session *s, const struct recipe_step *step, struct gg_err *err)
+/* One of the options is a mount on that directory for this step. */
+static bool mounts_on(const struct gg_strv *options, const struct recipe_step *step, const char *at)
 {
-	for (size_t i = 0; i < s->fetch_mounts.n; i++) {
-		const char *option = for_step(s->fetch_mounts.v[i], step), *at = option ? strchr(option, '=') : NULL;
+	for (size_t i = 0; i < options->n; i++) {
+		const char *option = for_step(options->v[i], step), *this = option ? strchr(option, '=') : NULL;
+
+		if (this && gg_streq(this + 1, at))
+			return true;
+	}
+	return false;
+}
+
+static int user_mounts(struct grants *g, const struct gg_strv *options, const struct gg_strv *over, const char *what,
+		       const struct recipe_step *step, struct gg_err *err)
+{
+	for (size_t i = 0; i < options->n; i++) {
+		const char *option = for_step(options->v[i], step), *at = option ? strchr(option, '=') : NULL;
 		_cleanup_free_ char *host = at ? gg_strndup(option, (size_t)(at - option)) : NULL;
 		int fd;
 
-		if (!at)
+		if (!at || (over && mounts_on(over, step, at + 1)))
 			continue;
 		fd = open_host(g, host, err);
 		if (fd < 0)
-			return gg_context(err, "--fetch-mount");
+			return gg_context(err, "%s", what);
 		grants_mount(g, fd, at + 1);
 	}
 	return 0;
@@ -294,10 +308,10 @@ static bool is_on_loopback(const char *value)
 	return false;
 }
 
-static void user_env(struct grants *g, const struct session *s, const struct recipe_step *step)
+static void user_env(struct grants *g, const struct gg_strv *options, const struct recipe_step *step)
 {
-	for (size_t i = 0; i < s->fetch_env.n; i++) {
-		const char *option = for_step(s->fetch_env.v[i], step), *value = option ? strchr(option, '=') : NULL;
+	for (size_t i = 0; i < options->n; i++) {
+		const char *option = for_step(options->v[i], step), *value = option ? strchr(option, '=') : NULL;
 		_cleanup_free_ char *name = value ? gg_strndup(option, (size_t)(value - option)) : NULL;
 
 		if (!value)
@@ -331,8 +345,15 @@ int grants_network(struct grants *g, struct session *s, const struct recipe_step
 	}
 	if (step->kind != RECIPE_STEP_FETCH)
 		return 0;
-	user_env(g, s, step);
-	return user_mounts(g, s, step, err);
+	/* The command line is heard last, and counts. */
+	if (s->config) {
+		user_env(g, &s->config->fetch_env, step);
+		if (user_mounts(g, &s->config->fetch_mounts, &s->fetch_mounts, "fetch-mount of the user's configuration",
+				step, err) < 0)
+			return -1;
+	}
+	user_env(g, &s->fetch_env, step);
+	return user_mounts(g, &s->fetch_mounts, NULL, "--fetch-mount", step, err);
 }
 
 void grants_environment(const struct grants *g, struct gg_strv *env)

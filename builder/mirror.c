@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/mirror.h"
 
+#include <errno.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "builder/session.h"
 #include "layers/base/fd.h"
+#include "recipes/config.h"
 
 struct found {
 	const struct recipe_from *from;
@@ -46,26 +48,37 @@ const char *mirror_deb_arch(void)
 #endif
 }
 
-/* "--mirror NAME=URL": the last one counts. */
-static const char *from_options(const struct session *s, const char *name)
+/* The first place that names the main archive decides; its sibling, unless named there or higher up, is derived from
+ * it. */
+static void choose(const struct session *s, const struct recipe_from *from, struct apt_options *ret)
 {
-	return gg_strv_getenv(&s->mirrors, name);
+	_cleanup_free_ char *security = gg_asprintf("%s-security", from->distro);
+
+	ret->main = gg_strv_getenv(&s->mirrors, from->distro);
+	ret->security = gg_strv_getenv(&s->mirrors, security);
+	if (!ret->main)
+		ret->main = from->mirror;
+	if (ret->main || !s->config)
+		return;
+	ret->main = gg_strv_getenv(&s->config->mirrors, from->distro);
+	if (!ret->security)
+		ret->security = gg_strv_getenv(&s->config->mirrors, security);
 }
 
 static int find(struct session *s, const struct recipe_from *from, struct found *ret, struct gg_err *err)
 {
-	_cleanup_free_ char *security = gg_asprintf("%s-security", from->distro);
 	_cleanup_free_ char *keyring = NULL;
 	_cleanup_close_ int root = gg_openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0, err);
-	struct apt_options options = { .main = from_options(s, from->distro),
-				       .security = from_options(s, security) };
+	struct apt_options options = { 0 };
 
 	if (root < 0)
 		return -1;
-	if (!options.main)
-		options.main = from->mirror;
-	if (from->keyring)
+	choose(s, from, &options);
+	if (from->keyring) {
 		keyring = gg_asprintf("%s/%s", s->recipe_dir, from->keyring);
+		if (faccessat(s->recipe_dirfd, from->keyring, R_OK, 0) < 0)
+			return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", keyring, strerror(errno));
+	}
 	options.keyring = keyring;
 	if (apt_mirrors_find(root, from->distro, mirror_deb_arch(), &options, &ret->mirrors, err) < 0) {
 		if (!err->pos.file)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where pinned bytes come from. Mirrors are the command line's, the recipe's, the user's configuration's, or the host's
- * own package configuration's; nothing of them enters the lock or a key.
+ * own package configuration's, in that order; nothing of them enters the lock or a key. A recipe's mirror is there
+ * because the usual ones lack something (a snapshot, a vendor's archive), so what a user usually takes does not replace
+ * it. A security archive counts with the main one that it was given with, or when given at a higher place.
  */
 #pragma once
 

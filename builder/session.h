@@ -11,6 +11,7 @@
 #include "builder/sandbox/userns.h"
 #include "layers/base/mem.h"
 
+struct config;
 struct jobs;
 struct local_trees;
 struct mirror_cache;
@@ -32,6 +33,8 @@ struct session {
 	bool read_only;		  /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report;	  /* failure_report.h: where a failed action is to be told, or NULL */
 	bool allow_network;	  /* steps with `network: true` may run */
+	struct config *config;	  /* the user's, NULL when there is none; owned */
+	/* What the command line adds to it. */
 	struct gg_strv mirrors;	  /* "debian=URL" */
 	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
 	struct local_trees *locals; /* local inputs as they were found; owned, see local_trees_free */

@@ -220,11 +220,16 @@ static int find_keys(int rootfd, const struct apt_distro *d, const char *keyring
 	return gg_hint(err, "install the package %s, or give the stage `keyring: FILE`", d->package);
 }
 
-static int no_mirror(const struct apt_distro *d, struct gg_err *err)
+static int no_mirror(int rootfd, const struct apt_distro *d, const struct apt_options *options, struct gg_err *err)
 {
-	gg_fail(err, GG_USAGE, "find the %s archive: this host's apt configuration has none", d->name);
-	return gg_hint(err, "pass --mirror %s=URL, and give the stage `keyring: FILE` unless the package %s is installed",
-		       d->name, d->package);
+	_cleanup_free_ char *keys = NULL;
+
+	if (!options->keyring && !exists(rootfd, d->keyring))
+		keys = gg_asprintf("; its keys: install the package %s, or give the stage `keyring: FILE`", d->package);
+	gg_fail(err, GG_USAGE, "find the %s archive: neither the recipe, the user's configuration nor this host's apt names "
+			       "a mirror", d->name);
+	return gg_hint(err, "pass --mirror %s=URL, the directory that holds dists/ and pool/%s", d->name,
+		       keys ? keys : "");
 }
 
 int apt_mirrors_find(int rootfd, const char *distro, const char *arch, const struct apt_options *options,
@@ -242,7 +247,7 @@ int apt_mirrors_find(int rootfd, const char *distro, const char *arch, const str
 	main = best(d, arch, &all, false);
 	security = best(d, arch, &all, true);
 	if (!options->main && !main)
-		return no_mirror(d, err);
+		return no_mirror(rootfd, d, options, err);
 	m.main = trim_url(options->main ? options->main : main->uri);
 	if (options->security)
 		m.security = trim_url(options->security);
