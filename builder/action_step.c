@@ -93,9 +93,6 @@ static int prepare_command(struct action *a, struct gg_err *err)
 			   step->fetch);
 		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
 	}
-	if (step->kind == RECIPE_STEP_FETCH && a->session->locked && !a->node->pinned)
-		return gg_fail_at(err, GG_LOCK, step->pos, "fetch '%s' is not in the lock and --locked forbids adding it",
-				  step->fetch);
 	if (step->kind == RECIPE_STEP_RUN && step->network && !a->session->allow_network) {
 		gg_fail_at(err, GG_USAGE, step->pos, "step '%s' wants a network", step->name);
 		return gg_hint(err, "allow it with --allow network; the image is then not hermetic");

@@ -4,9 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "builder/grants.h"
 #include "builder/local.h"
-#include "builder/resolve_lock.h"
 #include "builder/results.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
@@ -158,62 +156,19 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 	return 0;
 }
 
-/* The first fetch among them that has no pin: everything behind it has no key yet, so it is the only goal for now. */
-static bool take_unpinned(const struct plan *p, struct build_goals *g)
-{
-	_cleanup_free_ bool *reached = reach(p, g);
-
-	for (size_t i = 0; i < p->n_nodes; i++) {
-		const struct plan_node *n = &p->nodes[i];
-
-		if (!reached[i] || n->kind != PLAN_STEP || n->step->kind != RECIPE_STEP_FETCH || n->pinned)
-			continue;
-		g->n = 0;
-		add_goal(g, i);
-		return true;
-	}
-	return false;
-}
-
-/* One round: a plan and its goals. *ret_again when a fetch was pinned and the plan must be made anew. */
-static int run_round(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-		     bool *ret_again, struct gg_err *err)
+int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+	      struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
-	bool written, known = true;
+	bool known = true;
 
-	if (build_plan(s, p, o->platform, &ret->plan, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0)
+	if (build_lock(s, p, o, ret, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0)
 		return -1;
-	*ret_again = take_unpinned(ret->plan, &goals);
-	if (!*ret_again && !o->fetch_only &&
+	if (!o->fetch_only &&
 	    results_are_last(s->store, p->recipe, ret->plan, goals.v, goals.n, &known, err) < 0)
 		return -1;
 	ret->execution = execution_new(s, p->recipe, ret->plan);
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
-	if (!*ret_again)
-		return known ? 0 : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
-	if (execution_pins(ret->execution, p->lock, o->platform) == 0)
-		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
-	return project_save_lock(p, &written, err);
-}
-
-int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-	      struct gg_err *err)
-{
-	struct resolve_options resolve = { .platform = o->platform, .all = o->relock };
-	bool changed, written, again = true;
-
-	if (grants_check(s, p->recipe, err) < 0)
-		return -1;
-	if (resolve_lock(s, p->recipe, p->lock, &resolve, &changed, err) < 0)
-		return -1;
-	if (!s->locked && (changed || p->lock_missing) && project_save_lock(p, &written, err) < 0)
-		return -1;
-	while (again) {
-		build_result_done(ret);
-		if (run_round(s, p, o, ret, &again, err) < 0)
-			return -1;
-	}
-	return 0;
+	return known ? 0 : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
 }

@@ -12,7 +12,10 @@ struct session;
 struct build_options {
 	const char *target;   /* only this stage, NULL: the image and its tests, or every stage when there is no image */
 	const char *platform; /* "linux/amd64" */
-	bool relock;
+	bool relock;	      /* resolve everything anew */
+	const struct gg_strv *update; /* stages and fetches to resolve anew; may be NULL */
+	bool every_fetch;     /* the lock shall pin fetches that no goal needs, too */
+	bool dry;	      /* the lock changes in memory only */
 	bool fetch_only; /* only what comes from outside: packages, URLs, fetches */
 };
 
@@ -24,7 +27,12 @@ struct build_result {
 void build_result_done(struct build_result *r);
 #define _cleanup_build_result_ GG_CLEANUP(build_result_done)
 
-/* On success every goal has its record, and the lock beside the recipe has every pin. */
+/* Completes the lock: what it lacks is resolved, fetches that it does not pin are run. The file is written as that
+ * goes on, unless everything is resolved anew: then once, at the end. ret->plan is the plan of the complete lock.
+ * Under --locked GG_LOCK for anything that it lacks. */
+int build_lock(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+	       struct gg_err *err) GG_MUST_USE;
+/* The same, and then the goals. On success every goal has its record, and the lock beside the recipe has every pin. */
 int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
 	      struct gg_err *err) GG_MUST_USE;
 

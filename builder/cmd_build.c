@@ -24,7 +24,7 @@ static const struct option_def defs[] = {
 	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
 	  .help = "make only this stage and what it needs" },
 	{ .name = "relock", .kind = OPTION_FLAG, .offset = offsetof(struct options, relock),
-	  .help = "resolve every input anew" },
+	  .help = "resolve everything anew, and drop from the lock what the recipe does not use" },
 	{ .name = "no-cache", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_cache),
 	  .help = "run every step again that is not pinned by content" },
 	{ .name = "no-test", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_test),
@@ -91,6 +91,8 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 	if (check_outputs(c, o, &targets, err) < 0)
 		return -1;
 	command_take_steps(s, &o->steps);
+	if (o->relock && o->steps.locked)
+		return gg_fail(err, GG_USAGE, "--relock changes the lock, and --locked forbids that");
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
 	if (build_run(s, &c->project, &how, &result, err) < 0)

@@ -66,6 +66,18 @@ static int read_recipe(struct project *p, const struct project_options *options,
 	return r;
 }
 
+/* The position borrows a name that does not outlive the project: it becomes text. */
+static int name_lock(const struct project *p, struct gg_err *err)
+{
+	bool here = gg_streq(p->dir, ".");
+	unsigned line = err->pos.line;
+
+	err->pos = (struct gg_pos){ 0 };
+	if (line)
+		gg_context(err, "line %u", line);
+	return gg_context(err, "lock '%s%s%s'", here ? "" : p->dir, here ? "" : "/", p->lock_name);
+}
+
 static int read_lock(struct project *p, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
@@ -81,7 +93,9 @@ static int read_lock(struct project *p, struct gg_err *err)
 		return gg_fail_errno(err, "open lock '%s'", p->lock_name);
 	if (gg_read_fd(owned, LOCK_MAX, &text, err) < 0)
 		return gg_context(err, "lock '%s'", p->lock_name);
-	return lock_parse(p->lock_name, text.data ? text.data : "", text.len, &p->lock, err);
+	if (lock_parse(p->lock_name, text.data ? text.data : "", text.len, &p->lock, err) == 0)
+		return 0;
+	return name_lock(p, err);
 }
 
 int project_open(const char *path, const struct project_options *options, struct project *ret, struct gg_err *err)

@@ -6,9 +6,12 @@
 #include "builder/resolve_distro.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
+#include "layers/compress.h"
 #include "layers/store.h"
+#include "layers/tar.h"
+#include "layers/tree.h"
 
-static bool asked_for(const struct resolve_options *o, const char *name)
+bool resolve_wants(const struct resolve_options *o, const char *name)
 {
 	return o->all || (o->names && gg_strv_has(o->names, name));
 }
@@ -19,7 +22,7 @@ static int refuse_when_locked(const struct session *s, struct gg_pos pos, const 
 	if (!s->locked)
 		return 0;
 	gg_fail_at(err, GG_LOCK, pos, "%s '%s' is not in the lock as the recipe has it", what, name);
-	return gg_hint(err, "run `ggbuild lock` and commit the lock file; --locked forbids changing it");
+	return gg_hint(err, RESOLVE_LOCKED_HINT);
 }
 
 static int lock_stage(struct session *s, const struct recipe_stage *stage, struct lock *lock,
@@ -31,12 +34,12 @@ static int lock_stage(struct session *s, const struct recipe_stage *stage, struc
 	if (stage->from.kind != RECIPE_FROM_DISTRO)
 		return 0;
 	key = plan_distro_key(&stage->from);
-	if (lock_find_distro(platform, key) && !asked_for(o, stage->name))
+	if (lock_find_distro(platform, key) && !resolve_wants(o, stage->name))
 		return 0;
 	if (refuse_when_locked(s, stage->from.pos, "the package list of stage", stage->name, err) < 0)
 		return -1;
 	*changed = true;
-	return resolve_distro(s, stage, key, lock, platform, o->all || asked_for(o, stage->name), err);
+	return resolve_distro(s, stage, key, lock, platform, resolve_wants(o, stage->name), err);
 }
 
 static const struct lock_url *find_url(const struct lock *lock, const struct gg_digest *d)
@@ -98,19 +101,72 @@ static int lock_step_piece(struct session *s, const struct recipe_step *step, st
 	return 0;
 }
 
-/* Asking for a fetch anew is forgetting its pins; the build then runs it and adds the new one. */
-static void forget_fetches(struct lock *lock, const struct resolve_options *o, bool *changed)
+/* The lock names the formats that its bytes were made with: what a lock promises does not change under it. */
+static int lock_formats(const struct session *s, struct lock *lock, bool *changed, struct gg_err *err)
 {
-	struct lock_platform *p = lock_platform(lock, o->platform);
-	size_t kept = 0;
+	const struct lock_formats ours = { .tar = TAR_FORMAT, .gzip = COMPRESS_FORMAT, .zstd = COMPRESS_FORMAT,
+					   .tree = TREE_FORMAT };
+	const struct lock_formats *f = &lock->formats;
 
-	for (size_t i = 0; i < p->n_fetches; i++) {
-		if (o->names && gg_strv_has(o->names, p->fetches[i].name))
-			*changed = true;
-		else
-			p->fetches[kept++] = p->fetches[i];
+	if (f->tar == ours.tar && f->gzip == ours.gzip && f->zstd == ours.zstd && f->tree == ours.tree)
+		return 0;
+	if (s->locked) {
+		gg_fail(err, GG_LOCK, "the lock is for other versions of the formats that this ggbuild writes (tar %d, "
+				      "gzip %d, zstd %d, tree %d)", f->tar, f->gzip, f->zstd, f->tree);
+		return gg_hint(err, "build with the ggbuild that wrote it, or run `ggbuild lock` and commit the lock file");
 	}
-	p->n_fetches = kept;
+	lock->formats = ours;
+	*changed = true;
+	return 0;
+}
+
+/* One fetch per platform and name; steps of one piece can share it. */
+static bool has_fetch(const struct recipe *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_stages; i++)
+		for (size_t j = 0; j < r->stages[i].n_steps; j++)
+			if (r->stages[i].steps[j].fetch && gg_streq(r->stages[i].steps[j].fetch, name))
+				return true;
+	return false;
+}
+
+static int unknown_name(const struct recipe *r, const char *name, struct gg_err *err)
+{
+	_cleanup_strv_ struct gg_strv known = { 0 };
+	_cleanup_buf_ struct gg_buf list = { 0 };
+	const char *near;
+
+	for (size_t i = 0; i < r->n_stages; i++) {
+		const struct recipe_stage *stage = &r->stages[i];
+
+		if (stage->from.kind == RECIPE_FROM_DISTRO)
+			gg_strv_add(&known, stage->name);
+		for (size_t j = 0; j < stage->n_steps; j++)
+			if (stage->steps[j].fetch && !gg_strv_has(&known, stage->steps[j].fetch))
+				gg_strv_add(&known, stage->steps[j].fetch);
+	}
+	for (size_t i = 0; i < known.n; i++)
+		gg_buf_printf(&list, "%s%s", i ? ", " : "", known.v[i]);
+	near = gg_nearest(name, (const char *const *)known.v, known.n);
+	gg_fail(err, GG_USAGE, "nothing in the lock belongs to '%s': stages with packages, and fetches, can be resolved "
+			       "anew", name);
+	if (near)
+		return gg_hint(err, "did you mean '%s'?", near);
+	return known.n ? gg_hint(err, "there are: %s", list.data) : -1;
+}
+
+static int check_names(const struct recipe *r, const struct gg_strv *names, struct gg_err *err)
+{
+	for (size_t i = 0; names && i < names->n; i++) {
+		bool found = has_fetch(r, names->v[i]);
+
+		for (size_t j = 0; j < r->n_stages && !found; j++)
+			found = r->stages[j].from.kind == RECIPE_FROM_DISTRO &&
+				gg_streq(r->stages[j].name, names->v[i]);
+		if (!found)
+			return unknown_name(r, names->v[i], err);
+	}
+	return 0;
 }
 
 static void set_epoch(struct lock *lock, const struct resolve_options *o)
@@ -119,7 +175,7 @@ static void set_epoch(struct lock *lock, const struct resolve_options *o)
 	int64_t newest = -1;
 
 	/* A new entry beside old ones does not move time: it would rebuild everything. */
-	if (lock->epoch >= 0 && !o->all)
+	if (lock->epoch >= 0)
 		return;
 	for (size_t i = 0; i < p->n_distros; i++)
 		for (size_t j = 0; j < p->distros[i].n_releases; j++)
@@ -132,7 +188,14 @@ int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock, c
 		 bool *ret_changed, struct gg_err *err)
 {
 	*ret_changed = false;
-	forget_fetches(lock, options, ret_changed);
+	if (check_names(r, options->names, err) < 0)
+		return -1;
+	if (options->all) {
+		lock_clear(lock, lock_platform(lock, options->platform));
+		*ret_changed = true;
+	}
+	if (lock_formats(s, lock, ret_changed, err) < 0)
+		return -1;
 	for (size_t i = 0; i < r->n_stages; i++) {
 		if (lock_stage(s, &r->stages[i], lock, options, ret_changed, err) < 0)
 			return -1;

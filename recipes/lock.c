@@ -220,50 +220,24 @@ char *lock_distro_key(const char *distro, const struct gg_strv *suites,
 	return gg_strndup(gg_digest_hex(&digest, hex), 16);
 }
 
-/* ---- pruning ---- */
+/* ---- forgetting ---- */
 
-static bool lists_digest(const struct gg_strv *list, const struct gg_digest *d)
+bool lock_drop_fetch(struct lock_platform *p, const struct gg_digest *definition)
 {
-	char hex[GG_DIGEST_HEX];
-
-	return gg_strv_has(list, gg_digest_hex(d, hex));
-}
-
-static void prune_platform(struct lock_platform *p, const struct gg_strv *distro_keys,
-			   const struct gg_strv *definitions)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < p->n_distros; i++) {
-		if (gg_strv_has(distro_keys, p->distros[i].key))
-			p->distros[kept++] = p->distros[i];
-	}
-	p->n_distros = kept;
-	kept = 0;
 	for (size_t i = 0; i < p->n_fetches; i++) {
-		if (lists_digest(definitions, &p->fetches[i].definition))
-			p->fetches[kept++] = p->fetches[i];
+		if (!gg_digest_eq(&p->fetches[i].definition, definition))
+			continue;
+		p->n_fetches--;
+		memmove(&p->fetches[i], &p->fetches[i + 1],
+			(p->n_fetches - i) * sizeof(*p->fetches));
+		return true;
 	}
-	p->n_fetches = kept;
+	return false;
 }
 
-void lock_prune(struct lock *l, const struct gg_strv *distro_keys,
-		const struct gg_strv *definitions, const struct gg_strv *urls,
-		const struct gg_strv *pieces)
+void lock_clear(struct lock *l, struct lock_platform *p)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < l->n_platforms; i++)
-		prune_platform(&l->platforms[i], distro_keys, definitions);
-	for (size_t i = 0; i < l->n_urls; i++) {
-		if (lists_digest(urls, &l->urls[i].sha256))
-			l->urls[kept++] = l->urls[i];
-	}
-	l->n_urls = kept;
-	kept = 0;
-	for (size_t i = 0; i < l->n_pieces; i++) {
-		if (gg_strv_has(pieces, l->pieces[i].name))
-			l->pieces[kept++] = l->pieces[i];
-	}
-	l->n_pieces = kept;
+	p->n_distros = p->n_fetches = 0;
+	l->n_urls = l->n_pieces = 0;
+	l->epoch = -1;
 }

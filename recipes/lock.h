@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -116,6 +117,8 @@ char *lock_distro_key(const char *distro, const struct gg_strv *suites, const st
 		      const struct gg_strv *request, int essential);
 /* Human-readable difference, one line a change ("package curl 8.14.1-2 -> 8.14.1-3"), sorted; empty when equal. */
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret);
-/* Drops entries that the given keys and definitions do not use (names NULL-terminated hex lists). */
-void lock_prune(struct lock *l, const struct gg_strv *distro_keys, const struct gg_strv *definitions,
-		const struct gg_strv *urls, const struct gg_strv *pieces);
+/* Forgets one pin; false when there is none. */
+bool lock_drop_fetch(struct lock_platform *p, const struct gg_digest *definition);
+/* Forgets what was resolved for a platform, and what all of them share, so that it is resolved anew. Other platforms'
+ * entries stay: each is resolved on its own machine. */
+void lock_clear(struct lock *l, struct lock_platform *p);

@@ -323,29 +323,27 @@ static void test_diff_pairs(void **state)
 		    "url sha256:28e5ebabd9d8 added\n");
 }
 
-static void test_prune(void **state)
+static void test_forget(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample();
-	_cleanup_strv_
-	struct gg_strv keys = {0}, definitions = {0}, none = {0}, pieces = {0};
-	struct lock_platform *p = lock_platform(l, "linux/amd64");
-	struct gg_digest d = digest_of("definition");
-	char hex[GG_DIGEST_HEX];
+	struct lock_platform *p = lock_platform(l, "linux/amd64"), *other;
+	struct gg_digest d = digest_of("definition"), old = digest_of("old");
 
 	(void)state;
-	lock_put_fetch(l, p, &(struct lock_fetch){digest_of("old"), "toolchain", digest_of("x")});
-	put_distro(l, "linux/amd64", "other", "1");
-	gg_strv_add(&definitions, gg_digest_hex(&d, hex));
-	gg_strv_add(&pieces, "rustup@1");
-	gg_strv_add(&keys, p->distros[0].key);
-	assert_int_equal(p->n_distros, 2);
-	lock_prune(l, &keys, &definitions, &none, &pieces);
-	assert_int_equal(p->n_distros, 1);
-	assert_string_equal(p->distros[0].key, keys.v[0]);
+	lock_put_fetch(l, p, &(struct lock_fetch){old, "toolchain", digest_of("x")});
+	assert_int_equal(p->n_fetches, 2);
+	assert_true(lock_drop_fetch(p, &d));
+	assert_false(lock_drop_fetch(p, &d));
 	assert_int_equal(p->n_fetches, 1);
-	assert_true(gg_digest_eq(&p->fetches[0].definition, &d));
-	assert_int_equal(l->n_urls, 0);
-	assert_int_equal(l->n_pieces, 1);
+	assert_true(gg_digest_eq(&p->fetches[0].definition, &old));
+	lock_put_fetch(l, lock_platform(l, "linux/arm64"), &(struct lock_fetch){d, "toolchain", digest_of("x")});
+	lock_clear(l, lock_platform(l, "linux/amd64"));
+	assert_int_equal(lock_platform(l, "linux/amd64")->n_distros, 0);
+	assert_int_equal(lock_platform(l, "linux/amd64")->n_fetches, 0);
+	assert_int_equal(l->n_urls + l->n_pieces, 0);
+	assert_int_equal(l->epoch, -1);
+	other = lock_platform(l, "linux/arm64");
+	assert_non_null(lock_find_fetch(other, &d));
 }
 
 int main(void)
@@ -354,7 +352,7 @@ int main(void)
 		cmocka_unit_test(test_golden),     cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_property),   cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_key),        cmocka_unit_test(test_diff),
-		cmocka_unit_test(test_diff_pairs), cmocka_unit_test(test_prune),
+		cmocka_unit_test(test_diff_pairs), cmocka_unit_test(test_forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

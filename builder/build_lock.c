@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lock made complete: resolved, and its fetches run and pinned.
+ */
+#include "builder/build.h"
+
+#include "builder/grants.h"
+#include "builder/resolve_lock.h"
+#include "builder/session.h"
+
+struct pinning {
+	const struct build_options *o;
+	struct resolve_options resolve;
+	struct gg_digest *fresh; /* definitions that ran in this invocation */
+	size_t n_fresh, cap_fresh;
+};
+
+static void pinning_done(struct pinning *g)
+{
+	free(g->fresh);
+}
+
+static bool is_fresh(const struct pinning *g, const struct gg_digest *definition)
+{
+	for (size_t i = 0; i < g->n_fresh; i++)
+		if (gg_digest_eq(&g->fresh[i], definition))
+			return true;
+	return false;
+}
+
+/* Which nodes count. */
+static int reach(const struct session *s, const struct plan *p, const struct build_options *o, bool *reached,
+		 struct gg_err *err)
+{
+	_cleanup_build_goals_ struct build_goals goals = { 0 };
+
+	/* Also where every fetch counts: a target that does not exist is worth no fetch. */
+	if (build_goals(s, p, o, &goals, err) < 0)
+		return -1;
+	plan_reach(p, goals.v, goals.n, reached);
+	for (size_t i = 0; i < p->n_nodes; i++)
+		reached[i] = reached[i] || o->every_fetch || o->relock;
+	return 0;
+}
+
+/* The next fetch to run: everything behind one without a pin has no key yet; one with a pin may be wanted anew. */
+static int next_fetch(const struct session *s, const struct plan *p, const struct pinning *g, size_t *ret,
+		      struct gg_err *err)
+{
+	_cleanup_free_ bool *reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
+
+	*ret = SIZE_MAX;
+	if (reach(s, p, g->o, reached, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n_nodes && *ret == SIZE_MAX; i++) {
+		const struct plan_node *n = &p->nodes[i];
+
+		if (!reached[i] || n->kind != PLAN_STEP || n->step->kind != RECIPE_STEP_FETCH)
+			continue;
+		if (!n->pinned || (resolve_wants(&g->resolve, n->step->fetch) && !is_fresh(g, &n->definition)))
+			*ret = i;
+	}
+	return 0;
+}
+
+static int run_fetch(struct session *s, struct project *p, const struct plan *plan, size_t id, const char *platform,
+		     struct gg_err *err)
+{
+	const struct plan_node *n = &plan->nodes[id];
+	_cleanup_execution_ struct execution *x = NULL;
+
+	if (s->locked) {
+		gg_fail_at(err, GG_LOCK, n->step->pos, "fetch '%s' is not in the lock as the recipe has it",
+			   n->step->fetch);
+		return gg_hint(err, RESOLVE_LOCKED_HINT);
+	}
+	x = execution_new(s, p->recipe, plan);
+	if (execution_run(x, &id, 1, err) < 0)
+		return -1;
+	if (execution_pins(x, p->lock, platform) == 0)
+		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
+	return 0;
+}
+
+static int save(struct project *p, const struct build_options *o, struct gg_err *err)
+{
+	bool written;
+
+	return o->dry ? 0 : project_save_lock(p, &written, err);
+}
+
+/* One fetch at a time, and a plan after each: the pin decides what is above it. An old pin is forgotten only when its
+ * fetch is the next to run, so that a failure loses none. */
+static int pin_fetches(struct session *s, struct project *p, struct pinning *g, struct build_result *ret,
+		       struct gg_err *err)
+{
+	while (true) {
+		struct gg_digest definition;
+		size_t id;
+
+		build_result_done(ret);
+		if (build_plan(s, p, g->o->platform, &ret->plan, err) < 0 ||
+		    next_fetch(s, ret->plan, g, &id, err) < 0)
+			return -1;
+		if (id == SIZE_MAX)
+			return 0;
+		definition = ret->plan->nodes[id].definition;
+		if (lock_drop_fetch(lock_platform(p->lock, g->o->platform), &definition))
+			continue;
+		if (run_fetch(s, p, ret->plan, id, g->o->platform, err) < 0)
+			return -1;
+		GG_GROW(g->fresh, g->n_fresh, g->cap_fresh);
+		g->fresh[g->n_fresh++] = definition;
+		if (!g->o->relock && save(p, g->o, err) < 0)
+			return -1;
+	}
+}
+
+int build_lock(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+	       struct gg_err *err)
+{
+	struct pinning pinning GG_CLEANUP(pinning_done) = {
+		.o = o, .resolve = { .platform = o->platform, .all = o->relock, .names = o->update },
+	};
+	bool changed;
+
+	if (grants_check(s, p->recipe, err) < 0)
+		return -1;
+	if (s->locked && p->lock_missing) {
+		gg_fail(err, GG_LOCK, "there is no lock '%s/%s', and --locked forbids writing one", p->dir, p->lock_name);
+		return gg_hint(err, "run `ggbuild lock %s` and commit the lock file", p->path);
+	}
+	if (resolve_lock(s, p->recipe, p->lock, &pinning.resolve, &changed, err) < 0)
+		return -1;
+	if ((changed || p->lock_missing) && !o->relock && save(p, o, err) < 0)
+		return -1;
+	if (pin_fetches(s, p, &pinning, ret, err) < 0)
+		return -1;
+	return o->relock ? save(p, o, err) : 0;
+}
