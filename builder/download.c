@@ -78,18 +78,83 @@ static void send_finished(void *ctx, struct http_request *r)
 	job_send(j->port, m);
 }
 
+static bool is_gone(const struct http_request *r)
+{
+	return r->error.kind != GG_OK && (r->ret_status == 404 || r->ret_status == 410);
+}
+
+static void hint_gone(const struct download *d, struct gg_err *err)
+{
+	switch (d->kind) {
+	case DOWNLOAD_URL:
+		gg_hint(err, "check the URL in the recipe");
+		return;
+	case DOWNLOAD_RELEASE:
+		gg_hint(err, "check the suite's name, and that the mirror's URL is the directory that holds dists/");
+		return;
+	case DOWNLOAD_INDEX:
+		gg_hint(err, "the mirror is incomplete or being updated: try again, or pass another one with --mirror");
+		return;
+	case DOWNLOAD_PACKAGE:
+		gg_hint(err, "`ggbuild lock --update %s` resolves its packages anew, --relock everything; --mirror may "
+			     "name a mirror that still has it", d->stage);
+		return;
+	}
+}
+
+static void hint_changed(const struct download *d, struct gg_err *err)
+{
+	switch (d->kind) {
+	case DOWNLOAD_URL:
+		gg_hint(err, "the server has other bytes than the recipe's sha256 names: look at them before you "
+			     "change it");
+		return;
+	case DOWNLOAD_RELEASE:
+		return;
+	case DOWNLOAD_INDEX:
+		gg_hint(err, "the mirror is broken or being updated: try again, or pass another one with --mirror");
+		return;
+	case DOWNLOAD_PACKAGE:
+		gg_hint(err, "the mirror has other bytes than the lock names: pass another one with --mirror");
+		return;
+	}
+}
+
+/* The labels of what is gone, from `first` on. */
+static char *list_gone(const struct download_job *j, size_t first, size_t *ret_n)
+{
+	struct gg_buf b = { 0 };
+
+	*ret_n = 0;
+	for (size_t i = first; i < j->list->n; i++)
+		if (is_gone(&j->requests[i]) && !j->list->v[i].optional)
+			gg_buf_printf(&b, "%s%s", (*ret_n)++ ? ", " : "", j->list->v[i].label);
+	return gg_buf_steal(&b);
+}
+
 /* The first real failure; an optional file that is absent is none. */
 static int judge(struct download_job *j, struct gg_err *err)
 {
 	for (size_t i = 0; i < j->list->n; i++) {
 		struct http_request *r = &j->requests[i];
+		const struct download *d = &j->list->v[i];
+		_cleanup_free_ char *gone = NULL;
+		size_t n = 1;
 
-		if (r->error.kind == GG_OK || (j->list->v[i].optional && r->ret_status == 404))
+		if (r->error.kind == GG_OK || (d->optional && r->ret_status == 404))
 			continue;
-		gg_err_move(err, &r->error);
-		if (r->ret_status == 404 || r->ret_status == 410)
-			gg_hint(err, "it has left the mirror: --relock resolves it anew");
-		return gg_context(err, "%s", j->list->v[i].label);
+		if (is_gone(r)) {
+			gone = list_gone(j, i, &n);
+			gg_err_move(err, &r->error);
+			hint_gone(d, err);
+		} else {
+			gg_err_move(err, &r->error);
+			if (err->kind == GG_INTEGRITY)
+				hint_changed(d, err);
+		}
+		if (n > 1)
+			return gg_context(err, "%zu files have left their server: %s; the first", n, gone);
+		return gg_context(err, "%s", d->label);
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Downloads into the store: one job for a whole list, in parallel, each body checked against its digest while it
- * streams. What arrived is adopted one by one, so a broken run keeps what it has.
+ * streams. What arrived is adopted one by one, so a broken run keeps what it has. An error is that of the first file in
+ * the list that could not be had; where several are gone from their server, it names them all.
  */
 #pragma once
 
@@ -14,7 +15,12 @@
 
 struct session;
 
+/* What it is, for the remedy in messages. */
+enum download_kind { DOWNLOAD_URL, DOWNLOAD_RELEASE, DOWNLOAD_INDEX, DOWNLOAD_PACKAGE };
+
 struct download {
+	enum download_kind kind;
+	const char *stage; /* PACKAGE: whose; borrowed */
 	char *url;   /* owned */
 	char *label; /* owned: what messages call it */
 	bool has_digest;

@@ -161,6 +161,8 @@ static int want_blob(struct execution *x, size_t id, struct gg_err *err)
 	if (mirror_url(x->session, x->recipe, n, &url, &label, err) < 0)
 		return -1;
 	d = downloads_add(&x->downloads, url, label);
+	d->kind = n->kind == PLAN_DEB ? DOWNLOAD_PACKAGE : DOWNLOAD_URL;
+	d->stage = n->stage ? n->stage->name : NULL;
 	d->has_digest = true;
 	d->digest = n->blob;
 	d->size = n->blob_size;

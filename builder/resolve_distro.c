@@ -93,6 +93,7 @@ static int download_releases(struct resolving *r, struct gg_err *err)
 		struct download *d = downloads_add(&list, gg_asprintf("%s/dists/%s/InRelease", u->archive, u->name),
 						   gg_asprintf("release of %s", u->name));
 
+		d->kind = DOWNLOAD_RELEASE;
 		d->optional = !u->main;
 		d->max_size = RELEASE_MAX;
 	}
@@ -108,7 +109,7 @@ static int download_releases(struct resolving *r, struct gg_err *err)
 static int read_release(struct resolving *r, struct suite *u, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf signed_text = { 0 }, text = { 0 };
-	_cleanup_free_ char *name = gg_asprintf("the InRelease file of %s", u->name);
+	_cleanup_free_ char *name = gg_asprintf("dists/%s/InRelease", u->name);
 	unsigned flags = r->reused ? RELEASE_IGNORE_EXPIRY : 0;
 
 	if (u->absent)
@@ -194,6 +195,7 @@ static int download_indexes(struct resolving *r, const struct wanted_list *w, st
 				  gg_asprintf("%s/dists/%s/%s", w->v[i].suite->archive, w->v[i].suite->name,
 					      w->v[i].path),
 				  gg_strdup(w->v[i].name));
+		d->kind = DOWNLOAD_INDEX;
 		d->has_digest = true;
 		d->digest = w->v[i].file->sha256;
 		d->size = w->v[i].file->size;
@@ -298,9 +300,10 @@ static int run(struct resolving *r, const char *key, struct lock *lock, struct l
 		return -1;
 	r->reused = !fresh && reuse_releases(r, platform);
 	if (!r->reused) {
-		if (r->s->offline)
-			return gg_fail(err, GG_REMOTE, "the packages of stage '%s' have to be resolved and --offline "
-						       "forbids every connection", r->stage->name);
+		if (r->s->offline) {
+			gg_fail(err, GG_REMOTE, "its packages have to be resolved, and --offline forbids every connection");
+			return gg_hint(err, "run `ggbuild lock` where there is a network");
+		}
 		if (download_releases(r, err) < 0)
 			return -1;
 	}

@@ -341,24 +341,6 @@ static enum http_next try_again(struct http_transfer *t, unsigned limit, struct 
 	return HTTP_NEXT_RETRY;
 }
 
-static const char *status_hint(long status)
-{
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-		return "the server or proxy wants credentials: put them into the URL or the proxy "
-		       "variables, or name "
-		       "another source with --mirror";
-	case 404:
-	case 410:
-		return "the server no longer has it: --mirror names another source, --relock "
-		       "resolves it anew";
-	default:
-		return "--mirror names another source; --offline uses only what is in the store";
-	}
-}
-
 static enum http_next end_status(struct http_transfer *t, long status, int64_t now)
 {
 	bool transient = status == 408 || status == 429 || status >= 500;
@@ -372,7 +354,8 @@ static enum http_next end_status(struct http_transfer *t, long status, int64_t n
 		return try_again(t, TRIES, &problem, now);
 	}
 	fail_url(t, &problem, GG_REMOTE, what);
-	gg_hint(&problem, "%s", status_hint(status));
+	if (status == 401 || status == 403 || status == 407)
+		gg_hint(&problem, "the server or proxy wants credentials: put them into the URL or the proxy variables");
 	return transient ? try_again(t, TRIES, &problem, now) : http_transfer_give_up(t, &problem);
 }
 
@@ -444,7 +427,6 @@ static enum http_next end_body(struct http_transfer *t, int64_t now)
 	what = gg_asprintf("the body is %s, expected %s", gg_digest_text(&r->ret_digest, is),
 			   gg_digest_text(&r->digest, want));
 	fail_url(t, &problem, GG_INTEGRITY, what);
-	gg_hint(&problem, "the source serves other bytes than were locked; --mirror names another");
 	return http_transfer_give_up(t, &problem);
 }
 

@@ -64,6 +64,15 @@ static bool is_armoured(const struct gg_buf *b)
 	return b->len && memmem(b->data, b->len, "-----BEGIN PGP PUBLIC KEY BLOCK-----", 36);
 }
 
+/* OpenPGP packets (RFC 9580, 4.2: the first is a key's), or a key box of GnuPG. */
+static bool is_keyring(const struct gg_buf *b)
+{
+	unsigned char tag = (unsigned char)b->data[0];
+	unsigned type = tag & 0x40 ? tag & 0x3f : tag >> 2 & 0xf;
+
+	return ((tag & 0x80) && type == 6) || (b->len > 12 && !memcmp(b->data + 8, "KBXf", 4));
+}
+
 static int add_keyring(struct keyrings *k, const char *name, const struct gg_buf *bytes, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf binary = { 0 };
@@ -78,6 +87,8 @@ static int add_keyring(struct keyrings *k, const char *name, const struct gg_buf
 	}
 	if (!use->len)
 		return 0;
+	if (!is_keyring(use))
+		return gg_fail(err, GG_USAGE, "read keyring '%s': it holds no OpenPGP key", name);
 	int fd = memory_file("keyring", use->data, use->len, err);
 	if (fd < 0)
 		return -1;
@@ -242,19 +253,18 @@ static char *join(const struct gg_strv *l)
 	return gg_buf_steal(&b);
 }
 
-static int refuse(const char *name, const char *distro, const char *what, const struct gg_strv *ids,
-		  struct gg_err *err)
+static int refuse(const char *name, const char *distro, const struct release_keys *keys, const char *what,
+		  const struct gg_strv *ids, struct gg_err *err)
 {
-	_cleanup_free_ char *list = join(ids);
+	_cleanup_free_ char *list = join(ids), *files = join(&keys->files);
 
-	gg_fail(err, GG_INTEGRITY, "verify '%s': %s %s", name, what, list);
-	if (ids->n)
-		gg_hint(err, "install or update the package %s, or name a file that has the key with `keyring:`",
-			keyring_package(distro));
-	return -1;
+	gg_fail(err, GG_INTEGRITY, "verify '%s': %s %s%s%s", name, what, list, keys->files.n ? "; looked in " : "", files);
+	return gg_hint(err, "install or update the package %s, or name a file that has the key with `keyring:`",
+		       keyring_package(distro));
 }
 
-static int judge(const char *name, const char *distro, const struct verdict *v, int log, struct gg_err *err)
+static int judge(const char *name, const char *distro, const struct release_keys *keys, const struct verdict *v, int log,
+		 struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf words = { 0 };
 
@@ -267,11 +277,11 @@ static int judge(const char *name, const char *distro, const struct verdict *v, 
 	if (v->good && v->plaintexts == 1)
 		return 0;
 	if (v->revoked.n)
-		return refuse(name, distro, "signed with a revoked key:", &v->revoked, err);
+		return refuse(name, distro, keys, "signed with a revoked key:", &v->revoked, err);
 	if (v->expired.n)
-		return refuse(name, distro, "signed with an expired key:", &v->expired, err);
+		return refuse(name, distro, keys, "signed with an expired key:", &v->expired, err);
 	if (v->unknown.n)
-		return refuse(name, distro, "no public key for its signatures:", &v->unknown, err);
+		return refuse(name, distro, keys, "no public key for its signatures:", &v->unknown, err);
 	if (lseek(log, 0, SEEK_SET) < 0 || gg_read_fd(log, STATUS_MAX, &words, err) < 0)
 		return err->kind ? -1 : gg_fail_errno(err, "read the words of gpgv");
 	struct deb_slice text = deb_slice_trim((struct deb_slice){ words.data, words.len });
@@ -306,7 +316,7 @@ int release_verify(const char *name, const char *distro, const void *inrelease, 
 	if (spawn(&r, &k, err) < 0 || reread(r.status, STATUS_MAX, &status, err) < 0)
 		return -1;
 	read_status((struct deb_slice){ status.data, status.len }, &v);
-	if (judge(name, distro, &v, r.log, err) < 0)
+	if (judge(name, distro, keys, &v, r.log, err) < 0)
 		return -1;
 	return reread(r.out, RELEASE_MAX, ret_text, err);
 }

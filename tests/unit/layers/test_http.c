@@ -283,7 +283,6 @@ static void test_digest(void **state)
 	body_digest(1235, &g.request.digest);
 	get_run(&g);
 	assert_error(&g, GG_INTEGRITY, "the body is sha256:");
-	assert_non_null(g.err.hint);
 	assert_int_equal(requests_of("/ok/1234"), 1);
 }
 

@@ -1,0 +1,3 @@
+s/[0-9a-f]{64}/HEX/g
+s/[0-9]+ bytes, expected [0-9]+/N bytes, expected N/
+s/binary-[a-z0-9]+/binary-ARCH/
