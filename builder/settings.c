@@ -35,6 +35,7 @@ int settings_read(struct config **ret, struct gg_err *err)
 	if (r < 0) {
 		recipe_errors_print(&errors, text.data, text.len, &words);
 		gg_fail(err, GG_USAGE, "%s", words.data ? words.data : "the configuration is wrong");
+		err->whole = true;
 	}
 	recipe_errors_done(&errors);
 	return r;

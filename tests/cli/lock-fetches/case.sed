@@ -1,2 +1,2 @@
 s/sha256:[0-9a-f]{12,64}/sha256:HEX/g
-s,^full log: .*,full log: FILE,
+s,whole of it: .*,whole of it: LOG,
