@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,10 +30,18 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 	uint64_t size = 0;
 	ssize_t n;
 
-	if (from < 0 || gg_digest_fd(from, ret, NULL, err) < 0)
+	if (from < 0 || gg_digest_fd(from, ret, NULL, err) < 0) {
+		/* What is there to be read is the recipe's word. */
+		if (err->errnum == ENOENT || err->errnum == EISDIR)
+			err->kind = GG_RECIPE;
+		gg_context(err, "root file system '%s'", stage->from.rootfs);
 		goto fail;
+	}
 	if (!gg_digest_is_zero(&stage->from.sha256) && !gg_digest_eq(ret, &stage->from.sha256)) {
-		gg_fail(err, GG_INTEGRITY, "'%s' does not have the sha256 that the recipe gives", stage->from.rootfs);
+		char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
+
+		gg_fail(err, GG_INTEGRITY, "root file system '%s' is %s, the recipe wants %s", stage->from.rootfs,
+			gg_digest_text(ret, is), gg_digest_text(&stage->from.sha256, want));
 		goto fail;
 	}
 	if (s->read_only || store_blob_has(s->store, ret))

@@ -152,8 +152,7 @@ int command_look(struct command_session *c, const struct common_options *o, cons
 	_cleanup_free_ char *path = NULL;
 
 	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1, .read_only = true } };
-	path = command_store_path(o, err);
-	if (!path || open_project(c, o, recipe, err) < 0)
+	if (open_project(c, o, recipe, err) < 0 || take_settings(&c->session, o, &path, err) < 0)
 		return -1;
 	if (access(path, F_OK) < 0)
 		return 0;

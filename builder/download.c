@@ -152,6 +152,7 @@ static int judge(struct download_job *j, struct gg_err *err)
 			if (err->kind == GG_INTEGRITY)
 				hint_changed(d, err);
 		}
+		err->pos = d->pos;
 		if (n > 1)
 			return gg_context(err, "%zu files have left their server: %s; the first", n, gone);
 		return gg_context(err, "%s", d->label);
@@ -239,7 +240,8 @@ int download_start(struct session *s, struct downloads *list, void (*arrived)(vo
 		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err)
 {
 	struct download_job *j = gg_zalloc(sizeof(*j));
-	struct job_spec spec = { .run = run, .message = take_message, .done = finish, .ctx = j };
+	struct job_spec spec = { .run = run, .message = take_message, .done = finish, .ctx = j,
+				 .file = list->v[0].pos.file };
 	_cleanup_free_ char *title = gg_asprintf("download %zu file%s", list->n, list->n == 1 ? "" : "s");
 
 	*j = (struct download_job){ .session = s, .list = list, .tmp = STORE_TMP_INIT, .arrived = arrived,

@@ -21,6 +21,7 @@ enum download_kind { DOWNLOAD_URL, DOWNLOAD_RELEASE, DOWNLOAD_INDEX, DOWNLOAD_PA
 struct download {
 	enum download_kind kind;
 	const char *stage; /* PACKAGE: whose; borrowed */
+	struct gg_pos pos; /* of what wants it, for errors */
 	char *url;   /* owned */
 	char *label; /* owned: what messages call it */
 	bool has_digest;

@@ -163,6 +163,7 @@ static int want_blob(struct execution *x, size_t id, struct gg_err *err)
 	d = downloads_add(&x->downloads, url, label);
 	d->kind = n->kind == PLAN_DEB ? DOWNLOAD_PACKAGE : DOWNLOAD_URL;
 	d->stage = n->stage ? n->stage->name : NULL;
+	d->pos = n->stage ? n->stage->from.pos : n->input->pos;
 	d->has_digest = true;
 	d->digest = n->blob;
 	d->size = n->blob_size;

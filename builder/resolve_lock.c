@@ -69,6 +69,7 @@ static int lock_input(struct session *s, const struct recipe_input *in, struct l
 					  "input '%s' is not in the store and --offline forbids every connection",
 					  in->name);
 		d = downloads_add(&list, gg_strdup(in->url), gg_asprintf("input '%s'", in->name));
+		d->pos = in->pos;
 		d->has_digest = true;
 		d->digest = in->sha256;
 		if (download_all(s, &list, err) < 0)

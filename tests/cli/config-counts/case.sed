@@ -1,2 +1,4 @@
 s/sha256:[0-9a-f]{12,64}/sha256:HEX/g
 s,whole of it: .*,whole of it: LOG,
+/its network was not the host's/d
+s/_[a-z0-9]+\.deb/_ARCH.deb/

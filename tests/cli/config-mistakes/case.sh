@@ -1,4 +1,5 @@
 # The user's configuration: all mistakes at once, for every command that reads it.
+printf 'recipe: 1\nname: a\nstages: { base: { from: scratch } }\n' >a.recipe
 mkdir ../config/ggbuild
 cat >../config/ggbuild/config.yaml <<'END'
 # mine
@@ -9,7 +10,7 @@ fetch-env: { "tools:1X": y }
 jobs: many
 colour: true
 END
-for command in "store ls" "lock a.recipe" "fetch a.recipe" a.recipe; do
+for command in "store ls" "lock a.recipe" "fetch a.recipe" "plan a.recipe" a.recipe; do
 	# shellcheck disable=SC2086 # two words
 	ggbuild $command >out 2>err && exit 1
 	cmp -s err first || cat err
