@@ -12,6 +12,7 @@
 #include "builder/session.h"
 #include "layers/store.h"
 
+struct redact;
 struct tree;
 
 /* An unpacked tree: its root's descriptor and its manifest. */
@@ -39,6 +40,7 @@ struct action {
 	void (*extra_free)(void *extra);
 	char *log_path;
 	int logfd;
+	struct redact *redact;	   /* the output goes through it; prepare's, borrowed; NULL: as it is */
 	struct gg_buf tail;	   /* the end of the output, for a failed step */
 	uint64_t started;	   /* ns */
 	struct gg_json *record;

@@ -107,8 +107,8 @@ static int prepare_command(struct action *a, struct gg_err *err)
 	if (network && (grants_network(g, a->session, step, err) < 0 ||
 			step_network_prepare(g, a->session, a->tmp.fd, err) < 0))
 		return -1;
-	if (step->kind == RECIPE_STEP_FETCH)
-		note_short_values(a, g);
+	note_short_values(a, g);
+	a->redact = g->redact;
 	if (store_log_new(a->session->store, &a->node->key, &a->log_path, err) < 0)
 		return -1;
 	a->logfd = gg_openat(AT_FDCWD, a->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
@@ -186,10 +186,14 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 static int give_run(struct action *a, int upper, struct gg_json *result, struct gg_err *err)
 {
 	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE };
+	const struct grants *g = a->extra;
 	_cleanup_tree_ struct tree *delta = NULL;
 
 	if (scan_tree(upper, &scan, &delta, err) < 0)
 		return -1;
+	if (leak_check(upper, delta, g->leaks, g->n_leaks, err) < 0)
+		return gg_hint(err, "who gets the image could read it: keep the command from writing it, or remove the "
+				    "file in the same step");
 	return action_give_tree(a, "upper", delta, result, err);
 }
 
@@ -216,7 +220,10 @@ static int scan_output(struct action *a, int upper, const char *output, struct t
 				       step->output, (*ret)->entries[i].path);
 	/* Whether the directory was there before the fetch must not show. */
 	tree_find(*ret, ".")->opaque = false;
-	return leak_check(from, *ret, g->leaks, g->n_leaks, err);
+	if (leak_check(from, *ret, g->leaks, g->n_leaks, err) == 0)
+		return 0;
+	return gg_hint(err, "what one user passes must not get into what everybody pins: keep the command from writing "
+			    "it, or add the file to the fetch's `exclude`");
 }
 
 /* The output in its place: "placed/OUTPUT" on disk, the same in the manifest; parents are 0755 root whatever they are

@@ -9,6 +9,7 @@
 #include "builder/failure_report.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
+#include "builder/redact.h"
 #include "builder/results.h"
 #include "layers/base/fd.h"
 #include "layers/tree.h"
@@ -261,7 +262,7 @@ static int run_in_child(void *ctx, const struct job_port *port, struct gg_json *
 	return ops_of[a->node->kind]->work(a, port, result, err);
 }
 
-static void take_output(void *ctx, const char *bytes, size_t len)
+static void put_output(void *ctx, const char *bytes, size_t len)
 {
 	struct action *a = ctx;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
@@ -277,6 +278,16 @@ static void take_output(void *ctx, const char *bytes, size_t len)
 		memmove(a->tail.data, a->tail.data + a->tail.len - TAIL_BYTES, TAIL_BYTES);
 		a->tail.len = TAIL_BYTES;
 	}
+}
+
+static void take_output(void *ctx, const char *bytes, size_t len)
+{
+	struct action *a = ctx;
+
+	if (a->redact)
+		redact_feed(a->redact, bytes, len, put_output, a);
+	else
+		put_output(a, bytes, len);
 }
 
 static void complete(struct execution *x, size_t id, struct gg_json *record)
@@ -331,6 +342,8 @@ static void action_done(void *ctx, const struct gg_json *result, struct gg_err *
 	uint64_t ns = job_now_ns() - a->started;
 
 	x->running--;
+	if (a->redact)
+		redact_end(a->redact, put_output, a);
 	if (err->kind == GG_OK && commit(a, result, err) == 0) {
 		x->ran++;
 		complete(x, a->id, gg_json_ref(a->record));

@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include "builder/sandbox/sandbox.h"
+#include "builder/secret.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
 #include "recipes/config.h"
 #include "recipes/recipe.h"
-
-enum { SECRET_MAX = 1 << 20 };
 
 /* The path of the host's bundle inside the sandbox; where programs look by themselves differs. */
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
@@ -48,6 +47,7 @@ void grants_free(void *grants)
 	for (size_t i = 0; i < g->n_caches; i++)
 		store_cache_release(&g->caches[i]);
 	free(g->caches);
+	redact_free(g->redact);
 	free(g);
 }
 
@@ -102,44 +102,6 @@ static int open_host(struct grants *g, const char *path, struct gg_err *err)
 	return fd < 0 ? -1 : grants_keep(g, fd);
 }
 
-/* "id=ID,env=NAME", "id=ID,src=FILE" (or source=): the value of `key` as a new string, or NULL. */
-static char *option_value(const char *option, const char *key)
-{
-	size_t len = strlen(key);
-
-	for (const char *p = option; p; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (!strncmp(p, key, len) && p[len] == '=')
-			return gg_strndup(p + len + 1, strcspn(p + len + 1, ","));
-	}
-	return NULL;
-}
-
-static int secret_value(const struct session *s, const char *id, struct gg_buf *ret, struct gg_err *err)
-{
-	for (size_t i = 0; i < s->secrets.n; i++) {
-		const char *option = s->secrets.v[i];
-		_cleanup_free_ char *this = option_value(option, "id"), *env = option_value(option, "env");
-		_cleanup_free_ char *src = option_value(option, "src");
-		const char *value;
-
-		if (!this || !gg_streq(this, id))
-			continue;
-		if (!src)
-			src = option_value(option, "source");
-		if (src)
-			return gg_read_file(AT_FDCWD, src, SECRET_MAX, ret, err);
-		value = getenv(env ? env : id);
-		if (!value)
-			return gg_fail(err, GG_USAGE, "secret '%s': the environment has no variable '%s'", id,
-				       env ? env : id);
-		gg_buf_puts(ret, value);
-		return 0;
-	}
-	gg_fail(err, GG_USAGE, "secret '%s' was not passed", id);
-	return gg_hint(err, "pass it with --secret id=%s,env=NAME or --secret id=%s,src=FILE", id, id);
-}
-
 static int add_secret(struct grants *g, const struct session *s, const struct recipe_secret *secret,
 		      struct gg_err *err)
 {
@@ -151,6 +113,11 @@ static int add_secret(struct grants *g, const struct session *s, const struct re
 	/* A file's last newline is not of the secret's substance. */
 	guard(g, gg_asprintf("secret '%s'", secret->id), value.data,
 	      value.len - (value.len && value.data[value.len - 1] == '\n'));
+	if (!g->redact)
+		g->redact = redact_new();
+	redact_add(g->redact, value.data, value.len);
+	if (secret->env && memchr(value.data, '\0', value.len))
+		return gg_fail(err, GG_USAGE, "secret '%s' holds a NUL character, which no variable can", secret->id);
 	if (secret->env) {
 		gg_strv_setenv(&g->env, secret->env, value.data);
 	} else {
@@ -250,6 +217,8 @@ static int check_env(const struct recipe *r, const char *option, struct gg_err *
 
 int grants_check(const struct session *s, const struct recipe *r, struct gg_err *err)
 {
+	if (secret_check(s, r, err) < 0)
+		return -1;
 	for (size_t i = 0; i < s->fetch_env.n; i++)
 		if (check_env(r, s->fetch_env.v[i], err) < 0)
 			return -1;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "builder/leak.h"
+#include "builder/redact.h"
 #include "layers/base/err.h"
 
 struct recipe;
@@ -29,11 +30,12 @@ struct grants {
 	size_t n_leaks, cap_leaks;
 	struct store_cache *caches; /* parallel to the step's; without a descriptor: an empty one, of its own */
 	size_t n_caches;
+	struct redact *redact; /* takes the secrets out of what the step prints; NULL: it has none */
 	int tun;	      /* a device node for the network's helper, or -1 */
 	bool network;
 	bool loopback; /* --fetch-env named something on the host's loopback to it */
 };
-/* Before anything runs: --fetch-env and --fetch-mount are well formed and name fetches that the recipe has. GG_USAGE. */
+/* Before anything runs: --fetch-env, --fetch-mount and --secret are well formed and name what the recipe has. GG_USAGE. */
 int grants_check(const struct session *s, const struct recipe *r, struct gg_err *err) GG_MUST_USE;
 struct grants *grants_new(void);
 void grants_free(void *grants);

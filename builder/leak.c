@@ -69,15 +69,16 @@ int leak_check(int rootfd, const struct tree *t, const struct leak_value *values
 		const struct tree_entry *e = &t->entries[i];
 		const struct leak_value *found = find(&s, e->path, strlen(e->path));
 
-		if (!found && e->target)
+		/* Without the name, which is the value. */
+		if (found)
+			return gg_fail(err, GG_STEP, "the name of a file that it made holds the value of %s", found->what);
+		if (e->target)
 			found = find(&s, e->target, strlen(e->target));
 		if (!found && e->type == TREE_FILE && !e->hardlink && find_in_file(&s, rootfd, e, &found, err) < 0)
 			return gg_context(err, "search '%.200s' for what must stay secret", e->path);
-		if (found) {
-			gg_fail(err, GG_STEP, "the output '%.200s' holds the value of %s", e->path, found->what);
-			return gg_hint(err, "what one user passes must not get into what everybody pins: keep the "
-					    "command from writing it, or add the file to the fetch's `exclude`");
-		}
+		if (found)
+			return gg_fail(err, GG_STEP, "the output '%.200s' holds the value of %s", e->path,
+				       found->what);
 	}
 	return 0;
 }
