@@ -14,6 +14,7 @@
 
 #include "builder/sandbox/userns.h"
 #include "layers/base/fd.h"
+#include "layers/base/interrupt.h"
 #include "layers/base/log.h"
 
 enum { READ_STEP = 64 * 1024 };
@@ -32,8 +33,6 @@ struct jobs {
 	struct job **v;
 	size_t n, cap;
 	int signals;
-	int signal;
-	sigset_t old_mask;
 };
 
 uint64_t job_now_ns(void)
@@ -44,21 +43,13 @@ uint64_t job_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void watched_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-}
-
 struct jobs *jobs_new(struct gg_err *err)
 {
 	struct jobs *j = gg_zalloc(sizeof(*j));
 	sigset_t set;
 
-	watched_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, &j->old_mask);
+	gg_interrupt_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	j->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (j->signals < 0) {
@@ -96,7 +87,6 @@ void jobs_free(struct jobs *j)
 	if (!j)
 		return;
 	jobs_kill(j);
-	sigprocmask(SIG_SETMASK, &j->old_mask, NULL);
 	gg_close(j->signals);
 	free(j->v);
 	free(j);
@@ -110,11 +100,6 @@ void jobs_freep(struct jobs **j)
 size_t jobs_running(const struct jobs *j)
 {
 	return j->n;
-}
-
-int jobs_signal(const struct jobs *j)
-{
-	return j->signal;
 }
 
 void job_send(const struct job_port *port, const struct gg_json *message)
@@ -165,7 +150,7 @@ static _Noreturn void child(const struct job_spec *spec, int messages, int outpu
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	sigset_t set;
 
-	watched_signals(&set);
+	gg_interrupt_signals(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	/* A terminal sends its interrupt to the whole foreground group; the parent decides for us. */
 	signal(SIGINT, SIG_IGN);
@@ -342,9 +327,7 @@ static int take_signal(struct jobs *j, struct gg_err *err)
 
 	if (read(j->signals, &info, sizeof(info)) != sizeof(info))
 		return 0;
-	j->signal = (int)info.ssi_signo;
-	/* The exit status of a program that ended by a signal, as shells have it. */
-	return gg_fail(err, (enum gg_kind)(128 + j->signal), "interrupted by %s", strsignal(j->signal));
+	return gg_fail_signal(err, (int)info.ssi_signo);
 }
 
 int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err)

@@ -3,7 +3,8 @@
  * Jobs: children of one single-threaded process, watched by one poll loop over pidfds and pipes. A job's function
  * runs in the child; it sends messages (one JSON object a line) while it works and ends with a result object or an
  * error, which is remade in the parent. What the child writes to its output pipe reaches `output`. A child that dies
- * without a result is itself an error. SIGINT, SIGTERM and SIGHUP kill every job at once.
+ * without a result is itself an error. SIGINT, SIGTERM and SIGHUP kill every job at once; they are
+ * blocked from jobs_new on, what does not poll asks gg_interrupted, and who has its result by then ends with it.
  */
 #pragma once
 
@@ -47,8 +48,7 @@ int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err) 
 size_t jobs_running(const struct jobs *j);
 /* Ends every job now; their `done` is not called. */
 void jobs_kill(struct jobs *j);
-/* Waits for events for at most timeout_ms and runs the callbacks. -1 when a signal arrived (jobs_signal says which) or
- * the loop itself failed. */
+/* Waits for events for at most timeout_ms and runs the callbacks. -1 when a signal arrived (its error is
+ * interrupt.h's) or the loop itself failed. */
 int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err) GG_MUST_USE;
-int jobs_signal(const struct jobs *j); /* 0: none */
 uint64_t job_now_ns(void);	       /* CLOCK_MONOTONIC */

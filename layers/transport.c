@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "layers/base/fd.h"
+#include "layers/base/interrupt.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
+
+enum { COPY_STEP = 64 << 20 };
 
 static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive };
 
@@ -177,8 +180,11 @@ static int early_end(uint64_t left, struct gg_err *err)
 static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 {
 	while (size > 0) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, size, 0);
+		ssize_t n;
 
+		if (gg_interrupted(err) < 0)
+			return -1;
+		n = copy_file_range(from, NULL, to, NULL, size < COPY_STEP ? size : COPY_STEP, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))

@@ -11,7 +11,9 @@
 
 #include <linux/openat2.h>
 
-enum { READ_STEP = 64 * 1024, REMOVE_DEPTH = 4096 };
+#include "layers/base/interrupt.h"
+
+enum { READ_STEP = 64 * 1024, WRITE_STEP = 16 << 20, REMOVE_DEPTH = 4096 };
 
 void gg_close(int fd)
 {
@@ -70,9 +72,12 @@ int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err)
 	const char *p = bytes;
 
 	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+		/* In steps: a write of a gigabyte would not notice an interrupt. */
+		ssize_t n = gg_interrupted(err) < 0 ? -1 : write(fd, p, len < WRITE_STEP ? len : WRITE_STEP);
 
 		if (n < 0) {
+			if (err->kind != GG_OK)
+				return -1;
 			if (errno == EINTR)
 				continue;
 			return gg_fail_errno(err, "write");
@@ -88,9 +93,11 @@ ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err)
 	size_t got = 0;
 
 	while (got < len) {
-		ssize_t n = read(fd, (char *)bytes + got, len - got);
+		ssize_t n = gg_interrupted(err) < 0 ? -1 : read(fd, (char *)bytes + got, len - got);
 
 		if (n < 0) {
+			if (err->kind != GG_OK)
+				return -1;
 			if (errno == EINTR)
 				continue;
 			return gg_fail_errno(err, "read");
@@ -108,9 +115,11 @@ int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err)
 
 	for (;;) {
 		gg_buf_reserve(ret, READ_STEP);
-		ssize_t n = read(fd, ret->data + ret->len, READ_STEP);
+		ssize_t n = gg_interrupted(err) < 0 ? -1 : read(fd, ret->data + ret->len, READ_STEP);
 
 		if (n < 0) {
+			if (err->kind != GG_OK)
+				return -1;
 			if (errno == EINTR)
 				continue;
 			return gg_fail_errno(err, "read");

@@ -33,6 +33,7 @@ int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode, struct gg
 /* The same, but returns -1 with errno and no error object, for callers to whom absence is an answer. */
 int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode);
 
+/* These stop at an interrupt that waits (interrupt.h). */
 int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
 /* Reads up to len bytes; fewer only at end of file. Returns the count or -1. */
 ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
