@@ -407,9 +407,11 @@ static int try_start(struct execution *x, size_t id, struct gg_err *err)
 			slot->state = LOCKED;
 			return 0;
 		}
-		if (slot->state == LOCKED && lookup(x, id, err) < 0)
+		/* Somebody may have made it since it was looked for, and be gone again. */
+		if (lookup(x, id, err) < 0)
 			return -1;
 		if (slot->state == DONE) {
+			x->cached++;
 			store_lock_release(slot->lockfd);
 			slot->lockfd = -1;
 			return 0;
