@@ -2,8 +2,10 @@
 """What the rows work on, made when a row first asks for it: archives, a root file system, recipes, stores, peers."""
 import functools
 import glob
+import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROGRAM = os.path.join(TREE, "build/release/ggbuild")
 PACKAGES = ["build-essential", "clang", "git", "curl", "cmake"]
 SUITE = "trixie"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 BUILDER = """recipe: 1
 name: bench-builder
@@ -103,8 +106,8 @@ class Material:
     @functools.cached_property
     def packages(self):
         with open(self.path("builder.lock")) as f:
-            platform, = json.load(f)["platforms"].values()
-        distro, = platform["debian"].values()
+            inputs, = json.load(f)["platforms"].values()
+        distro, = inputs["debian"].values()
         return distro["packages"]
 
     def forget_trees(self):
@@ -121,22 +124,27 @@ class Material:
 
     @functools.cached_property
     def pool(self):
-        """The same archives as a repository of one directory."""
+        """The same archives as a repository: a small index and no signature, which is in the peer's favour."""
         assert self.builder
-        pool = self.path("pool")
+        pool, index = self.path("repository"), "main/binary-%s/Packages" % ARCHITECTURE
         shutil.rmtree(pool, ignore_errors=True)
-        os.makedirs(pool)
+        os.makedirs(pool + "/pool")
         for p in self.packages:
             os.link(self.path("archives/blobs/sha256", p["sha256"][:2], p["sha256"]),
-                    os.path.join(pool, os.path.basename(p["path"])))
-        write(os.path.join(pool, "Packages"), run(["dpkg-scanpackages", "--multiversion", "."], cwd=pool))
+                    os.path.join(pool, "pool", os.path.basename(p["path"])))
+        packages = run(["dpkg-scanpackages", "--multiversion", "pool"], cwd=pool)
+        dists = os.path.join(pool, "dists", SUITE)
+        os.makedirs(os.path.dirname(os.path.join(dists, index)))
+        write(os.path.join(dists, index), packages)
+        write(dists + "/Release", "Suite: %s\nCodename: %s\nComponents: main\nArchitectures: %s\nSHA256:\n %s %d %s\n" % (
+            SUITE, SUITE, ARCHITECTURE, hashlib.sha256(packages.encode()).hexdigest(), len(packages.encode()), index))
         return pool
 
     def mmdebstrap(self, out):
         names = ",".join(PACKAGES)
-        return measure(["mmdebstrap", "--quiet", "--variant=essential", "--include=" + names, "--skip=output/dev",
-                        "--architectures=" + run(["dpkg", "--print-architecture"]).strip(), "--format=directory",
-                        SUITE, out, "deb [trusted=yes] copy:%s ./" % self.pool])
+        return measure(["mmdebstrap", "--quiet", "--variant=essential", "--include=" + names, "--format=directory",
+                        "--architectures=" + ARCHITECTURE, SUITE, out,
+                        "deb [trusted=yes] copy:%s %s main" % (self.pool, SUITE)])
 
     # ---- the root file system of the packing rows ----
     @functools.cached_property
