@@ -117,6 +117,15 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 
 const struct command_def command_build = {
 	.name = "build", .args = "RECIPE", .summary = "build a recipe (the default command)",
+	.text = "Makes what the recipe's image needs and the store does not have, runs the recipe's tests on it and writes it "
+		"to each output, whole or not at all. Prints the digest of the image's manifest. A lock that is missing or "
+		"lacks something is written; --locked forbids that. Without -o the store is filled and nothing else "
+		"happens; a recipe without an image builds its stages.\n\n"
+		"  ggbuild app.recipe -o oci:out             an OCI image layout, tagged latest\n"
+		"  ggbuild app.recipe -o oci:out:1.2         the same, tagged 1.2; other tags are kept\n"
+		"  ggbuild app.recipe -o oci-archive:app.tar\n"
+		"  ggbuild app.recipe --target builder       only a stage\n"
+		"  ggbuild app.recipe --arg VERSION=2 -o oci:out",
 	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
 	.options_size = sizeof(struct options), .run = run,
 };

@@ -22,7 +22,7 @@ static const struct option_def defs[] = {
 	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct options, json),
 	  .help = "print JSON" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_COMMON_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_LOOK_GROUP };
 
 struct explanation {
 	const struct recipe *recipe;

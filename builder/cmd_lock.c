@@ -73,7 +73,9 @@ const struct command_def command_lock = {
 	.name = "lock", .args = "RECIPE", .summary = "resolve a recipe's inputs and write its lock",
 	.text = "Adds what the lock lacks: packages are resolved, URLs checked, fetches run and pinned; afterwards "
 		"`ggbuild build --locked` accepts it. What is pinned stays as it is, also for other values of the recipe's "
-		"arguments, unless --update or --all asks for it.",
+		"arguments, unless --update or --all asks for it.\n\n"
+		"  ggbuild lock app.recipe --all --diff        what has changed outside\n"
+		"  ggbuild lock app.recipe --update runtime    newest packages for one stage",
 	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
 	.options_size = sizeof(struct options), .run = run,
 };

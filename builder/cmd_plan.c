@@ -22,7 +22,7 @@ static const struct option_def defs[] = {
 	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct options, json),
 	  .help = "print every node with its key and the key's text" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_COMMON_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_LOOK_GROUP };
 
 static char *describe_step(const struct plan_node *n)
 {

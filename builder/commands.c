@@ -16,16 +16,16 @@
 #include "layers/store.h"
 
 const struct option_def command_common_defs[COMMAND_N_COMMON] = {
+	{ .name = "store", .arg = "DIR", .kind = OPTION_STRING, .offset = offsetof(struct common_options, store),
+	  .help = "where blobs, trees and results are kept" },
 	{ .name = "arg", .arg = "NAME=VALUE", .kind = OPTION_LIST, .offset = offsetof(struct common_options, args),
 	  .help = "set an argument of the recipe" },
+	{ .name = "allow", .arg = "WHAT", .kind = OPTION_LIST, .offset = offsetof(struct common_options, allow),
+	  .help = "grant what a recipe may not take: network, path=DIR" },
 	{ .name = "mirror", .arg = "NAME=URL", .kind = OPTION_LIST, .offset = offsetof(struct common_options, mirrors),
 	  .help = "archive of a distribution: debian=URL, debian-security=URL" },
 	{ .name = "offline", .kind = OPTION_FLAG, .offset = offsetof(struct common_options, offline),
 	  .help = "forbid every connection" },
-	{ .name = "allow", .arg = "WHAT", .kind = OPTION_LIST, .offset = offsetof(struct common_options, allow),
-	  .help = "grant what a recipe may not take: network, path=DIR" },
-	{ .name = "store", .arg = "DIR", .kind = OPTION_STRING, .offset = offsetof(struct common_options, store),
-	  .help = "where blobs, trees and results are kept" },
 	{ .name = "progress", .arg = "MODE", .kind = OPTION_CHOICE,
 	  .offset = offsetof(struct common_options, progress), .help = "how progress is shown on standard error",
 	  .values = progress_mode_names },
@@ -42,7 +42,7 @@ const struct option_def command_step_defs[COMMAND_N_STEP] = {
 	  .offset = offsetof(struct step_options, fetch_mounts), .help = "a read-only directory for fetch steps" },
 	{ .name = "fetch-network", .arg = "WHICH", .kind = OPTION_CHOICE,
 	  .offset = offsetof(struct step_options, fetch_network), .values = step_network_names,
-	  .help = "the network of fetch steps: auto, host, isolated" },
+	  .help = "the network of fetch steps" },
 	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
 	  .offset = offsetof(struct step_options, secrets), .help = "a secret that the recipe declares" },
 };

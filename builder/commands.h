@@ -23,7 +23,10 @@ struct common_options {
 };
 /* The group of those options; a command's struct begins with them. */
 #define COMMAND_COMMON_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON }
-enum { COMMAND_N_COMMON = 6 };
+enum { COMMAND_N_STORE = 1, COMMAND_N_LOOK = 3, COMMAND_N_COMMON = 6 };
+/* The first of them: for commands that only know the store, and for those that make nothing. */
+#define COMMAND_STORE_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_STORE }
+#define COMMAND_LOOK_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_LOOK }
 extern const struct option_def command_common_defs[COMMAND_N_COMMON];
 
 /* The group of what commands take that run steps. */

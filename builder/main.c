@@ -20,6 +20,19 @@ static const struct command_def *const commands[] = {
 const struct program_def command_program = {
 	.name = "ggbuild",
 	.summary = "build OCI images from declarative recipes: no daemon, hermetic, the same bytes everywhere",
+	.text = "A recipe (NAME.recipe) says what an image is made of. The first build resolves what it names and writes "
+		"NAME.lock beside it; from then on the same bytes are built, with or without a network. "
+		"`ggbuild RECIPE` is short for `ggbuild build RECIPE`.\n\n"
+		"Results go to standard output, progress and errors to standard error. Exit status: 0 ok, 1 system, "
+		"2 usage, 3 recipe, 4 lock, 5 step failed, 6 integrity, 7 remote, 8 test failed, 70 internal error, "
+		"128 + n ended by signal n.",
+	.examples = "  ggbuild init app.recipe                     a recipe to begin with\n"
+		    "  ggbuild app.recipe -o oci:out               build it, write an OCI layout\n"
+		    "  ggbuild app.recipe --locked -o oci:out      in CI: as the lock has it, or not\n"
+		    "  ggbuild fetch app.recipe                    all that needs a network, and then\n"
+		    "  ggbuild app.recipe --offline --locked       without one\n"
+		    "  ggbuild plan app.recipe                     what would run\n"
+		    "  ggbuild explain app.recipe                  and why\n",
 	.commands = commands,
 };
 

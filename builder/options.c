@@ -132,6 +132,7 @@ static const struct unit time_units[] = {
 	{"h", UINT64_C(3600000000000)}, {"d", UINT64_C(86400000000000)},
 };
 
+/* Zero would be the same as not given. */
 static int read_quantity(const char *text, const struct unit *units, size_t n_units, uint64_t *ret)
 {
 	const char *rest;
@@ -141,7 +142,7 @@ static int read_quantity(const char *text, const struct unit *units, size_t n_un
 		return -1;
 	for (size_t i = 0; i < n_units; i++)
 		if (gg_streq(rest, units[i].name))
-			return __builtin_mul_overflow(n, units[i].factor, ret) ? -1 : 0;
+			return n == 0 || __builtin_mul_overflow(n, units[i].factor, ret) ? -1 : 0;
 	return -1;
 }
 

@@ -22,8 +22,8 @@ enum option_kind {
 	OPTION_STRING, /* const char *, borrowed from argv; the last one wins */
 	OPTION_LIST,   /* struct gg_strv; each one is appended */
 	OPTION_UINT,   /* unsigned; decimal, at least 1 */
-	OPTION_SIZE,   /* uint64_t bytes; decimal with an optional KiB, MiB, GiB or TiB */
-	OPTION_TIME,   /* uint64_t ns; decimal with one of ms s m h d */
+	OPTION_SIZE,   /* uint64_t bytes; decimal with an optional KiB, MiB, GiB or TiB; more than 0 */
+	OPTION_TIME,   /* uint64_t ns; decimal with one of ms s m h d; more than 0 */
 	OPTION_CHOICE, /* unsigned: the index in `values` */
 };
 

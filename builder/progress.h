@@ -16,6 +16,7 @@
  *   bytes  id done total (total 0: unknown)         at most 10 a second and job
  *   end    id ns status ("cached", "done", "failed")
  *   note   text
+ *   Warnings and the error that ends the program are main.c's and stay text: lines that never begin with '{'.
  */
 #pragma once
 

@@ -228,6 +228,16 @@ void store_scan_stats(const struct store_scan *l, struct store_stats *ret)
 	}
 }
 
+/* Quietly: what is only listed does not live longer for it, and what cannot be read is verify's to tell. */
+static void list_record(struct store *s, const struct store_object *o, struct gg_json *entry)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	struct gg_json *record = NULL;
+
+	if (store_action_check(s, &o->digest, STORE_CHECK_QUIET, &record, &ignored) == 0 && record)
+		gg_json_take(entry, "record", record);
+}
+
 static void list_kind(struct store *s, const struct store_scan *l, enum store_kind kind, const char *name,
 		      struct gg_json *object)
 {
@@ -248,6 +258,8 @@ static void list_kind(struct store *s, const struct store_scan *l, enum store_ki
 
 			gg_json_set_str(e, "name", about ? about : "");
 		}
+		if (kind == STORE_ACTION)
+			list_record(s, o, e);
 		gg_json_set_str(e, "digest", gg_digest_text(&o->digest, text));
 		gg_json_set_int(e, "size", (int64_t)o->size);
 		gg_json_set_int(e, "used", o->used);

@@ -18,5 +18,12 @@ ask ggbuild build --loc
 ask ggbuild store ''
 ask ggbuild completion f
 ask ggbuild build on
+ask ggbuild ex
+ask ggbuild plan --
+ask ggbuild plan --j
+ask ggbuild explain on
+ask ggbuild fetch --ta
+ask ggbuild init on
+ask ggbuild store ls --
 END
 bash --norc --noprofile ask.bash

@@ -145,6 +145,7 @@ static void mistakes(void **state)
 		{ { "x", "--locked=yes" }, "option '--locked' takes no value", NULL },
 		{ { "x", "-o" }, "option '--output' needs a value: --output WHERE", NULL },
 		{ { "x", "--jobs", "0" }, "option '--jobs' with value '0': must be a whole number, 1 or more", NULL },
+		{ { "x", "--age", "0s" }, "option '--age' with value '0s': must be a time such as 30s (ms, s, m, h, d)", NULL },
 		{ { "x", "--jobs", "-1" }, "option '--jobs' with value '-1': must be a whole number, 1 or more", NULL },
 		{ { "x", "-j4294967296" }, "option '--jobs' with value '4294967296': must be a whole number, 1 or more",
 		  NULL },

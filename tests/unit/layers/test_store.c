@@ -623,6 +623,8 @@ static void test_verify_and_list(void **state)
 	assert_int_equal(stats.tree_bytes, 13);
 	assert_int_equal(stats.actions, 1);
 	assert_int_equal(gg_json_get_int(gg_json_get(list, "blobs"), "count", 0), 3);
+	assert_true(gg_json_is_object(
+		gg_json_get(gg_json_at(gg_json_get(gg_json_get(list, "actions"), "entries"), 0), "record")));
 	path = blob_path(f, &flipped);
 	damage(path, FLIP);
 	file = gg_asprintf("%s/top", tree);

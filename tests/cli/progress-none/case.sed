@@ -1,0 +1,1 @@
+s|logs/[0-9a-f-]+|logs/LOG|
