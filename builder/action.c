@@ -4,8 +4,122 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/progress.h"
+#include "builder/redact.h"
+#include "builder/results.h"
 #include "layers/base/fd.h"
 #include "layers/tree.h"
+
+enum { TAIL_BYTES = 64 * 1024 };
+
+static const struct action_ops *const ops_of[] = {
+	[PLAN_DEB] = &action_deb,     [PLAN_DISTRO] = &action_distro, [PLAN_ROOTFS] = &action_rootfs,
+	[PLAN_LOCAL] = &action_local, [PLAN_URL] = &action_url,	      [PLAN_STEP] = &action_step,
+	[PLAN_USER] = &action_user,   [PLAN_LAYER] = &action_layer,   [PLAN_PACK] = &action_pack,
+	[PLAN_TEST] = &action_test,
+};
+
+void action_free(struct action *a)
+{
+	for (size_t i = 0; i < a->n_trees; i++) {
+		gg_close(a->trees[i].fd);
+		tree_free(a->trees[i].tree);
+	}
+	for (size_t i = 0; i < a->n_fds; i++)
+		gg_close(a->fds[i]);
+	free(a->trees);
+	free(a->fds);
+	if (a->extra_free)
+		a->extra_free(a->extra);
+	gg_close(a->blobfd);
+	gg_close(a->logfd);
+	free(a->log_path);
+	gg_buf_done(&a->tail);
+	gg_json_unref(a->record);
+	gg_json_unref(a->result);
+	store_tmp_done(&a->tmp);
+	free(a);
+}
+
+const struct action_ops *action_ops_of(enum plan_kind kind)
+{
+	return ops_of[kind];
+}
+
+int action_work(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+{
+	struct action *a = ctx;
+
+	return ops_of[a->node->kind]->work(a, port, result, err);
+}
+
+static void put_output(void *ctx, const char *bytes, size_t len)
+{
+	struct action *a = ctx;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	progress_job_output(a->session->progress, a->id, bytes, len);
+	if (a->logfd >= 0 && gg_write_all(a->logfd, bytes, len, &err) < 0) {
+		progress_note(a->session->progress, err.text);
+		gg_close(a->logfd);
+		a->logfd = -1;
+	}
+	gg_buf_add(&a->tail, bytes, len);
+	if (a->tail.len > 2 * TAIL_BYTES) {
+		memmove(a->tail.data, a->tail.data + a->tail.len - TAIL_BYTES, TAIL_BYTES);
+		a->tail.len = TAIL_BYTES;
+	}
+}
+
+void action_take_output(void *ctx, const char *bytes, size_t len)
+{
+	struct action *a = ctx;
+
+	if (a->redact)
+		redact_feed(a->redact, bytes, len, put_output, a);
+	else
+		put_output(a, bytes, len);
+}
+
+void action_end_output(struct action *a)
+{
+	if (a->redact)
+		redact_end(a->redact, put_output, a);
+}
+
+/* A fetch that ran to be pinned has its key now: the plan with the pin finds the result under it. */
+static int put_pinned(struct action *a, struct gg_err *err)
+{
+	const char *pin = gg_json_get_str(a->record, "pin", NULL);
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	struct gg_digest tree, key;
+
+	if (!pin)
+		return 0;
+	if (gg_digest_parse(pin, &tree, err) < 0)
+		return -1;
+	plan_pinned_text(a->node->step, &tree, &text);
+	gg_digest_of(text.data, text.len, &key);
+	return store_action_put(a->session->store, &key, text.data, a->record, err);
+}
+
+int action_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
+{
+	const struct plan_node *n = a->node;
+
+	a->record = gg_json_object();
+	gg_json_set_str(a->record, "kind", plan_kind_name(n->kind));
+	gg_json_set_str(a->record, "name", n->name);
+	if (a->log_path)
+		gg_json_set_str(a->record, "log", strrchr(a->log_path, '/') + 1);
+	if (ops_of[n->kind]->commit(a, result, err) < 0)
+		return -1;
+	if (!n->keyed && put_pinned(a, err) < 0)
+		return -1;
+	if (n->keyed && store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
+		return -1;
+	return results_remember(a->session->store, a->recipe, n, err);
+}
 
 struct action_tree *action_tree(const struct action *a, size_t node)
 {
@@ -100,7 +214,9 @@ int action_take_tree(struct action *a, const struct gg_json *result, struct gg_e
 
 	if (gg_read_file(a->tmp.fd, "manifest", SIZE_MAX, &manifest, err) < 0)
 		return -1;
-	if (store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, &d, err) < 0)
+	gg_digest_of(manifest.data, manifest.len, &d);
+	if (store_blob_adopt(a->session->store, a->tmp.fd, "manifest", &d, manifest.len, err) < 0 ||
+	    store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, &d, err) < 0)
 		return -1;
 	gg_json_set_str(a->record, "tree", gg_digest_text(&d, text));
 	return 0;

@@ -44,6 +44,8 @@ struct action {
 	struct gg_buf tail;	   /* the end of the output, for a failed step */
 	uint64_t started;	   /* ns */
 	struct gg_json *record;
+	struct gg_json *result; /* of a package that waits to be saved with others */
+	struct action *next;
 };
 
 struct action_ops {
@@ -54,6 +56,15 @@ struct action_ops {
 };
 extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url, action_step,
 	action_user, action_layer, action_pack, action_test;
+
+/* For the scheduler: what all kinds have in common. */
+const struct action_ops *action_ops_of(enum plan_kind kind);
+int action_work(void *action, const struct job_port *port, struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+void action_take_output(void *action, const char *bytes, size_t len);
+void action_end_output(struct action *a);
+/* Writes the record last: what it names is in the store by then. */
+int action_commit(struct action *a, const struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+void action_free(struct action *a);
 
 /* The tree of a finished node, opened once. */
 int action_open_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err) GG_MUST_USE;

@@ -7,6 +7,7 @@
 
 #include "builder/action.h"
 #include "builder/control.h"
+#include "layers/archive.h"
 #include "layers/base/fd.h"
 #include "layers/deb.h"
 #include "layers/extract.h"
@@ -51,7 +52,14 @@ static int deb_commit(struct action *a, const struct gg_json *result, struct gg_
 	return action_take_tree(a, result, err);
 }
 
-const struct action_ops action_deb = { .work = deb_work, .commit = deb_commit };
+/* Here and not in each child: loading takes longer than reading most packages. */
+static int load_library(struct action *a, struct gg_err *err)
+{
+	(void)a;
+	return archive_load(err);
+}
+
+const struct action_ops action_deb = { .prepare = load_library, .work = deb_work, .commit = deb_commit };
 
 static int rootfs_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {

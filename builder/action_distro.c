@@ -13,6 +13,8 @@
 #include "builder/debian/rootfs.h"
 #include "builder/mirror.h"
 #include "layers/base/fd.h"
+#include "layers/ignore.h"
+#include "layers/ignore_tree.h"
 #include "layers/link.h"
 #include "layers/place.h"
 #include "layers/scan.h"
@@ -153,6 +155,22 @@ static int configure(struct action *a, const struct job_port *port, int base, co
 	return action_give_tree(a, "final", merged, result, err);
 }
 
+/* As dpkg does with its path-exclude: what is not unpacked is listed all the same. */
+static int exclude(const struct recipe_from *from, struct tree *t, struct gg_err *err)
+{
+	_cleanup_ignore_ struct ignore *ig = ignore_parse(NULL, "", 0, err);
+
+	for (size_t i = 0; ig && i < from->exclude.n; i++)
+		if (ignore_add(ig, from->exclude.v[i], err) < 0) {
+			err->pos = from->pos;
+			return -1;
+		}
+	if (!ig)
+		return -1;
+	ignore_tree(ig, t);
+	return 0;
+}
+
 static int make_base(struct action *a, const struct rootfs *r, struct tree **ret, int *ret_dir, struct gg_err *err)
 {
 	_cleanup_tree_ struct tree *generated = NULL, *joined = NULL;
@@ -161,7 +179,8 @@ static int make_base(struct action *a, const struct rootfs *r, struct tree **ret
 
 	if (make_generated(a, r, &generated, &generated_dir, err) < 0)
 		return -1;
-	if (join(r->merged, r->sources, generated, (unsigned)a->n_trees, &joined, err) < 0)
+	if (join(r->merged, r->sources, generated, (unsigned)a->n_trees, &joined, err) < 0 ||
+	    exclude(&a->node->stage->from, joined, err) < 0)
 		return -1;
 	for (size_t i = 0; i < a->n_trees; i++)
 		origins[i] = a->trees[i].fd;

@@ -9,12 +9,9 @@
 #include "builder/failure_report.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
-#include "builder/redact.h"
 #include "builder/results.h"
-#include "layers/base/fd.h"
-#include "layers/tree.h"
 
-enum { LOCK_POLL_MS = 100, TAIL_BYTES = 64 * 1024 };
+enum { LOCK_POLL_MS = 100, BATCH = 32 };
 
 enum state {
 	UNKNOWN,
@@ -36,22 +33,32 @@ struct execution {
 	const struct recipe *recipe;
 	const struct plan *plan;
 	struct slot *slots;
+	size_t *order; /* in which ready nodes are started */
 	struct downloads downloads;
 	size_t *download_nodes; /* parallel to downloads */
 	size_t cap_download_nodes;
 	bool downloading;
 	unsigned running, ran, cached;
+	unsigned unpacking;	 /* packages that are running */
+	struct action *unsaved;	 /* packages that are done and wait to be saved together; a list */
+	unsigned n_unsaved;
 	uint64_t unpacking_done, unpacking_total; /* bytes of package archives */
 	uint64_t unpacking_since;
 	struct gg_err err; /* the first failure of an action */
 };
 
-static const struct action_ops *const ops_of[] = {
-	[PLAN_DEB] = &action_deb,     [PLAN_DISTRO] = &action_distro, [PLAN_ROOTFS] = &action_rootfs,
-	[PLAN_LOCAL] = &action_local, [PLAN_URL] = &action_url,	      [PLAN_STEP] = &action_step,
-	[PLAN_USER] = &action_user,   [PLAN_LAYER] = &action_layer,   [PLAN_PACK] = &action_pack,
-	[PLAN_TEST] = &action_test,
-};
+/* Packages after everything else, the largest first: the last to end should be a small one. */
+static int by_start(const void *a, const void *b, void *ctx)
+{
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+	const struct plan_node *x = &((const struct plan_node *)ctx)[i], *y = &((const struct plan_node *)ctx)[j];
+
+	if ((x->kind == PLAN_DEB) != (y->kind == PLAN_DEB))
+		return x->kind == PLAN_DEB ? 1 : -1;
+	if (x->kind == PLAN_DEB && x->blob_size != y->blob_size)
+		return x->blob_size > y->blob_size ? -1 : 1;
+	return i < j ? -1 : 1;
+}
 
 struct execution *execution_new(struct session *s, const struct recipe *recipe, const struct plan *plan)
 {
@@ -59,20 +66,31 @@ struct execution *execution_new(struct session *s, const struct recipe *recipe, 
 
 	*x = (struct execution){ .session = s, .recipe = recipe, .plan = plan };
 	x->slots = gg_calloc(plan->n_nodes, sizeof(*x->slots));
-	for (size_t i = 0; i < plan->n_nodes; i++)
+	x->order = gg_calloc(plan->n_nodes, sizeof(*x->order));
+	for (size_t i = 0; i < plan->n_nodes; i++) {
 		x->slots[i].lockfd = -1;
+		x->order[i] = i;
+	}
+	qsort_r(x->order, plan->n_nodes, sizeof(*x->order), by_start, plan->nodes);
 	return x;
 }
 
 void execution_free(struct execution *x)
 {
+	struct action *a;
+
 	if (!x)
 		return;
+	while ((a = x->unsaved)) {
+		x->unsaved = a->next;
+		action_free(a);
+	}
 	for (size_t i = 0; i < x->plan->n_nodes; i++) {
 		gg_json_unref(x->slots[i].record);
 		store_lock_release(x->slots[i].lockfd);
 	}
 	free(x->slots);
+	free(x->order);
 	downloads_done(&x->downloads);
 	free(x->download_nodes);
 	gg_err_done(&x->err);
@@ -214,27 +232,6 @@ static bool is_ready(const struct execution *x, size_t id)
 	return true;
 }
 
-static void action_free(struct action *a)
-{
-	for (size_t i = 0; i < a->n_trees; i++) {
-		gg_close(a->trees[i].fd);
-		tree_free(a->trees[i].tree);
-	}
-	for (size_t i = 0; i < a->n_fds; i++)
-		gg_close(a->fds[i]);
-	free(a->trees);
-	free(a->fds);
-	if (a->extra_free)
-		a->extra_free(a->extra);
-	gg_close(a->blobfd);
-	gg_close(a->logfd);
-	free(a->log_path);
-	gg_buf_done(&a->tail);
-	gg_json_unref(a->record);
-	store_tmp_done(&a->tmp);
-	free(a);
-}
-
 /* Packages are many and small: they share one line of the view. */
 static bool is_quiet(const struct plan_node *n)
 {
@@ -255,41 +252,6 @@ static void show_unpacking(struct execution *x, const struct plan_node *n)
 		progress_job_end(x->session->progress, id, PROGRESS_DONE, job_now_ns() - x->unpacking_since);
 }
 
-static int run_in_child(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
-{
-	struct action *a = ctx;
-
-	return ops_of[a->node->kind]->work(a, port, result, err);
-}
-
-static void put_output(void *ctx, const char *bytes, size_t len)
-{
-	struct action *a = ctx;
-	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-
-	progress_job_output(a->session->progress, a->id, bytes, len);
-	if (a->logfd >= 0 && gg_write_all(a->logfd, bytes, len, &err) < 0) {
-		progress_note(a->session->progress, err.text);
-		gg_close(a->logfd);
-		a->logfd = -1;
-	}
-	gg_buf_add(&a->tail, bytes, len);
-	if (a->tail.len > 2 * TAIL_BYTES) {
-		memmove(a->tail.data, a->tail.data + a->tail.len - TAIL_BYTES, TAIL_BYTES);
-		a->tail.len = TAIL_BYTES;
-	}
-}
-
-static void take_output(void *ctx, const char *bytes, size_t len)
-{
-	struct action *a = ctx;
-
-	if (a->redact)
-		redact_feed(a->redact, bytes, len, put_output, a);
-	else
-		put_output(a, bytes, len);
-}
-
 static void complete(struct execution *x, size_t id, struct gg_json *record)
 {
 	struct slot *slot = &x->slots[id];
@@ -300,39 +262,39 @@ static void complete(struct execution *x, size_t id, struct gg_json *record)
 	slot->lockfd = -1;
 }
 
-/* A fetch that ran to be pinned has its key now: the plan with the pin finds the result under it. */
-static int put_pinned(struct action *a, struct gg_err *err)
+static void failed(struct action *a, struct gg_err *err)
 {
-	const char *pin = gg_json_get_str(a->record, "pin", NULL);
-	_cleanup_buf_ struct gg_buf text = { 0 };
-	struct gg_digest tree, key;
+	struct execution *x = a->execution;
 
-	if (!pin)
-		return 0;
-	if (gg_digest_parse(pin, &tree, err) < 0)
-		return -1;
-	plan_pinned_text(a->node->step, &tree, &text);
-	gg_digest_of(text.data, text.len, &key);
-	return store_action_put(a->session->store, &key, text.data, a->record, err);
+	if (x->err.kind != GG_OK)
+		return;
+	failure_describe(a, err);
+	failure_report(x->session->report, err->kind, a->node->step);
+	gg_err_move(&x->err, err);
 }
 
-/* The action's record is written last: what it names is in the store by then. */
-static int commit(struct action *a, const struct gg_json *result, struct gg_err *err)
+static void saved(struct action *a)
 {
-	const struct plan_node *n = a->node;
+	a->execution->ran++;
+	complete(a->execution, a->id, gg_json_ref(a->record));
+}
 
-	a->record = gg_json_object();
-	gg_json_set_str(a->record, "kind", plan_kind_name(n->kind));
-	gg_json_set_str(a->record, "name", n->name);
-	if (a->log_path)
-		gg_json_set_str(a->record, "log", strrchr(a->log_path, '/') + 1);
-	if (ops_of[n->kind]->commit(a, result, err) < 0)
-		return -1;
-	if (!n->keyed && put_pinned(a, err) < 0)
-		return -1;
-	if (n->keyed && store_action_put(a->session->store, &n->key, n->text, a->record, err) < 0)
-		return -1;
-	return results_remember(a->session->store, a->recipe, n, err);
+/* Packages are saved together: syncing each would cost more than unpacking it. */
+static void package_done(struct action *a, const struct gg_json *result, struct gg_err *err)
+{
+	struct execution *x = a->execution;
+
+	x->unpacking--;
+	show_unpacking(x, a->node);
+	if (err->kind != GG_OK) {
+		failed(a, err);
+		action_free(a);
+		return;
+	}
+	a->result = gg_json_ref((struct gg_json *)result);
+	a->next = x->unsaved;
+	x->unsaved = a;
+	x->n_unsaved++;
 }
 
 static void action_done(void *ctx, const struct gg_json *result, struct gg_err *err)
@@ -342,30 +304,54 @@ static void action_done(void *ctx, const struct gg_json *result, struct gg_err *
 	uint64_t ns = job_now_ns() - a->started;
 
 	x->running--;
-	if (a->redact)
-		redact_end(a->redact, put_output, a);
-	if (err->kind == GG_OK && commit(a, result, err) == 0) {
-		x->ran++;
-		complete(x, a->id, gg_json_ref(a->record));
+	action_end_output(a);
+	if (is_quiet(a->node)) {
+		package_done(a, result, err);
+		return;
 	}
-	if (is_quiet(a->node))
-		show_unpacking(x, a->node);
-	else
-		progress_job_end(x->session->progress, a->id, err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
-	if (err->kind != GG_OK && x->err.kind == GG_OK) {
-		failure_describe(a, err);
-		failure_report(x->session->report, err->kind, a->node->step);
-		gg_err_move(&x->err, err);
-	}
+	if (err->kind == GG_OK && action_commit(a, result, err) == 0)
+		saved(a);
+	progress_job_end(x->session->progress, a->id, err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
+	if (err->kind != GG_OK)
+		failed(a, err);
 	action_free(a);
+}
+
+/* When there are enough, or no more are coming. */
+static bool should_save(const struct execution *x)
+{
+	return x->n_unsaved >= BATCH || (x->n_unsaved > 0 && x->unpacking == 0);
+}
+
+static int save_packages(struct execution *x, struct gg_err *err)
+{
+	struct action *a;
+
+	if (store_batch_begin(x->session->store, err) < 0)
+		return -1;
+	for (a = x->unsaved; a; a = a->next)
+		if (action_commit(a, a->result, err) < 0) {
+			failure_describe(a, err);
+			return -1;
+		}
+	if (store_batch_end(x->session->store, err) < 0)
+		return -1;
+	while ((a = x->unsaved)) {
+		x->unsaved = a->next;
+		saved(a);
+		action_free(a);
+	}
+	x->n_unsaved = 0;
+	return 0;
 }
 
 static int start(struct execution *x, size_t id, struct gg_err *err)
 {
 	const struct plan_node *n = &x->plan->nodes[id];
 	struct action *a = gg_zalloc(sizeof(*a));
-	struct job_spec spec = { .run = run_in_child, .output = take_output, .done = action_done, .ctx = a,
-				 .userns = ops_of[n->kind]->outside ? NULL : &x->session->userns,
+	const struct action_ops *ops = action_ops_of(n->kind);
+	struct job_spec spec = { .run = action_work, .output = action_take_output, .done = action_done, .ctx = a,
+				 .userns = ops->outside ? NULL : &x->session->userns,
 				 .file = x->recipe->file };
 
 	*a = (struct action){ .execution = x, .session = x->session, .recipe = x->recipe, .plan = x->plan, .node = n,
@@ -377,7 +363,7 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 		if (a->blobfd < 0)
 			goto fail;
 	}
-	if (ops_of[n->kind]->prepare && ops_of[n->kind]->prepare(a, err) < 0)
+	if (ops->prepare && ops->prepare(a, err) < 0)
 		goto fail;
 	if (!is_quiet(n))
 		progress_job_start(x->session->progress, id, n->name);
@@ -387,6 +373,7 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 		goto fail;
 	x->slots[id].state = RUNNING;
 	x->running++;
+	x->unpacking += is_quiet(n);
 	return 0;
 fail:
 	gg_context(err, "%s", n->name);
@@ -423,9 +410,10 @@ static int try_start(struct execution *x, size_t id, struct gg_err *err)
 static int start_ready(struct execution *x, struct gg_err *err)
 {
 	for (size_t i = 0; i < x->plan->n_nodes && x->running < x->session->n_jobs; i++) {
-		enum state s = x->slots[i].state;
+		size_t id = x->order[i];
+		enum state s = x->slots[id].state;
 
-		if ((s == NEEDED || s == LOCKED) && is_ready(x, i) && try_start(x, i, err) < 0)
+		if ((s == NEEDED || s == LOCKED) && is_ready(x, id) && try_start(x, id, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -484,6 +472,12 @@ static int loop(struct execution *x, const size_t *goals, size_t n, struct gg_er
 			return -1;
 		if (goals_done(x, goals, n))
 			break;
+		if (should_save(x)) {
+			/* What it made ready is started before anything is waited for. */
+			if (save_packages(x, err) < 0)
+				return -1;
+			continue;
+		}
 		if (x->running == 0 && !x->downloading && !is_waiting(x))
 			return gg_fail(err, GG_INTERNAL, "nothing runs and the goals are not made");
 		progress_tick(x->session->progress, job_now_ns());

@@ -8,6 +8,7 @@
 #include "builder/stat_cache.h"
 #include "layers/base/fd.h"
 #include "layers/ignore.h"
+#include "layers/ignore_tree.h"
 #include "layers/scan.h"
 #include "layers/tree.h"
 
@@ -57,26 +58,6 @@ static bool skip(void *ctx, const char *path, bool is_dir)
 	return is_dir ? ignore_prunes(ig, path) : ignore_excludes(ig, path);
 }
 
-/* Directories that were only walked because something below might come back, and nothing did. */
-static void drop_empty_excluded(struct tree *t, const struct ignore *ig)
-{
-	size_t kept = t->n;
-
-	/* From the end: a directory's children come after it. */
-	for (size_t i = t->n; i-- > 1;) {
-		const struct tree_entry *e = &t->entries[i];
-		size_t len = strlen(e->path);
-		bool has_child = i + 1 < kept && !strncmp(t->entries[i + 1].path, e->path, len) &&
-				 t->entries[i + 1].path[len] == '/';
-
-		if (e->type == TREE_DIR && !has_child && ignore_excludes(ig, e->path)) {
-			memmove(&t->entries[i], &t->entries[i + 1], (kept - i - 1) * sizeof(*t->entries));
-			kept--;
-		}
-	}
-	t->n = kept;
-}
-
 struct local_trees {
 	struct local_tree {
 		const struct recipe_input *input;
@@ -98,7 +79,8 @@ static int scan_input(struct session *s, const struct recipe_input *in, int fd, 
 	if (scan_tree(fd, &scan, ret, err) < 0)
 		return -1;
 	stat_cache_save(cache);
-	drop_empty_excluded(*ret, ig);
+	/* Directories that were only walked because something below might come back, and nothing did. */
+	ignore_tree(ig, *ret);
 	return 0;
 }
 

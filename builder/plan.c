@@ -200,6 +200,7 @@ static int add_distro(struct making *m, const struct recipe_stage *stage, size_t
 	line_int(&text, "scripts", stage->from.scripts);
 	if (stage->from.scripts)
 		line_int(&text, "epoch", m->plan->epoch);
+	line_list(&text, "exclude", &stage->from.exclude);
 	for (size_t i = 0; i < n.distro->n_packages; i++) {
 		const struct lock_package *p = &n.distro->packages[i];
 		char hex[GG_DIGEST_HEX];

@@ -169,8 +169,12 @@ static struct gg_json *new_index(const struct gg_json *old, const struct transpo
 /* A directory below the layout, made when absent; never through a symlink. */
 static int open_dir(int dir, const char *name, struct gg_err *err)
 {
-	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+	if (mkdirat(dir, name, 0755) == 0) {
+		if (gg_fsync_dir(dir, err) < 0)
+			return -1;
+	} else if (errno != EEXIST) {
 		return gg_fail_errno(err, "mkdir '%s'", name);
+	}
 	return gg_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 }
 
@@ -252,11 +256,12 @@ static int write_blobs(struct layout_writer *w, struct gg_err *err)
 	_cleanup_close_ int algorithms = -1;
 
 	/* First, so that a later run knows a directory for its own in which this one died. */
-	if (gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
+	if (w->was_empty &&
+	    gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
 		return -1;
 	algorithms = open_dir(w->dir, "blobs", err);
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
-	if (w->blobs < 0 || gg_fsync_dir(algorithms, err) < 0)
+	if (w->blobs < 0)
 		return -1;
 	return transport_each_blob(w->image, write_blob, w, err);
 }
@@ -312,7 +317,7 @@ static int write_fresh(int parent, const char *name, const struct transport_targ
 		       const struct transport_image *image, bool *ret_lost, struct gg_err *err)
 {
 	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
-	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = -1, .blobs = -1 };
+	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = -1, .blobs = -1, .was_empty = true };
 
 	if (transport_temp_open(parent, name, &temp, err) < 0)
 		return -1;

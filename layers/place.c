@@ -24,33 +24,6 @@ static struct tree_entry *insert(struct tree *t, const char *path, enum tree_typ
 	return &t->entries[i];
 }
 
-/* Names whose inode's first name has gone: the first of them takes its place. */
-static void promote(struct tree *t)
-{
-	struct promoted {
-		const char *gone, *first;
-	} *list = NULL;
-	size_t n = 0, cap = 0;
-
-	for (size_t i = 0; i < t->n; i++) {
-		struct tree_entry *e = &t->entries[i];
-		size_t j = 0;
-
-		if (!e->hardlink || tree_find(t, e->hardlink))
-			continue;
-		while (j < n && !gg_streq(list[j].gone, e->hardlink))
-			j++;
-		if (j < n) {
-			e->hardlink = list[j].first;
-			continue;
-		}
-		GG_GROW(list, n, cap);
-		list[n++] = (struct promoted){ .gone = e->hardlink, .first = e->path };
-		e->hardlink = NULL;
-	}
-	free(list);
-}
-
 /* Takes path and what is below it out of the tree. */
 static void take_out(struct tree *t, const char *path)
 {
@@ -65,7 +38,7 @@ static void take_out(struct tree *t, const char *path)
 	while (to < t->n && !strncmp(t->entries[to].path, path, len) && t->entries[to].path[len] == '/');
 	memmove(&t->entries[from], &t->entries[to], (t->n - to) * sizeof(*e));
 	t->n -= to - from;
-	promote(t);
+	tree_promote_links(t);
 }
 
 static int make_directory(int rootfd, struct tree *t, const char *path, struct gg_err *err)

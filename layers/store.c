@@ -211,6 +211,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	store_batch_drop(s);
 	if (s->pid == getpid())
 		store_tmp_done(&s->work);
 	for (size_t i = 0; i < STORE_N_DIRS; i++)

@@ -7,6 +7,7 @@
 #include "layers/store_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,8 +120,16 @@ static int put_file(struct store *s, int dirfd, const char *name, const char *te
 
 	if (store_stage(s, text, len, 0600, &temp, err) < 0)
 		return -1;
+	if (s->batch) {
+		int again = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+
+		if (again < 0)
+			return gg_fail_errno(err, "dup");
+		store_batch_add(s, gg_steal(&temp), again, name);
+		return 0;
+	}
 	/* Replaced, since what is there may be older or damaged. */
-	if (store_commit(s->work.fd, temp, dirfd, name, GG_COMMIT_REPLACE, &existed, err) < 0) {
+	if (store_commit(s, s->work.fd, temp, dirfd, name, GG_COMMIT_REPLACE, &existed, err) < 0) {
 		unlinkat(s->work.fd, temp, 0);
 		return -1;
 	}

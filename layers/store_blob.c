@@ -143,7 +143,7 @@ static int blob_commit(struct store *s, int fromfd, const char *from, const stru
 		_cleanup_close_ int there = -1;
 		int r;
 
-		if (store_commit(fromfd, from, dirfd, hex, 0, &existed, err) < 0)
+		if (store_commit(s, fromfd, from, dirfd, hex, 0, &existed, err) < 0)
 			return -1;
 		if (!existed) {
 			if (fstatat(dirfd, hex, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -208,7 +208,7 @@ int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct 
 	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
 	    fchown(fd, geteuid(), getegid()) < 0)
 		return gg_fail_errno(err, "chown '%s' to the store's owner", name);
-	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, 0444) < 0 || (!s->batch && fsync(fd) < 0))
 		return gg_fail_errno(err, "fsync '%s'", name);
 	return blob_commit(s, dirfd, name, d, st.st_ino, err);
 }

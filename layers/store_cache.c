@@ -27,7 +27,7 @@ static int make(struct store *s, const char *hex, const char *name, uint32_t uid
 		return gg_fail_errno(err, "give a cache to uid %u", uid);
 	if (gg_write_file(tmp.fd, "cache/about", name, strlen(name), 0600, 0, err) < 0)
 		return -1;
-	return store_commit(tmp.fd, "cache", s->dirs[STORE_CACHES], hex, 0, &existed, err);
+	return store_commit(s, tmp.fd, "cache", s->dirs[STORE_CACHES], hex, 0, &existed, err);
 }
 
 static int open_data(struct store *s, const char *hex)

@@ -140,7 +140,7 @@ int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, cha
 		gg_context(err, "%zu bytes to the store '%s'", len, s->path);
 		goto fail;
 	}
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+	if (fchmod(fd, mode) < 0 || (!s->batch && fsync(fd) < 0)) {
 		gg_fail_errno(err, "fsync %zu bytes in the store '%s'", len, s->path);
 		goto fail;
 	}
@@ -151,8 +151,8 @@ fail:
 	return full_hint(err);
 }
 
-int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
-		 bool *ret_existed, struct gg_err *err)
+int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const char *name,
+		 unsigned flags, bool *ret_existed, struct gg_err *err)
 {
 	unsigned how = (flags & GG_COMMIT_REPLACE) ? 0 : RENAME_NOREPLACE;
 
@@ -165,7 +165,7 @@ int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsi
 		*ret_existed = true;
 	}
 	/* Also when it existed: whoever renamed it may not have come to its fsync yet. */
-	if (fsync(dirfd) < 0)
+	if (!s->batch && fsync(dirfd) < 0)
 		return gg_fail_errno(err, "fsync of the directory of '%s'", name);
 	return 0;
 }

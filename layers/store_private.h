@@ -38,6 +38,12 @@ enum {
 	STORE_MAX_RECORD = 64 * 1024 * 1024,
 };
 
+/* A record that appears at the end of its batch: `temp` of the work directory, then `name` of `dirfd`. */
+struct store_pending {
+	char *temp, *name;
+	int dirfd;
+};
+
 struct store {
 	char *path;
 	int fd, lockfd;
@@ -46,6 +52,9 @@ struct store {
 	pid_t pid; /* a forked child never cleans up what its parent owns */
 	struct store_tmp work; /* made by the first write */
 	char boot[40];
+	bool batch; /* what is adopted was synced when it began, and its names will be when it ends */
+	struct store_pending *pending;
+	size_t n_pending, cap_pending;
 };
 
 /* The handle's work directory, made at first use; -1 on failure. */
@@ -56,12 +65,16 @@ int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool cr
 		   struct gg_err *err) GG_MUST_USE;
 /* A synced file of the work directory, or of any directory of the same file system, takes its final
  * name. *ret_existed: the name was there and was left alone. */
-int store_commit(int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
+int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
 		 bool *ret_existed, struct gg_err *err) GG_MUST_USE;
-/* Bytes to a synced file in the work directory; *ret_name is its name there, owned by the caller.
- */
+/* Bytes to a file in the work directory, synced outside of a batch; *ret_name is its name there, owned by
+ * the caller. */
 int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name,
 		struct gg_err *err) GG_MUST_USE;
+/* In a batch: the file of the work directory takes its name when the batch ends. Takes `temp` and `dirfd`. */
+void store_batch_add(struct store *s, char *temp, int dirfd, const char *name);
+/* Forgets what a batch has not done. */
+void store_batch_drop(struct store *s);
 /* Moves a damaged object to tmp/bad-NAME-RANDOM and warns. */
 void store_quarantine(struct store *s, int dirfd, const char *name, const char *why);
 /* Notes use on a file whose times are `st`. */

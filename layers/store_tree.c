@@ -108,7 +108,7 @@ int store_tree_open(struct store *s, const struct gg_digest *d, struct gg_err *e
 
 /* Moving a directory to another parent writes its "..", which a mode without owner write forbids to
  * a user. */
-static int tree_rename(int dirfd, const char *from, int fd, const struct stat *st, int treesfd,
+static int tree_rename(struct store *s, int dirfd, const char *from, int fd, const struct stat *st,
 		       const char *name, bool *ret_existed, struct gg_err *err)
 {
 	bool closed = (st->st_mode & 0200) == 0 && geteuid() != 0 && st->st_uid == geteuid();
@@ -116,7 +116,7 @@ static int tree_rename(int dirfd, const char *from, int fd, const struct stat *s
 
 	if (closed && fchmod(fd, (st->st_mode & 07777) | 0200) < 0)
 		return gg_fail_errno(err, "chmod '%s'", from);
-	r = store_commit(dirfd, from, treesfd, name, 0, ret_existed, err);
+	r = store_commit(s, dirfd, from, s->dirs[STORE_TREES], name, 0, ret_existed, err);
 	if (closed && fchmod(fd, st->st_mode & 07777) < 0)
 		return gg_fail_errno(err, "chmod '%s'", name);
 	return r;
@@ -133,7 +133,7 @@ int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *m
 	if (fd < 0)
 		return -1;
 	/* One syncfs, not an fsync a file: tens of thousands of files are one journal commit. */
-	if (fstat(fd, &st) < 0 || syncfs(fd) < 0)
+	if (fstat(fd, &st) < 0 || (!s->batch && syncfs(fd) < 0))
 		return gg_fail_errno(err, "syncfs of '%s'", name);
 	if (store_blob_put(s, manifest, len, ret, err) < 0)
 		return gg_context(err, "manifest of '%s'", name);
@@ -144,8 +144,7 @@ int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *m
 		bool existed;
 		int r;
 
-		if (tree_rename(dirfd, name, fd, &st, s->dirs[STORE_TREES], tree, &existed, err) <
-		    0)
+		if (tree_rename(s, dirfd, name, fd, &st, tree, &existed, err) < 0)
 			return gg_context(err, "tree");
 		if (!existed) {
 			if (fstat(fd, &st) < 0)

@@ -268,3 +268,29 @@ struct tree_entry *tree_resolve(const struct tree *t, const char *path, bool fol
 		*ret_path = gg_arena_strdup(t->arena, e->path);
 	return e;
 }
+
+void tree_promote_links(struct tree *t)
+{
+	struct promoted {
+		const char *gone, *first;
+	} *list = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct tree_entry *e = &t->entries[i];
+		size_t j = 0;
+
+		if (!e->hardlink || tree_find(t, e->hardlink))
+			continue;
+		while (j < n && !gg_streq(list[j].gone, e->hardlink))
+			j++;
+		if (j < n) {
+			e->hardlink = list[j].first;
+			continue;
+		}
+		GG_GROW(list, n, cap);
+		list[n++] = (struct promoted){ .gone = e->hardlink, .first = e->path };
+		e->hardlink = NULL;
+	}
+	free(list);
+}

@@ -102,5 +102,7 @@ int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct
 	GG_MUST_USE;
 /* The entries at and below `path`, re-rooted: `path` becomes ".". The directory must exist. */
 int tree_subtree(const struct tree *t, const char *path, struct tree **ret, struct gg_err *err) GG_MUST_USE;
+/* After entries were taken out: names whose inode's first name has gone share the first of those that are left. */
+void tree_promote_links(struct tree *t);
 /* First path at which two sorted trees differ, in words ("mode 0644 -> 0755"); false when they are equal. */
 bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path, char **ret_what);

@@ -45,6 +45,7 @@ struct recipe_from {
 	const struct gg_pos *package_pos; /* parallel to packages */
 	bool scripts;	/* run maintainer scripts (default true) */
 	bool essential; /* include Essential packages (default true) */
+	struct recipe_list exclude; /* what packages ship and the stage leaves out, as lines of an ignore file */
 	const char *mirror;  /* URL or NULL */
 	const char *keyring; /* path relative to the recipe or NULL */
 	/* ROOTFS */

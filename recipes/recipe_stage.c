@@ -160,6 +160,7 @@ static const struct check_field from_fields[] = {
 	{ "packages", from_packages, 0, 0, DISTRO },
 	{ "scripts", check_bool, FROM(scripts), 0, DISTRO },
 	{ "essential", check_bool, FROM(essential), 0, DISTRO },
+	{ "exclude", check_list, FROM(exclude), 0, DISTRO },
 	{ "suites", archive_names, FROM(suites), 0, DISTRO },
 	{ "components", archive_names, FROM(components), 0, DISTRO },
 	{ "mirror", check_url, FROM(mirror), 0, DISTRO },

@@ -172,6 +172,21 @@ static void emit_if(struct filter *f, uint16_t op, uint32_t k, enum answer answe
 	emit_return(f, return_of(answer));
 }
 
+/* The kernel loads a module for any family that is named. Three are refused aloud, and the rest, but for what programs
+ * use, are not there. */
+static void emit_socket(struct filter *f)
+{
+	static const uint32_t allowed[] = { AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+	static const uint32_t denied[] = { AF_ALG, AF_VSOCK, AF_PACKET };
+
+	emit_argument(f, 0);
+	for (size_t i = 0; i < GG_LEN(allowed); i++)
+		emit_if(f, BPF_JEQ, allowed[i], ANSWER_ALLOW);
+	for (size_t i = 0; i < GG_LEN(denied); i++)
+		emit_if(f, BPF_JEQ, denied[i], ANSWER_EPERM);
+	emit_return(f, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+}
+
 static void emit_leaf(struct filter *f, enum answer answer)
 {
 	switch (answer) {
@@ -187,13 +202,12 @@ static void emit_leaf(struct filter *f, enum answer answer)
 		emit_argument(f, 1);
 		emit_if(f, BPF_JEQ, TIOCSTI, ANSWER_EPERM);
 		emit_if(f, BPF_JEQ, TIOCLINUX, ANSWER_EPERM);
+		/* Line disciplines are loaded for whoever names one. */
+		emit_if(f, BPF_JEQ, TIOCSETD, ANSWER_EPERM);
 		break;
 	case ANSWER_SOCKET:
-		emit_argument(f, 0);
-		emit_if(f, BPF_JEQ, AF_ALG, ANSWER_EPERM);
-		emit_if(f, BPF_JEQ, AF_VSOCK, ANSWER_EPERM);
-		emit_if(f, BPF_JEQ, AF_PACKET, ANSWER_EPERM);
-		break;
+		emit_socket(f);
+		return;
 	case ANSWER_MSYNC:
 		/* Stack unwinders probe addresses with MS_ASYNC, so that one stays what it is. */
 		emit_argument(f, 2);

@@ -9,7 +9,7 @@ fail() {
 }
 
 podman_here() {
-	podman --root "$work/podman" --runroot "$work/podman-run" --storage-driver vfs --runtime runc "$@"
+	podman --root "$work/podman" --runroot "$work/podman-run" --tmpdir "$work/podman-tmp" --storage-driver vfs --runtime runc "$@"
 }
 
 # podman_run LAYOUT[:REF] ARGUMENT...: what the image prints without a network, capabilities and a writable root.
@@ -18,10 +18,6 @@ podman_run() {
 	shift
 	podman_here run --rm --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --read-only \
 		--cap-drop all "oci:$podman_layout" "$@" 2>"$work/podman.log" || fail "podman: $(cat "$work/podman.log")"
-}
-
-podman_clean() {
-	podman_here system reset --force >/dev/null 2>&1 || :
 }
 
 # crun_run LAYOUT:REF ARGUMENT...: the same under crun, from a bundle that umoci unpacks.

@@ -10,7 +10,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=${TMPDIR:-/tmp}/gg-flagship-$$
 mkdir "$work"
-trap 'podman_clean; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 # shellcheck source=tests/e2e/engines.sh
 . "$root/tests/e2e/engines.sh"
 

@@ -9,7 +9,7 @@ ggbuild=$1
 here=$(cd "$(dirname "$0")" && pwd)
 work=${TMPDIR:-/tmp}/gg-outputs-$$
 mkdir "$work"
-trap 'podman_clean; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 # shellcheck source=tests/e2e/engines.sh
 . "$here/engines.sh"
 cd "$work"

@@ -9,7 +9,7 @@ ggbuild=$1
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=${TMPDIR:-/tmp}/gg-small-$$
 mkdir "$work"
-trap 'podman_clean; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 # shellcheck source=tests/e2e/engines.sh
 . "$root/tests/e2e/engines.sh"
 

@@ -3,7 +3,7 @@
  * One operation of the store as a process, so that it can be killed, starved and traced
  * (store_faults.py):
  *
- *   store_driver blob|tree|action|gc|verify|has-blob|has-tree|has-action STORE
+ *   store_driver blob|tree|action|batch|gc|verify|has-blob|has-tree|has-action|has-batch STORE
  *   store_driver hammer STORE SEED SESSIONS
  *
  * Exit 0 done, 1 an error of the store (its text on stderr), 2 a promise was broken.
@@ -19,7 +19,7 @@
 #include "layers/store.h"
 #include "layers/tree.h"
 
-enum { BLOB_SIZE = 100000, HAMMER_BLOBS = 12 };
+enum { BLOB_SIZE = 100000, HAMMER_BLOBS = 12, BATCH = 3 };
 
 static int broken(const char *what)
 {
@@ -131,6 +131,50 @@ static int do_action(struct store *s, struct gg_err *err)
 	return put_action(s, 0, err);
 }
 
+static int adopt_blob(struct store *s, const struct store_tmp *t, const char *name, unsigned seed, struct gg_digest *ret,
+		      struct gg_err *err)
+{
+	_cleanup_free_ char *bytes = blob_bytes(seed);
+
+	gg_digest_of(bytes, BLOB_SIZE, ret);
+	return store_blob_adopt(s, t->fd, name, ret, BLOB_SIZE, err);
+}
+
+static int stage_batch(const struct store_tmp *t, struct gg_err *err)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		_cleanup_free_ char *name = gg_asprintf("blob%u", i), *bytes = blob_bytes(i);
+		_cleanup_close_ int fd = gg_openat(t->fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+
+		if (fd < 0 || gg_write_all(fd, bytes, BLOB_SIZE, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Several actions whose objects are synced together. */
+static int do_batch(struct store *s, struct gg_err *err)
+{
+	_cleanup_store_tmp_ struct store_tmp t = STORE_TMP_INIT;
+
+	if (store_tmp_new(s, geteuid(), &t, err) < 0 || stage_batch(&t, err) < 0 || store_batch_begin(s, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < BATCH; i++) {
+		_cleanup_free_ char *name = gg_asprintf("blob%u", i), *text = NULL;
+		_cleanup_json_ struct gg_json *record = gg_json_object();
+		char digest[GG_DIGEST_TEXT];
+		struct gg_digest key, blob;
+
+		if (adopt_blob(s, &t, name, i, &blob, err) < 0)
+			return -1;
+		gg_json_set_str(record, "blob", gg_digest_text(&blob, digest));
+		text = action_text(i, &key);
+		if (store_action_put(s, &key, text, record, err) < 0)
+			return -1;
+	}
+	return store_batch_end(s, err);
+}
+
 static int do_gc(struct store *s, struct gg_err *err)
 {
 	struct store_stats stats;
@@ -196,6 +240,18 @@ static int do_has_tree(struct store *s, struct gg_err *err)
 	gg_digest_of(text.data, text.len, &d);
 	fd = store_tree_open(s, &d, err);
 	return fd < 0 ? -1 : 0;
+}
+
+static int do_has_batch(struct store *s, struct gg_err *err)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		bool there = false;
+		int r = check_action(s, i, &there, err);
+
+		if (r != 0 || !there)
+			return r != 0 ? r : gg_fail(err, GG_SYSTEM, "action %u is absent", i);
+	}
+	return 0;
 }
 
 static int do_has_action(struct store *s, struct gg_err *err)
@@ -264,6 +320,7 @@ static const struct {
 	{ "action", do_action, false },     { "gc", do_gc, true },
 	{ "verify", do_verify, false },     { "has-blob", do_has_blob, false },
 	{ "has-tree", do_has_tree, false }, { "has-action", do_has_action, false },
+	{ "batch", do_batch, false },       { "has-batch", do_has_batch, false },
 };
 
 static int run(int argc, char **argv, struct gg_err *err)

@@ -21,7 +21,7 @@ import tempfile
 DRIVER = ""
 CHANGES = ("openat mkdirat mkdir write pwrite64 fsync fdatasync syncfs rename renameat renameat2 unlink unlinkat fchmod "
            "fchmodat fchown utimensat linkat symlinkat ftruncate flock getdents64").split()
-OPERATIONS = ("blob", "tree", "action")
+OPERATIONS = ("blob", "tree", "action", "batch")
 # Under ptrace the leak checker of a sanitized driver cannot work.
 ENV = dict(os.environ, ASAN_OPTIONS="detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", ""))
 
@@ -145,6 +145,34 @@ FD_CALL = re.compile(r"(write|pwrite64|fsync|syncfs|ftruncate|fchmod)\(\d+<([^>]
 KEPT = ("blobs/", "trees/", "actions/", "names/")
 
 
+def lint_batch(store, lines):
+    """The same for a batch, where syncfs syncs all: contents before their names, names before the records."""
+    dirty, renamed, seen = set(), [], 0
+    for line in lines:
+        line = re.sub(r"^\d+ +", "", line)
+        m = FD_CALL.match(line)
+        if m:
+            call, path = m.groups()
+            if call == "syncfs":
+                dirty, renamed = set(), []
+            elif call in ("write", "pwrite64", "ftruncate"):
+                dirty.add(path)
+            continue
+        m = RENAME.match(line)
+        inside = os.path.relpath(m.group(3), store) + "/" if m else ""
+        if not inside.startswith(KEPT):
+            continue
+        if os.path.join(m.group(1), m.group(2)) in dirty:
+            raise Broken("not synced before: %s" % line)
+        if inside.startswith("actions/") and any("actions/" not in r for r in renamed):
+            raise Broken("what it names has no synced name: %s" % line)
+        renamed.append(inside)
+        seen += 1
+    if renamed:
+        raise Broken("no syncfs after the last rename")
+    return seen
+
+
 def lint(store, lines):
     """Returns how many renames into the store were seen; raises Broken at the first that is out of order."""
     synced, dirty, renamed, seen = set(), set(), None, 0
@@ -186,12 +214,24 @@ def lint(store, lines):
 
 def case_order(base):
     store, log = os.path.realpath(base) + "/store", base + "/log"
-    wanted = {"blob": 1, "tree": 2, "action": 4}
+    wanted = {"blob": 1, "tree": 2, "action": 4, "batch": 9}
     for operation, count in wanted.items():
-        seen = lint(store, trace(store, operation, log, "-y", "-e",
-                                 "trace=write,pwrite64,fsync,syncfs,ftruncate,fchmod,renameat,renameat2"))
+        check_order = lint_batch if operation == "batch" else lint
+        lines = trace(store, operation, log, "-y", "-e",
+                      "trace=write,pwrite64,fsync,syncfs,ftruncate,fchmod,renameat,renameat2")
+        seen = check_order(store, lines)
         if seen != count:
             raise Broken("%s: %d renames into the store, expected %d" % (operation, seen, count))
+    # Each of the three syncs is needed.
+    syncs = [i for i, line in enumerate(lines) if "syncfs(" in line]
+    for number in syncs:
+        try:
+            lint_batch(store, lines[:number] + lines[number + 1:])
+        except Broken:
+            continue
+        raise Broken("the lint misses a missing syncfs: %s" % lines[number])
+    if len(syncs) != 3:
+        raise Broken("a batch has %d syncfs, expected 3" % len(syncs))
     # The lint itself can fail: take the syncs away and it must.
     lines = trace(store, "action", log, "-y", "-e", "trace=write,fsync,renameat2,fchmod")
     for number, line in enumerate(lines):

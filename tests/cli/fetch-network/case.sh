@@ -7,7 +7,7 @@ echo "of the host" >www/page
 python3 -u -m http.server --bind 127.0.0.1 --directory www 0 >port 2>/dev/null &
 server=$!
 trap 'kill $server' EXIT
-until grep -q port port; do sleep 0.05; done
+until grep -qs port port; do sleep 0.05; done
 url=http://127.0.0.1:$(sed 's/.* port \([0-9]*\) .*/\1/' port)/page
 cat >net.recipe <<END
 recipe: 1

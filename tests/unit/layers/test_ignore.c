@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "layers/base/mem.h"
+#include "layers/ignore_tree.h"
+#include "layers/tree.h"
 
 static const struct {
 	const char *text, *path;
@@ -258,6 +260,33 @@ static void test_time(void **state)
 	assert_false(ignore_excludes(ig, path.data));
 }
 
+/* A directory stays for what an exception keeps in it; a link whose first name went becomes the first. */
+static void test_tree(void **state)
+{
+	static const char *const lines[] = { "doc", "!doc/*/copyright", "man" };
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_ignore_ struct ignore *ig = ignore_parse(NULL, "", 0, &err);
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	_cleanup_tree_ struct tree *t = NULL;
+	char digest[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", before[2048];
+
+	(void)state;
+	snprintf(before, sizeof(before),
+		 "ggbuild-tree 1\nd 755 0 0 .\nd 755 0 0 doc\nd 755 0 0 doc/a\nf 644 0 0 doc/a/copyright 0 %s\n"
+		 "f 644 0 0 doc/a/readme 0 %s\nd 755 0 0 doc/b\nf 644 0 0 doc/b/readme 0 %s\nd 755 0 0 man\n"
+		 "f 644 0 0 man/one 0 %s\nf 644 0 0 manual 0 %s h:man/one\nf 644 0 0 mine 0 %s h:man/one\n",
+		 digest, digest, digest, digest, digest, digest);
+	assert_int_equal(tree_parse(before, strlen(before), &t, &err), 0);
+	for (size_t i = 0; i < GG_LEN(lines); i++)
+		assert_int_equal(ignore_add(ig, lines[i], &err), 0);
+	ignore_tree(ig, t);
+	tree_text(t, &text);
+	snprintf(before, sizeof(before),
+		 "ggbuild-tree 1\nd 755 0 0 .\nd 755 0 0 doc\nd 755 0 0 doc/a\nf 644 0 0 doc/a/copyright 0 %s\n"
+		 "f 644 0 0 manual 0 %s\nf 644 0 0 mine 0 %s h:manual\n", digest, digest, digest);
+	assert_string_equal(text.data, before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_prunes),
 		cmocka_unit_test(test_prunes_nothing_included),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_time),
 	};
 

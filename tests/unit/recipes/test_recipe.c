@@ -312,6 +312,8 @@ static void test_distro(void **state)
 	assert_int_equal(f->package_pos[3].col, 18);
 	assert_false(f->scripts);
 	assert_false(f->essential);
+	assert_int_equal(f->exclude.n, 2);
+	assert_string_equal(f->exclude.v[1], "!usr/share/man/man1");
 	f = &recipe_stage(r, "ubu")->from;
 	assert_string_equal(f->distro, "ubuntu");
 	assert_true(f->scripts && f->essential);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the tests of the sandbox share: a directory with modes as the store has them (0700 of root above everything,
- * trees of the namespace's root), a root file system that holds tests/sandbox/probe.c as /bin/probe, and jobs: test
+ * trees of the namespace's root), a root file system that holds tests/sandbox as /bin/probe, and jobs: test
  * functions that run inside the user namespace, where a failed CHECK ends the job and the test.
  */
 #pragma once
@@ -75,7 +75,7 @@ static inline int fixture_make(void **state)
 	snprintf(f->path, sizeof(f->path), "%s/ggsandbox-XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(f->path));
 	script = gg_asprintf("set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp space; chmod 1777 lower/tmp;"
-			     "${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -o lower/bin/probe '%s/sandbox/probe.c';"
+			     "${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -o lower/bin/probe '%s'/sandbox/*.c;"
 			     "echo root >lower/etc/secret-of-root; chmod 600 lower/etc/secret-of-root;"
 			     "chown -R %u:%u lower space",
 			     f->path, TESTS_DIR, USERNS_ROOT_BASE, USERNS_ROOT_BASE);
