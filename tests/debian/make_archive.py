@@ -13,6 +13,7 @@ Usage: make_archive.py --dir DIR [options] "NAME VERSION [FIELD: VALUE & FIELD: 
     --half               two signatures of known keys, one of another text
     --content TEXT       what the packages hold beside their version (other bytes under the same version)
     --wrong-size, --wrong-hash   what the index says of the first package is not so
+    --index FILE         an index that is there already, instead of packages
     --shell              also a package "shell": this machine's sh and what a few lines of it call
 
 The archive comes to DIR/archive, its keyring to DIR/keyring.gpg, the keys to DIR/gnupg, where a second run finds them. A
@@ -31,7 +32,7 @@ import time
 
 arguments = argparse.ArgumentParser()
 for name, default in (("suite", "trixie"), ("date", "2024-01-01"), ("valid-until", None), ("content", ""),
-                      ("arch", None)):
+                      ("arch", None), ("index", None)):
     arguments.add_argument("--" + name, default=default)
 for name in ("no-by-hash", "stranger", "tampered", "half", "wrong-size", "wrong-hash", "shell"):
     arguments.add_argument("--" + name, action="store_true")
@@ -123,15 +124,16 @@ def signature(text):
     return text[text.index(b"-----BEGIN PGP SIGNATURE-----"):]
 
 
-def release(index, arch):
-    digest = hashlib.sha256(index).hexdigest()
+def release(text, index, arch):
     lines = ["Origin: Test", "Suite: " + options.suite, "Codename: " + options.suite, "Date: " + day(options.date)]
     if options.valid_until:
         lines.append("Valid-Until: " + day(options.valid_until))
     if not options.no_by_hash:
         lines.append("Acquire-By-Hash: yes")
     lines += ["Architectures: " + arch, "Components: main", "SHA256:",
-              " %s %d main/binary-%s/Packages.xz" % (digest, len(index), arch)]
+              # apt wants to know the plain text, which no mirror has
+              *(" %s %d main/binary-%s/Packages%s" % (hashlib.sha256(data).hexdigest(), len(data), arch, suffix)
+                for data, suffix in ((text.encode(), ""), (index, ".xz")))]
     text = sign("stranger" if options.stranger else "archive", lines)
     if options.half:
         signatures = b"".join(gpg("--dearmor", input=signature(t)) for t in (text, sign("stranger", lines[1:])))
@@ -148,6 +150,9 @@ arch = options.arch or run("dpkg", "--print-architecture").decode().strip()
 made = [package(spec, arch) for spec in options.packages + (["shell 1"] if options.shell else [])]
 text = "".join(stanza(fields, 7 if options.wrong_size and not i else 0, options.wrong_hash and not i)
                for i, fields in enumerate(made))
+if options.index:
+    with open(options.index) as f:
+        text = f.read()
 index = lzma.compress(text.encode())
 where = "main/binary-%s" % arch
 shutil.rmtree(os.path.join(archive, "dists", options.suite), ignore_errors=True)
@@ -155,6 +160,6 @@ if options.no_by_hash:
     write(where + "/Packages.xz", index)
 else:
     write("%s/by-hash/SHA256/%s" % (where, hashlib.sha256(index).hexdigest()), index)
-write("InRelease", release(index, arch))
+write("InRelease", release(text, index, arch))
 subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False, stdout=subprocess.DEVNULL,
                stderr=subprocess.DEVNULL)
