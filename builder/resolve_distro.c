@@ -19,7 +19,7 @@ enum { RELEASE_MAX = 8 << 20, PACKAGES_MAX = 512 << 20, PACKAGES_FILE_MAX = 128 
 
 struct suite {
 	const char *name;
-	const char *archive; /* URL of its archive, NULL when nothing has to be fetched */
+	const char *archive; /* URL of its archive */
 	bool main;	     /* must exist; -updates and -security may not */
 	bool absent;
 	struct gg_digest digest; /* of the InRelease file */
@@ -62,26 +62,44 @@ static const struct lock_release *release_of(const struct lock_distro *d, const 
 	return NULL;
 }
 
-/* An entry of the same suites whose releases the store still has. */
+static int64_t newest_date(const struct lock_distro *d)
+{
+	int64_t newest = -1;
+
+	for (size_t i = 0; i < d->n_releases; i++)
+		if (d->releases[i].date > newest)
+			newest = d->releases[i].date;
+	return newest;
+}
+
+static bool store_has_releases(const struct resolving *r, const struct lock_distro *d)
+{
+	for (size_t i = 0; i < d->n_releases; i++)
+		if (!store_blob_has(r->s->store, &d->releases[i].sha256))
+			return false;
+	return true;
+}
+
+/* The newest entry of the same suites whose releases the store still has. */
 static bool reuse_releases(struct resolving *r, const struct lock_platform *platform)
 {
+	const struct lock_distro *found = NULL;
+
 	for (size_t i = 0; i < platform->n_distros; i++) {
 		const struct lock_distro *d = &platform->distros[i];
-		bool whole = gg_streq(d->distro, r->stage->from.distro) && same_list(&d->suites, &r->names);
 
-		for (size_t j = 0; whole && j < r->n; j++) {
-			const struct lock_release *release = release_of(d, r->suites[j].name);
-
-			r->suites[j].absent = !release;
-			if (release) {
-				r->suites[j].digest = release->sha256;
-				whole = store_blob_has(r->s->store, &release->sha256);
-			}
-		}
-		if (whole)
-			return true;
+		if (gg_streq(d->distro, r->stage->from.distro) && same_list(&d->suites, &r->names) &&
+		    store_has_releases(r, d) && (!found || newest_date(d) > newest_date(found)))
+			found = d;
 	}
-	return false;
+	for (size_t i = 0; found && i < r->n; i++) {
+		const struct lock_release *release = release_of(found, r->suites[i].name);
+
+		r->suites[i].absent = !release;
+		if (release)
+			r->suites[i].digest = release->sha256;
+	}
+	return found;
 }
 
 static int download_releases(struct resolving *r, struct gg_err *err)
@@ -188,9 +206,6 @@ static int download_indexes(struct resolving *r, const struct wanted_list *w, st
 
 		if (store_blob_has(r->s->store, &w->v[i].file->sha256))
 			continue;
-		if (r->s->offline || !w->v[i].suite->archive)
-			return gg_fail(err, GG_REMOTE, "%s are not in the store and --offline forbids every connection",
-				       w->v[i].name);
 		d = downloads_add(&list,
 				  gg_asprintf("%s/dists/%s/%s", w->v[i].suite->archive, w->v[i].suite->name,
 					      w->v[i].path),
@@ -290,6 +305,41 @@ static int find_archives(struct resolving *r, struct gg_err *err)
 	return 0;
 }
 
+/* The releases and which of their files are wanted. */
+static int take_releases(struct resolving *r, struct wanted_list *w, struct gg_err *err)
+{
+	if (!r->reused && r->s->offline) {
+		gg_fail(err, GG_REMOTE, "its packages have to be resolved, and --offline forbids every connection");
+		return gg_hint(err, "run `ggbuild lock` where there is a network");
+	}
+	if (!r->reused && download_releases(r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->n; i++)
+		if (read_release(r, &r->suites[i], err) < 0)
+			return -1;
+	return want_indexes(r, w, err);
+}
+
+/* Indexes of an old release are gone from the mirror soon; without a copy in the store it cannot be used any more. */
+static bool indexes_are_kept(const struct resolving *r, const struct wanted_list *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (!store_blob_has(r->s->store, &w->v[i].file->sha256))
+			return false;
+	return true;
+}
+
+static void drop_releases(struct resolving *r, struct wanted_list *w)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		release_free(r->suites[i].release);
+		r->suites[i].release = NULL;
+	}
+	wanted_done(w);
+	*w = (struct wanted_list){ 0 };
+	r->reused = false;
+}
+
 static int run(struct resolving *r, const char *key, struct lock *lock, struct lock_platform *platform, bool fresh,
 	       struct gg_err *err)
 {
@@ -299,18 +349,14 @@ static int run(struct resolving *r, const char *key, struct lock *lock, struct l
 	if (find_archives(r, err) < 0)
 		return -1;
 	r->reused = !fresh && reuse_releases(r, platform);
-	if (!r->reused) {
-		if (r->s->offline) {
-			gg_fail(err, GG_REMOTE, "its packages have to be resolved, and --offline forbids every connection");
-			return gg_hint(err, "run `ggbuild lock` where there is a network");
-		}
-		if (download_releases(r, err) < 0)
+	if (take_releases(r, &w, err) < 0)
+		return -1;
+	if (r->reused && !indexes_are_kept(r, &w)) {
+		drop_releases(r, &w);
+		if (take_releases(r, &w, err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < r->n; i++)
-		if (read_release(r, &r->suites[i], err) < 0)
-			return -1;
-	if (want_indexes(r, &w, err) < 0 || download_indexes(r, &w, err) < 0 || load_indexes(r, &w, ix, err) < 0)
+	if (download_indexes(r, &w, err) < 0 || load_indexes(r, &w, ix, err) < 0)
 		return -1;
 	return choose(r, key, ix, lock, platform, err);
 }

@@ -43,7 +43,7 @@ bool deb_slice_word(struct deb_slice *rest, struct deb_slice *ret)
 	while (n < s.len && !is_blank(s.p[n]))
 		n++;
 	*ret = (struct deb_slice){ s.p, n };
-	*rest = (struct deb_slice){ s.p + n, s.len - n };
+	*rest = n ? (struct deb_slice){ s.p + n, s.len - n } : s;
 	return n > 0;
 }
 

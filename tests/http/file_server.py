@@ -8,7 +8,7 @@ Usage: file_server.py DIR STATE, where STATE is a directory:
     STATE/wrong     read anew for each request: lines "PATTERN HOW"; the first pattern (fnmatch) that fits the path counts
 HOW: a status (404); "once STATUS" (then right; 429 and 503 say Retry-After: 1); truncate, flip, extend (other bytes of
 a wrong or right length); cut (half, then the connection ends, once); drop (no answer, once); redirect (to the same path
-below /moved); loop (to itself).
+below /moved); loop (to itself); endless (zeros, as long as anybody listens).
 """
 import fnmatch
 import http.server
@@ -79,6 +79,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(302, b"moved", Location="/moved/" + path)
         if kind == "loop":
             return self.answer(302, b"moved", Location="/" + path)
+        if kind == "endless":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            while True:
+                self.wfile.write(bytes(1 << 16))
         if kind == "drop" and nth == 1:
             self.close_connection = True
             return

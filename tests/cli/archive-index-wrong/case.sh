@@ -7,6 +7,11 @@ for how in truncate flip extend 404 403; do
 	wrong '*/by-hash/*' $how
 	build
 done
+for how in endless 404; do
+	say "release, $how"
+	wrong '*/InRelease' $how
+	build
+done
 archive --no-by-hash "hello 1.0"
 wrong '*/Packages.xz' flip
 build

@@ -214,6 +214,15 @@ static void test_headers(void **state)
 		fail_msg("%s", f->err.text);
 	f->deb.data[8 + 60 + 4 + 60 + f->control.len] = ' ';
 	refuse(f, "malformed padding");
+	/* The last member has its padding, too. */
+	good(f);
+	f->deb.len = f->deb.len - f->data.len - 60;
+	gg_buf_putc(&f->data, '\0');
+	member(f, "data.tar", f->data.data, f->data.len);
+	if (read_all(f, f->deb.data, f->deb.len) < 0)
+		fail_msg("%s", f->err.text);
+	f->deb.len--;
+	refuse(f, "ends early");
 }
 
 static void test_control_files(void **state)

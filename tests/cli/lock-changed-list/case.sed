@@ -1,0 +1,2 @@
+s/request debian trixie [0-9a-f]{16}/request debian trixie KEY/
+s,linux/[a-z0-9]+,linux/ARCH,g
