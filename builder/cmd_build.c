@@ -122,7 +122,7 @@ const struct command_def command_build = {
 		"lacks something is written; --locked forbids that. Without -o the store is filled and nothing else "
 		"happens; a recipe without an image builds its stages.\n\n"
 		"  ggbuild app.recipe -o oci:out             an OCI image layout, tagged latest\n"
-		"  ggbuild app.recipe -o oci:out:1.2         the same, tagged 1.2; other tags are kept\n"
+		"  ggbuild app.recipe -o oci:out:1.2         tagged 1.2; other tags are kept\n"
 		"  ggbuild app.recipe -o oci-archive:app.tar\n"
 		"  ggbuild app.recipe --target builder       only a stage\n"
 		"  ggbuild app.recipe --arg VERSION=2 -o oci:out",
