@@ -182,7 +182,8 @@ static bool blob_there(int blobs, const char *hex, uint64_t size)
 {
 	struct stat st;
 
-	return fstatat(blobs, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+	return fstatat(blobs, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
 }
 
 static int write_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
@@ -256,8 +257,8 @@ static int write_blobs(struct layout_writer *w, struct gg_err *err)
 	_cleanup_close_ int algorithms = -1;
 
 	/* First, so that a later run knows a directory for its own in which this one died. */
-	if (w->was_empty &&
-	    gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644, 0, err) < 0)
+	if (w->was_empty && gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644,
+					  GG_COMMIT_REPLACE, err) < 0)
 		return -1;
 	algorithms = open_dir(w->dir, "blobs", err);
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
@@ -327,11 +328,12 @@ static int write_fresh(int parent, const char *name, const struct transport_targ
 	/* The umask must not reach the layout. */
 	if (fchmod(w.dir, 0755) < 0)
 		return gg_fail_errno(err, "chmod '%s'", temp.name);
-	if (renameat2(parent, temp.name, parent, name, RENAME_NOREPLACE) == 0) {
+	/* Takes the place of an empty directory at most. RENAME_NOREPLACE is not known to every file system. */
+	if (renameat(parent, temp.name, parent, name) == 0) {
 		free(gg_steal(&temp.name));
 		return gg_fsync_dir(parent, err);
 	}
-	*ret_lost = errno == EEXIST;
+	*ret_lost = errno == ENOTEMPTY || errno == EEXIST;
 	return *ret_lost ? 0 : gg_fail_errno(err, "rename to '%s'", name);
 }
 

@@ -77,7 +77,8 @@ int transport_parse_path(struct transport_target *t, const char *rest, struct gg
 	if (oci_ref_valid(t->ref))
 		return 0;
 	gg_fail(err, GG_USAGE, "output '%s': '%s' is no reference", t->text, t->ref);
-	return gg_hint(err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, like v1.2-rc1");
+	return gg_hint(err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, "
+			    "like v1.2-rc1");
 }
 
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err)

@@ -52,7 +52,7 @@ static int reclaim(void *ctx, int dir, const char *name, struct gg_err *err)
 	return 0;
 }
 
-/* Before it was locked another run may have taken it for a dead one's. A file system without locks has no reclaiming. */
+/* Before it was locked another run may have taken it for a dead one's. Where there are no locks nothing is reclaimed. */
 static bool hold(const struct transport_temp *t)
 {
 	struct stat there, ours;

@@ -216,7 +216,8 @@ static void write_out(const char *dir, const char *name, const struct gg_buf *b)
 	_cleanup_free_ char *path = gg_asprintf("%s/%s", dir, name);
 	struct gg_err err = GG_ERR_INIT;
 
-	assert_int_equal(gg_write_file(AT_FDCWD, path, b->data ? b->data : "", b->len, 0644, GG_COMMIT_REPLACE, &err), 0);
+	assert_int_equal(gg_write_file(AT_FDCWD, path, b->data ? b->data : "", b->len, 0644, GG_COMMIT_REPLACE, &err),
+			 0);
 }
 
 /* Readers of other people get the input back. */
@@ -258,7 +259,8 @@ static void test_readers(void **state)
 static void test_levels_are_checked(void **state)
 {
 	static const struct compress_options bad[] = {
-		{ .kind = COMPRESS_GZIP, .level = 13, .sink = collect }, { .kind = COMPRESS_GZIP, .level = -1, .sink = collect },
+		{ .kind = COMPRESS_GZIP, .level = 13, .sink = collect },
+		{ .kind = COMPRESS_GZIP, .level = -1, .sink = collect },
 		{ .kind = COMPRESS_ZSTD, .level = 20, .sink = collect },
 	};
 

@@ -26,7 +26,8 @@ static struct gg_digest digest(const char *hex)
 }
 
 #define STRINGS(...) \
-	((struct oci_strings){ .v = (const char *const[]){ __VA_ARGS__ }, .n = GG_LEN(((const char *const[]){ __VA_ARGS__ })) })
+	((struct oci_strings){ .v = (const char *const[]){ __VA_ARGS__ }, \
+			       .n = GG_LEN(((const char *const[]){ __VA_ARGS__ })) })
 
 /* An image that has everything; two layers. */
 static struct oci_image everything(struct oci_layer layers[2])

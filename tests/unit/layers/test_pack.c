@@ -105,7 +105,8 @@ static void test_layer_has_its_bytes(void **state)
 	make_items(*state, items);
 	pack(items, GG_LEN(items), &how, &out, &r);
 	assert_int_equal(out.len, 3006464);
-	assert_string_equal(gg_digest_hex(&r.diff_id, hex), "e1221e8fa65dffebedbc6da2242a8c6e953aa3abe5ecf746360dc65faa540e79");
+	assert_string_equal(gg_digest_hex(&r.diff_id, hex),
+			    "e1221e8fa65dffebedbc6da2242a8c6e953aa3abe5ecf746360dc65faa540e79");
 	/* A layer of nothing but its end. */
 	pack(items, 1, &how, &empty, &r);
 	assert_int_equal(empty.len, 1024);
