@@ -68,8 +68,12 @@ int view_read(const struct view *v, const char *path, size_t max, struct gg_buf 
 	if (!*ret_found)
 		return 0;
 	fd = view_open(v, e, err);
-	if (fd < 0 || gg_read_fd(fd, max, ret, err) < 0)
+	if (fd < 0 || gg_read_fd(fd, max, ret, err) < 0) {
+		/* Too large: the stage's fault. */
+		if (err->kind == GG_USAGE)
+			err->kind = GG_RECIPE;
 		return gg_context(err, "'%s'", path);
+	}
 	return 0;
 }
 

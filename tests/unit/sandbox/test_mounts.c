@@ -3,6 +3,7 @@
  * The spec's mounts: what is seen, what stays of their mount points, and what an image or a step can do to them.
  */
 #include <grp.h>
+#include <signal.h>
 
 #include "tests/unit/sandbox/sandbox_fixture.h"
 
@@ -265,6 +266,68 @@ JOB(parent_swapped)
 	CHECK_TEXT(left, "q");
 }
 
+/* S4: while sandboxes start, what is to be mounted is exchanged for a symlink to what nobody may see, and back. A file
+ * that was opened before the job began has to be opened again by its name, so it is the one that can be raced. */
+static char race_path[] = "/tmp/ggrace-XXXXXX";
+static int race_fd;
+
+JOB(race)
+{
+	struct box *b = box_new(f, "race");
+	struct sandbox_mount m = { .fd = race_fd, .target = "/in", .flags = SANDBOX_RO };
+	unsigned seen = 0, refused = 0;
+
+	set_mount(b, &m, 1);
+	b->argv[0] = "probe";
+	b->argv[1] = "cat";
+	b->argv[2] = "/in";
+	for (int i = 0; i < 200 && (i < 40 || !seen || !refused); i++) {
+		if (box_go(b) == 0) {
+			CHECK_TEXT(b->text, "644 ours\n");
+			seen++;
+		} else {
+			CHECK_CONTAINS(b->err.text, "mount on '/in'");
+			refused++;
+		}
+	}
+	CHECK(seen > 0);
+}
+
+/* dir/file is what is mounted; `other`/file the victim. */
+static _Noreturn void swap_for_ever(int top)
+{
+	for (;;) {
+		renameat(top, "dir", top, "away");
+		symlinkat("other", top, "dir");
+		usleep(200);
+		unlinkat(top, "dir", 0);
+		renameat(top, "away", top, "dir");
+		usleep(200);
+	}
+}
+
+static void test_source_raced(void **state)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	pid_t pid;
+	int top;
+
+	assert_non_null(mkdtemp(race_path));
+	assert_int_equal(chmod(race_path, 0755), 0);
+	top = open(race_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	put_file(open_dir(top, "dir"), "file", "ours");
+	put_file(open_dir(top, "other"), "file", "the victim's");
+	race_fd = openat(top, "dir/file", O_RDONLY | O_CLOEXEC);
+	assert_true(race_fd >= 0);
+	pid = fork();
+	if (pid == 0)
+		swap_for_ever(top);
+	test_race(state);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(gg_remove_tree(AT_FDCWD, race_path, &err), 0);
+}
+
 /* A file that was put in the place of a mount point afterwards, by another hand, is not ours either. */
 JOB(stub_replaced)
 {
@@ -313,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_links_as_targets),
 		cmocka_unit_test(test_fifo_as_target),
 		cmocka_unit_test(test_parent_swapped),
+		cmocka_unit_test(test_source_raced),
 		cmocka_unit_test(test_stub_replaced),
 		cmocka_unit_test(test_read_only_root),
 	};

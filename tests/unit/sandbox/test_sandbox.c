@@ -3,6 +3,7 @@
  * What sandbox.h promises, one promise a test.
  */
 #include <signal.h>
+#include <sys/mount.h>
 #include <time.h>
 
 #include "tests/unit/sandbox/sandbox_fixture.h"
@@ -426,16 +427,42 @@ JOB(descriptors)
 	CHECK(before == after);
 }
 
+static char *mounts_of_caller(void)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	struct gg_buf text = { 0 };
+
+	CHECK(gg_read_file(AT_FDCWD, "/proc/self/mountinfo", 1 << 20, &text, &err) == 0);
+	return gg_buf_steal(&text);
+}
+
 JOB(caller_unchanged)
 {
 	struct box *b = box_new(f, "caller");
-	char before[64] = "", after[64] = "";
+	char before[64] = "", after[64] = "", *mounts = mounts_of_caller();
 
 	CHECK(readlink("/proc/self/ns/mnt", before, sizeof(before) - 1) > 0);
 	CHECK(box_run(b, "exit", "0", NULL) == 0);
 	CHECK(readlink("/proc/self/ns/mnt", after, sizeof(after) - 1) > 0);
 	CHECK_TEXT(after, before);
+	CHECK_TEXT(mounts_of_caller(), mounts);
 	CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+/* A caller whose mounts are shared, as an init system makes them: nothing of the sandbox comes out to it. */
+JOB(shared_mounts)
+{
+	struct box *b = box_new(f, "shared");
+	struct sandbox_mount m = { .fd = open_dir(f->space, "shared-source"), .target = "/in" };
+	char *mounts;
+
+	CHECK(mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) == 0);
+	mounts = mounts_of_caller();
+	CHECK(strstr(mounts, " shared:"));
+	b->spec.mounts = &m;
+	b->spec.n_mounts = 1;
+	CHECK(box_run(b, "exit", "0", NULL) == 0);
+	CHECK_TEXT(mounts_of_caller(), mounts);
 }
 
 static void test_check(void **state)
@@ -492,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_insides),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_caller_unchanged),
+		cmocka_unit_test(test_shared_mounts),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_check_names_the_remedy),
 	};
