@@ -150,7 +150,8 @@ static void refuse_decoration(struct reader *r, struct gg_pos pos, const void *a
 		recipe_errors_hint(r->errors, "write the value where it is needed; 'args' hold shared texts");
 	}
 	if (tag) {
-		recipe_errors_add(r->errors, r->source, pos, "tag '%s' in a recipe", (const char *)tag);
+		recipe_errors_add(r->errors, r->source, pos, "tag '%.60s%s' in a recipe", (const char *)tag,
+				  strlen((const char *)tag) > 60 ? "…" : "");
 		recipe_errors_hint(r->errors, "leave it out; quotes make a text of anything");
 	}
 }
