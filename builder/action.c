@@ -60,6 +60,7 @@ static void put_output(void *ctx, const char *bytes, size_t len)
 
 	progress_job_output(a->session->progress, a->id, bytes, len);
 	if (a->logfd >= 0 && gg_write_all(a->logfd, bytes, len, &err) < 0) {
+		gg_context(&err, "%s: the log ends here", a->node->name);
 		progress_note(a->session->progress, err.text);
 		gg_close(a->logfd);
 		a->logfd = -1;

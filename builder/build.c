@@ -23,7 +23,7 @@ void build_result_done(struct build_result *r)
 static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
 			 struct gg_err *err)
 {
-	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs, O_RDONLY, 0, err), to = -1;
+	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs, O_RDONLY | O_NONBLOCK, 0, err), to = -1;
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
 	_cleanup_hash_ struct gg_hash *h = gg_hash_new();
 	_cleanup_free_ char *block = gg_alloc(1 << 20);
@@ -54,7 +54,7 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 	while ((n = gg_read_full(from, block, 1 << 20, err)) > 0) {
 		gg_hash_add(h, block, (size_t)n);
 		if (gg_write_all(to, block, (size_t)n, err) < 0)
-			return -1;
+			return gg_context(err, "import the root file system '%s'", stage->from.rootfs);
 		size += (uint64_t)n;
 	}
 	if (n < 0)
@@ -165,8 +165,8 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 	return 0;
 }
 
-int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-	      struct gg_err *err)
+static int run_rounds(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+		      struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	bool known = true;
@@ -180,4 +180,13 @@ int build_run(struct session *s, struct project *p, const struct build_options *
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
 	return known ? 0 : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
+}
+
+int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
+	      struct gg_err *err)
+{
+	if (run_rounds(s, p, o, ret, err) == 0)
+		return 0;
+	store_explain(s->store, err);
+	return -1;
 }

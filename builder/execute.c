@@ -268,6 +268,7 @@ static void failed(struct action *a, struct gg_err *err)
 
 	if (x->err.kind != GG_OK)
 		return;
+	store_explain(x->session->store, err);
 	failure_describe(a, err);
 	failure_report(x->session->report, err->kind, a->node->step);
 	gg_err_move(&x->err, err);

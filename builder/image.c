@@ -67,7 +67,10 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 static int put(struct session *s, const char *text, struct oci_blob *ret, struct gg_err *err)
 {
 	ret->size = strlen(text);
-	return store_blob_put(s->store, text, strlen(text), &ret->digest, err);
+	if (store_blob_put(s->store, text, strlen(text), &ret->digest, err) == 0)
+		return 0;
+	store_explain(s->store, err);
+	return -1;
 }
 
 int image_make(struct session *s, const struct recipe *r, const struct build_result *b, struct image *ret,

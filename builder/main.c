@@ -131,11 +131,21 @@ static int dispatch(int argc, char **argv, struct gg_strv *args, struct gg_err *
 	return run(c, argc - 2, argv + 2, args, err);
 }
 
+/* Who closed one of the standard descriptors would find a file of ours in its place. Results that nobody can get are
+ * an error still: standard output is then open for reading only. */
+static void claim_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(GG_SYSTEM);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_strv_ struct gg_strv args = { 0 };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
+	claim_standard_descriptors();
 	gg_log_set(log_warning);
 	signal(SIGPIPE, SIG_IGN);
 	/* Modes are set where files are made; the caller's umask must not show in them. */

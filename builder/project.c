@@ -134,8 +134,13 @@ int project_save_lock(struct project *p, bool *ret_written, struct gg_err *err)
 	*ret_written = false;
 	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, err) == 0 && old.data && gg_streq(old.data, text))
 		return 0;
-	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE, err) < 0)
-		return gg_context(err, "lock '%s/%s'", p->dir, p->lock_name);
+	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE, err) < 0) {
+		if (err->errnum == ENOSPC || err->errnum == EDQUOT)
+			gg_hint(err, "free some space on the file system that holds '%s'", p->dir);
+		else if (err->errnum == EROFS || err->errnum == EACCES)
+			gg_hint(err, "the lock is written beside its recipe; where it is complete, --locked needs no writing");
+		return gg_context(err, "write the lock in '%s'", p->dir);
+	}
 	*ret_written = true;
 	return 0;
 }

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "layers/base/log.h"
 #include "layers/store_private.h"
+
+enum { FULL_BYTES = 1 << 20 };
 
 static const char format_text[] = "ggbuild-store 1\n";
 
@@ -61,9 +64,37 @@ static int check_owner(int fd, const char *path, struct gg_err *err)
 			st.st_uid, geteuid());
 		return gg_hint(err, "--store names another directory; a store serves one user");
 	}
-	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
-		return gg_fail_errno(err, "chmod 0700 of the store '%s'", path);
 	return 0;
+}
+
+/* Only now that it is known to be a store: another directory's mode is not ours to change. */
+static int close_to_others(struct store *s, struct gg_err *err)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0)
+		return gg_fail_errno(err, "stat");
+	if ((st.st_mode & 077) && fchmod(s->fd, 0700) < 0)
+		return gg_fail_errno(err, "chmod 0700");
+	return 0;
+}
+
+void store_explain(const struct store *s, struct gg_err *err)
+{
+	struct statvfs fs;
+	bool full = err->errnum == ENOSPC || err->errnum == EDQUOT;
+
+	/* A command that could not write says so in words of its own. */
+	if (err->kind == GG_STEP && fstatvfs(s->fd, &fs) == 0 && fs.f_blocks)
+		full = fs.f_bavail * fs.f_frsize < FULL_BYTES;
+	if (full)
+		gg_hint(err,
+			"the disk of the store '%s' is full: 'ggbuild store gc' frees what no "
+			"build uses; --store names another disk",
+			s->path);
+	else if (err->errnum == EROFS)
+		gg_hint(err, "the store '%s' cannot be written to; --store names another directory",
+			s->path);
 }
 
 static int fail_lock(struct gg_err *err, const char *path)
@@ -198,8 +229,10 @@ int store_open(const char *path, const struct store_options *options, struct sto
 	s->fd = open_root(path, err);
 	if (s->fd < 0 || check_owner(s->fd, path, err) < 0)
 		return -1;
-	if (prepare(s, err) < 0)
+	if (prepare(s, err) < 0 || close_to_others(s, err) < 0) {
+		store_explain(s, err);
 		return gg_context(err, "store '%s'", path);
+	}
 	read_boot_id(s);
 	if (store_tmp_reclaim(s, false, err) < 0)
 		return gg_context(err, "store '%s'", path);
@@ -241,7 +274,7 @@ int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct 
 
 	*ret = -1;
 	if (fd < 0)
-		return -1;
+		return gg_context(err, "make a lock");
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : gg_fail_errno(err, "lock '%s'", hex);
 	*ret = gg_steal_fd(&fd);

@@ -48,6 +48,9 @@ void store_close(struct store *s);
 void store_closep(struct store **s);
 #define _cleanup_store_ GG_CLEANUP(store_closep)
 const char *store_path(const struct store *s);
+/* Adds the remedy to the error of something that was to be written into the store, or of a command that ran on it:
+ * its disk is full, or cannot be written to. */
+void store_explain(const struct store *s, struct gg_err *err);
 
 /* A private work directory below tmp/, given to `uid` (host id) with mode 0700. */
 struct store_tmp {

@@ -116,11 +116,9 @@ int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool cr
 	return gg_openat(parent, fan, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 }
 
-static int full_hint(struct gg_err *err)
+static int fail_stage(struct store *s, struct gg_err *err)
 {
-	if (err->errnum == ENOSPC || err->errnum == EDQUOT)
-		gg_hint(err,
-			"'ggbuild store gc' frees what no build uses; --store names another disk");
+	store_explain(s, err);
 	return -1;
 }
 
@@ -132,10 +130,10 @@ int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, cha
 	int work = store_work_fd(s, err);
 
 	if (work < 0)
-		return full_hint(err);
+		return fail_stage(s, err);
 	fd = gg_openat(work, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 	if (fd < 0)
-		return full_hint(err);
+		return fail_stage(s, err);
 	if (gg_write_all(fd, bytes, len, err) < 0) {
 		gg_context(err, "%zu bytes to the store '%s'", len, s->path);
 		goto fail;
@@ -148,7 +146,7 @@ int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, cha
 	return 0;
 fail:
 	unlinkat(work, name, 0);
-	return full_hint(err);
+	return fail_stage(s, err);
 }
 
 int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const char *name,
@@ -158,10 +156,8 @@ int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const
 
 	*ret_existed = false;
 	if (renameat2(fromfd, from, dirfd, name, how) < 0) {
-		if (errno != EEXIST && errno != ENOTEMPTY) {
-			gg_fail_errno(err, "rename to '%s'", name);
-			return full_hint(err);
-		}
+		if (errno != EEXIST && errno != ENOTEMPTY)
+			return gg_fail_errno(err, "rename to '%s'", name);
 		*ret_existed = true;
 	}
 	/* Also when it existed: whoever renamed it may not have come to its fsync yet. */
