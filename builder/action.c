@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/contents.h"
 #include "builder/progress.h"
 #include "builder/redact.h"
 #include "builder/results.h"
@@ -24,6 +25,7 @@ void action_free(struct action *a)
 	for (size_t i = 0; i < a->n_trees; i++) {
 		gg_close(a->trees[i].fd);
 		tree_free(a->trees[i].tree);
+		contents_free(a->trees[i].contents);
 	}
 	for (size_t i = 0; i < a->n_fds; i++)
 		gg_close(a->fds[i]);
@@ -130,6 +132,22 @@ struct action_tree *action_tree(const struct action *a, size_t node)
 	return NULL;
 }
 
+/* A directory, or else the trees that hold the contents. */
+static int open_tree(struct action *a, struct action_tree *t, struct gg_err *err)
+{
+	const struct gg_json *record = execution_record(a->execution, t->node);
+	_cleanup_free_ struct gg_digest *parts = NULL;
+	struct store *s = a->session->store;
+	size_t n;
+
+	if (contents_read(record, &parts, &n, err) < 0)
+		return -1;
+	if (parts && !store_tree_has(s, &t->digest))
+		return contents_open(s, parts, n, &t->contents, err);
+	t->fd = store_tree_open(s, &t->digest, err);
+	return t->fd < 0 ? -1 : 0;
+}
+
 int action_open_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err)
 {
 	struct action_tree *t = action_tree(a, node), fresh = { .fd = -1, .node = node };
@@ -137,8 +155,7 @@ int action_open_tree(struct action *a, size_t node, struct action_tree **ret, st
 	if (!t) {
 		if (execution_digest(a->execution, node, "tree", &fresh.digest, err) < 0)
 			return -1;
-		fresh.fd = store_tree_open(a->session->store, &fresh.digest, err);
-		if (fresh.fd < 0)
+		if (open_tree(a, &fresh, err) < 0)
 			return gg_context(err, "tree of '%s'", a->plan->nodes[node].name);
 		GG_GROW(a->trees, a->n_trees, a->cap_trees);
 		a->trees[a->n_trees] = fresh;
@@ -157,6 +174,8 @@ int action_load_tree(struct action *a, size_t node, struct action_tree **ret, st
 		return -1;
 	if (!t->tree && store_tree_manifest(a->session->store, &t->digest, &t->tree, err) < 0)
 		return gg_context(err, "manifest of '%s'", a->plan->nodes[node].name);
+	if (t->contents && contents_locate(t->contents, t->tree, 0) > 0)
+		return gg_fail(err, GG_INTEGRITY, "the store lacks contents of '%s'", a->plan->nodes[node].name);
 	if (ret)
 		*ret = t;
 	return 0;
@@ -206,21 +225,61 @@ int action_give_tree(struct action *a, const char *dir, const struct tree *t, st
 	return 0;
 }
 
-int action_take_tree(struct action *a, const struct gg_json *result, struct gg_err *err)
+int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts, size_t n,
+			 struct gg_json *result, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+
+	tree_text(t, &text);
+	if (gg_write_file(a->tmp.fd, "contents-manifest", text.data, text.len, 0600, 0, err) < 0)
+		return -1;
+	contents_write(result, parts, n);
+	gg_json_set_int(result, "entries", (int64_t)t->n);
+	return 0;
+}
+
+static int adopt_directory(struct action *a, const struct gg_json *result, struct gg_digest *ret, struct gg_err *err)
 {
 	const char *dir = gg_json_get_str(result, "directory", "");
-	char text[GG_DIGEST_TEXT];
 	_cleanup_buf_ struct gg_buf manifest = { 0 };
-	struct gg_digest d;
 
 	if (gg_read_file(a->tmp.fd, "manifest", SIZE_MAX, &manifest, err) < 0)
 		return -1;
-	gg_digest_of(manifest.data, manifest.len, &d);
-	if (store_blob_adopt(a->session->store, a->tmp.fd, "manifest", &d, manifest.len, err) < 0 ||
-	    store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, &d, err) < 0)
+	gg_digest_of(manifest.data, manifest.len, ret);
+	if (store_blob_adopt(a->session->store, a->tmp.fd, "manifest", ret, manifest.len, err) < 0)
 		return -1;
-	gg_json_set_str(a->record, "tree", gg_digest_text(&d, text));
-	return 0;
+	return store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, ret, err);
+}
+
+static int take_contents(struct action *a, const struct gg_json *result, struct gg_digest *ret, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf manifest = { 0 };
+	_cleanup_free_ struct gg_digest *given = NULL, *parts = NULL;
+	size_t n = 0, n_given;
+
+	if (contents_read(result, &given, &n_given, err) < 0)
+		return -1;
+	parts = gg_calloc(n_given + 1, sizeof(*parts));
+	if (gg_json_get(result, "directory") && adopt_directory(a, result, &parts[n++], err) < 0)
+		return -1;
+	for (size_t i = 0; i < n_given; i++)
+		parts[n++] = given[i];
+	contents_write(a->record, parts, n);
+	if (gg_read_file(a->tmp.fd, "contents-manifest", SIZE_MAX, &manifest, err) < 0)
+		return -1;
+	return store_blob_put(a->session->store, manifest.data, manifest.len, ret, err);
+}
+
+int action_take_tree(struct action *a, const struct gg_json *result, struct gg_err *err)
+{
+	char text[GG_DIGEST_TEXT];
+	struct gg_digest d;
+	int r = gg_json_get(result, "contents") ? take_contents(a, result, &d, err) :
+						  adopt_directory(a, result, &d, err);
+
+	if (r == 0)
+		gg_json_set_str(a->record, "tree", gg_digest_text(&d, text));
+	return r;
 }
 
 int action_take_blob(struct action *a, const struct gg_json *result, const char *field, struct gg_err *err)

@@ -13,6 +13,7 @@
 #include "layers/store.h"
 
 struct redact;
+struct contents;
 struct tree;
 
 /* An unpacked tree: its root's descriptor and its manifest. */
@@ -20,6 +21,7 @@ struct action_tree {
 	int fd;
 	struct gg_digest digest;
 	struct tree *tree; /* NULL until action_load */
+	struct contents *contents; /* of a tree that is no directory (fd -1): its files' origins index these; else NULL */
 	size_t node;
 };
 
@@ -31,6 +33,7 @@ struct action {
 	const struct plan_node *node;
 	size_t id;
 	struct store_tmp tmp;
+	bool directory;		   /* something mounts the tree that the action makes */
 	int blobfd;		   /* the node's blob, -1 if it has none */
 	struct action_tree *trees; /* opened by action_open_tree; one a node */
 	size_t n_trees, cap_trees;
@@ -81,6 +84,10 @@ int action_give_tree(struct action *a, const char *dir, const struct tree *t, st
 		     struct gg_err *err) GG_MUST_USE;
 /* In the scheduler: adopts what action_give_tree left; sets record.tree. */
 int action_take_tree(struct action *a, const struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+/* The same for a tree that needs no directory; its contents are in these trees and in that which action_give_tree was
+ * told of, if it was. */
+int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts, size_t n,
+			 struct gg_json *result, struct gg_err *err) GG_MUST_USE;
 /* In the child: a file of the private directory that becomes a blob, and back in the scheduler. */
 int action_take_blob(struct action *a, const struct gg_json *result, const char *field, struct gg_err *err)
 	GG_MUST_USE;

@@ -10,6 +10,7 @@
 #include "builder/action.h"
 #include "builder/assemble.h"
 #include "builder/local.h"
+#include "builder/contents.h"
 #include "layers/base/fd.h"
 #include "layers/pack.h"
 #include "layers/tree.h"
@@ -106,6 +107,17 @@ static int pack_prepare(struct action *a, struct gg_err *err)
 	return p->known ? 0 : action_load_tree(a, a->node->deps[0], NULL, err);
 }
 
+static struct pack_item item_of(const struct action_tree *t, const struct tree_entry *e)
+{
+	struct pack_item item = { .entry = e, .rootfd = t->fd, .source = e->path };
+
+	if (t->contents && e->type == TREE_FILE) {
+		item.rootfd = t->contents->fds[e->origin];
+		item.source = e->source;
+	}
+	return item;
+}
+
 static int pack_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
 	const struct packing *p = a->extra;
@@ -123,8 +135,7 @@ static int pack_work(struct action *a, const struct job_port *port, struct gg_js
 		return 0;
 	items = gg_calloc(t->tree->n, sizeof(*items));
 	for (size_t i = 0; i < t->tree->n; i++)
-		items[i] = (struct pack_item){ .entry = &t->tree->entries[i], .rootfd = t->fd,
-					       .source = t->tree->entries[i].path };
+		items[i] = item_of(t, &t->tree->entries[i]);
 	out = gg_openat(a->tmp.fd, "blob", O_WRONLY | O_CREAT | O_EXCL, 0600, err);
 	if (out < 0 || pack_layer(items, t->tree->n, &options, out, &r, err) < 0)
 		return -1;
@@ -171,23 +182,15 @@ static int local_prepare(struct action *a, struct gg_err *err)
 
 static int local_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
-	const struct local_import *import = a->extra;
-	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
-
 	(void)port;
-	if (dir < 0 || local_import_run(import, dir, err) < 0)
-		return -1;
-	return action_give_tree(a, "tree", import->tree, result, err);
+	return local_import_run(a, a->extra, result, err);
 }
 
 static int local_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
 {
-	struct gg_digest tree;
-
-	if (action_take_tree(a, result, err) < 0 || gg_digest_parse(gg_json_get_str(a->record, "tree", ""), &tree, err) < 0)
+	if (action_take_tree(a, result, err) < 0)
 		return -1;
-	local_import_remember(a->session, a->extra, &tree);
-	return 0;
+	return local_import_remember(a->session, a->extra, a->record, err);
 }
 
 const struct action_ops action_local = { .outside = true, .prepare = local_prepare, .work = local_work,

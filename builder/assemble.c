@@ -9,13 +9,23 @@
 #include "layers/link.h"
 #include "layers/place.h"
 
+static void add_origin(struct assembly *s, int fd, const struct gg_digest *digest)
+{
+	if (s->n_origins == s->cap_origins) {
+		s->cap_origins = s->cap_origins ? s->cap_origins * 2 : 8;
+		s->origins = gg_realloc_n(s->origins, s->cap_origins, sizeof(*s->origins));
+		s->digests = gg_realloc_n(s->digests, s->cap_origins, sizeof(*s->digests));
+	}
+	s->origins[s->n_origins] = fd;
+	s->digests[s->n_origins++] = digest;
+}
+
 struct assembly *assembly_new(struct action *a, const struct view *below)
 {
 	struct assembly *s = gg_zalloc(sizeof(*s));
 
 	*s = (struct assembly){ .action = a, .below = below, .out = tree_new(), .made = -1 };
-	GG_GROW(s->origins, s->n_origins, s->cap_origins);
-	s->origins[s->n_origins++] = -1;
+	add_origin(s, -1, NULL);
 	return s;
 }
 
@@ -29,6 +39,7 @@ void assembly_free(struct assembly *s)
 	}
 	free(s->sources);
 	free(s->origins);
+	free(s->digests);
 	pathset_done(&s->names);
 	tree_free(s->out);
 	tree_free(s->made_tree);
@@ -100,10 +111,8 @@ struct source *assembly_source(struct assembly *s, const char *name, struct gg_e
 		return NULL;
 	}
 	fresh->first_origin = (unsigned)s->n_origins;
-	for (size_t i = 0; i < n; i++) {
-		GG_GROW(s->origins, s->n_origins, s->cap_origins);
-		s->origins[s->n_origins++] = fresh->view.fds[i];
-	}
+	for (size_t i = 0; i < fresh->view.n_fds; i++)
+		add_origin(s, fresh->view.fds[i], fresh->view.digests[i]);
 	GG_GROW(s->sources, s->n_sources, s->cap_sources);
 	s->sources[s->n_sources++] = fresh;
 	return fresh;
@@ -311,14 +320,36 @@ static void add_parents(struct assembly *s)
 		add_copy(s, tree_find(s->below->merged, "."), NULL);
 }
 
+/* The trees that the delta's contents are in, when all of them are trees. */
+static bool find_parts(const struct assembly *s, struct gg_digest *ret, size_t *ret_n)
+{
+	_cleanup_free_ bool *used = gg_calloc(s->n_origins, sizeof(*used));
+
+	*ret_n = 0;
+	for (size_t i = 0; i < s->out->n; i++)
+		if (s->out->entries[i].type == TREE_FILE)
+			used[s->out->entries[i].origin] = true;
+	for (size_t i = 0; i < s->n_origins; i++)
+		if (used[i] && s->digests[i])
+			ret[(*ret_n)++] = *s->digests[i];
+		else if (used[i])
+			return false;
+	return true;
+}
+
 int assembly_give(struct assembly *s, const char *dir, struct gg_json *result, struct gg_err *err)
 {
-	_cleanup_close_ int fd = action_mkdir(s->action, dir, err);
+	_cleanup_free_ struct gg_digest *parts = gg_calloc(s->n_origins, sizeof(*parts));
+	_cleanup_close_ int fd = -1;
+	size_t n;
 
-	if (fd < 0)
-		return -1;
 	add_parents(s);
-	if (tree_sort(s->out, err) < 0 || link_tree(s->out, s->origins, fd, err) < 0)
+	if (tree_sort(s->out, err) < 0)
+		return -1;
+	if (!s->action->directory && find_parts(s, parts, &n))
+		return action_give_contents(s->action, s->out, parts, n, result, err);
+	fd = action_mkdir(s->action, dir, err);
+	if (fd < 0 || link_tree(s->out, s->origins, fd, err) < 0)
 		return -1;
 	return action_give_tree(s->action, dir, s->out, result, err);
 }

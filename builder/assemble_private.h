@@ -23,6 +23,7 @@ struct assembly {
 	struct source **sources;
 	size_t n_sources, cap_sources;
 	int *origins; /* MADE_ORIGIN first, then the sources' trees */
+	const struct gg_digest **digests; /* parallel to origins */
 	size_t n_origins, cap_origins;
 	struct pathset names; /* of out's entries */
 	int made; /* directory of generated files */

@@ -25,6 +25,7 @@ struct slot {
 	enum state state;
 	struct gg_json *record;
 	bool blob_wanted; /* its blob is being downloaded */
+	bool directory;	  /* something mounts its tree */
 	int lockfd;
 };
 
@@ -60,6 +61,18 @@ static int by_start(const void *a, const void *b, void *ctx)
 	return i < j ? -1 : 1;
 }
 
+/* Commands run on directories; what is copied from and packed needs none. */
+static void want_directories(struct execution *x)
+{
+	for (size_t i = 0; i < x->plan->n_nodes; i++) {
+		const struct plan_node *n = &x->plan->nodes[i];
+		bool runs = n->kind == PLAN_STEP || (n->kind == PLAN_TEST && !x->session->no_test);
+
+		for (size_t j = 0; runs && j < n->n_deps; j++)
+			x->slots[n->deps[j]].directory = true;
+	}
+}
+
 struct execution *execution_new(struct session *s, const struct recipe *recipe, const struct plan *plan)
 {
 	struct execution *x = gg_zalloc(sizeof(*x));
@@ -72,6 +85,7 @@ struct execution *execution_new(struct session *s, const struct recipe *recipe, 
 		x->order[i] = i;
 	}
 	qsort_r(x->order, plan->n_nodes, sizeof(*x->order), by_start, plan->nodes);
+	want_directories(x);
 	return x;
 }
 
@@ -159,6 +173,11 @@ static int lookup(struct execution *x, size_t id, struct gg_err *err)
 		return 0;
 	if (results_find(x->session->store, n, &slot->record, err) < 0)
 		return -1;
+	if (slot->record && slot->directory && gg_json_get(slot->record, "tree") &&
+	    !results_has_directory(x->session->store, slot->record)) {
+		gg_json_unref(slot->record);
+		slot->record = NULL;
+	}
 	if (slot->record)
 		slot->state = DONE;
 	return 0;
@@ -356,7 +375,8 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 				 .file = x->recipe->file };
 
 	*a = (struct action){ .execution = x, .session = x->session, .recipe = x->recipe, .plan = x->plan, .node = n,
-			      .id = id, .tmp = STORE_TMP_INIT, .blobfd = -1, .logfd = -1, .started = job_now_ns() };
+			      .id = id, .tmp = STORE_TMP_INIT, .directory = x->slots[id].directory, .blobfd = -1, .logfd = -1,
+			      .started = job_now_ns() };
 	if (store_tmp_new(x->session->store, x->session->userns.base, &a->tmp, err) < 0)
 		goto fail;
 	if (has_blob(n)) {

@@ -4,13 +4,17 @@
  * attributes none, names of one inode are files of their own; sockets are left out. `.containerignore`, else
  * `.dockerignore`, and the recipe's `ignore` leave files out. A directory is looked at once an invocation, and a file is
  * read when the stat cache does not know it. A checkout is never bound into a step, it is copied into the store: of an
- * input that was there before, what changed; the rest is hard links into the tree of the last time.
+ * input that was there before, what changed. When something mounts the tree, the rest is hard links into the tree of the
+ * last time; else it stays there, and what is new becomes a small tree beside it (contents.h).
  */
 #pragma once
 
 #include "layers/base/err.h"
 #include "recipes/recipe.h"
 
+struct action;
+struct contents;
+struct gg_json;
 struct local_trees;
 struct session;
 struct tree;
@@ -26,15 +30,16 @@ void local_trees_free(struct local_trees *t);
 struct local_import {
 	int fd;			   /* the input's directory */
 	const struct tree *tree;   /* what it held; borrowed */
-	int previous_fd;	   /* the tree of the last import, -1: none */
-	struct tree *previous;
+	struct contents *previous; /* of the last import: what had changed, if anything, and the whole tree last; or NULL */
 	uint32_t owner;		   /* of what is made: host id of the store's id 0 */
 };
 int local_import_open(struct session *s, const struct recipe_input *in, struct local_import **ret,
 		      struct gg_err *err) GG_MUST_USE;
 void local_import_free(void *import);
-/* Makes the tree in an empty directory, as the caller and outside of the store's user namespace: a checkout's files may
+/* In the child: makes the action's tree, as the caller and outside of the store's user namespace: a checkout's files may
  * be nobody else's to read. GG_INTEGRITY for a file that is no longer what the manifest says. */
-int local_import_run(const struct local_import *i, int destfd, struct gg_err *err) GG_MUST_USE;
+int local_import_run(struct action *a, const struct local_import *i, struct gg_json *result, struct gg_err *err)
+	GG_MUST_USE;
 /* For the next import. */
-void local_import_remember(struct session *s, const struct local_import *i, const struct gg_digest *tree);
+int local_import_remember(struct session *s, const struct local_import *i, const struct gg_json *record,
+			  struct gg_err *err) GG_MUST_USE;

@@ -1,8 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/results.h"
 
+#include "builder/contents.h"
 #include "layers/store.h"
 #include "recipes/recipe.h"
+
+bool results_has_directory(struct store *s, const struct gg_json *record)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	const char *tree = gg_json_get_str(record, "tree", NULL);
+	struct gg_digest d;
+
+	return tree && gg_digest_parse(tree, &d, &ignored) == 0 && store_tree_has(s, &d);
+}
+
+/* Of a tree without a directory: its manifest, and the trees that hold what it names. */
+static bool contents_there(struct store *s, const struct gg_json *record)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	_cleanup_free_ struct gg_digest *parts = NULL;
+	struct gg_digest d;
+	size_t n;
+
+	if (contents_read(record, &parts, &n, &ignored) < 0 || !parts ||
+	    gg_digest_parse(gg_json_get_str(record, "tree", ""), &d, &ignored) < 0 || !store_blob_has(s, &d))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!store_tree_has(s, &parts[i]))
+			return false;
+	return true;
+}
 
 static bool objects_there(struct store *s, const struct gg_json *record)
 {
@@ -11,7 +38,7 @@ static bool objects_there(struct store *s, const struct gg_json *record)
 	const char *tree = gg_json_get_str(record, "tree", NULL);
 	struct gg_digest d;
 
-	if (tree && (gg_digest_parse(tree, &d, &err) < 0 || !store_tree_has(s, &d)))
+	if (tree && !results_has_directory(s, record) && !contents_there(s, record))
 		return false;
 	for (size_t i = 0; i < GG_LEN(blobs); i++) {
 		const char *blob = gg_json_get_str(record, blobs[i], NULL);

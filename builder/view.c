@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "builder/action.h"
+#include "builder/contents.h"
 #include "layers/base/fd.h"
 #include "layers/link.h"
 
@@ -14,27 +15,61 @@ void view_done(struct view *v)
 {
 	tree_free(v->merged);
 	free(v->fds);
+	free(v->digests);
 	gg_close(v->flat);
 	*v = (struct view)VIEW_INIT;
+}
+
+/* A file of a tree without a directory lies where that tree's manifest was told. */
+static void relocate(struct view *v, const struct action_tree *const *trees, const size_t *first)
+{
+	for (size_t i = 0; i < v->merged->n; i++) {
+		struct tree_entry *e = &v->merged->entries[i];
+		const struct action_tree *t = trees[e->origin];
+		const struct tree_entry *there;
+
+		if (!t->contents || e->type != TREE_FILE)
+			continue;
+		there = tree_find(t->tree, e->source ? e->source : e->path);
+		e->source = gg_arena_strdup(v->merged->arena, there->source);
+		e->origin = (unsigned)(first[e->origin] + there->origin);
+	}
+}
+
+static void add_fd(struct view *v, size_t at, int fd, const struct gg_digest *digest)
+{
+	v->fds[at] = fd;
+	v->digests[at] = digest;
 }
 
 int view_make(const struct action *a, const size_t *nodes, size_t n, struct view *ret, struct gg_err *err)
 {
 	_cleanup_free_ const struct tree **trees = gg_calloc(n + 1, sizeof(*trees));
+	_cleanup_free_ const struct action_tree **from = gg_calloc(n + 1, sizeof(*from));
+	_cleanup_free_ size_t *first = gg_calloc(n + 1, sizeof(*first));
 
-	ret->fds = gg_calloc(n + 1, sizeof(*ret->fds));
-	ret->n = n;
+	ret->n_fds = ret->n = n;
 	for (size_t i = 0; i < n; i++) {
-		const struct action_tree *t = action_tree(a, nodes[i]);
-
-		trees[i] = t->tree;
-		ret->fds[i] = t->fd;
+		from[i] = action_tree(a, nodes[i]);
+		trees[i] = from[i]->tree;
+		first[i] = ret->n_fds;
+		ret->n_fds += from[i]->contents ? from[i]->contents->n : 0;
+	}
+	ret->fds = gg_calloc(ret->n_fds + 1, sizeof(*ret->fds));
+	ret->digests = gg_calloc(ret->n_fds + 1, sizeof(*ret->digests));
+	for (size_t i = 0; i < n; i++) {
+		add_fd(ret, i, from[i]->fd, &from[i]->digest);
+		for (size_t j = 0; from[i]->contents && j < from[i]->contents->n; j++)
+			add_fd(ret, first[i] + j, from[i]->contents->fds[j], &from[i]->contents->digests[j]);
 	}
 	if (n == 0) {
 		ret->merged = tree_new();
 		return tree_complete(ret->merged, err);
 	}
-	return tree_merge(trees, n, 0, &ret->merged, err);
+	if (tree_merge(trees, n, 0, &ret->merged, err) < 0)
+		return -1;
+	relocate(ret, from, first);
+	return 0;
 }
 
 int view_flatten(struct view *v, struct action *a, struct gg_err *err)

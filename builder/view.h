@@ -15,8 +15,10 @@ struct action;
 
 struct view {
 	struct tree *merged; /* origin indexes fds */
-	int *fds;	     /* borrowed descriptors, bottom first */
-	size_t n;
+	int *fds;	     /* borrowed descriptors: n directories, bottom first, -1 for a tree that has none; then
+				their contents' */
+	const struct gg_digest **digests; /* parallel to fds */
+	size_t n, n_fds;
 	int flat; /* owned; -1 unless view_flatten made one */
 };
 #define VIEW_INIT { .flat = -1 }
