@@ -94,7 +94,7 @@ grep -q "user 1:  *1234:1234:755" log || fail "as a user"
 "$ggbuild" a.recipe --store store --progress plain --target user --arg N=2 2>log || fail "as a user: exit status $?"
 grep -q "user 2: user1 1234:1234:755" log || fail "as a user, again"
 
-"$ggbuild" store ls --store store >list
+"$ggbuild" store ls --json --store store >list
 for name in "a 0 /var/cache/things" "a 0 /cache2" "a 1234:1234 /var/cache/things"; do
 	grep -qF "\"name\": \"$name\"" list || fail "store ls does not list '$name'"
 done
