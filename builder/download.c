@@ -17,6 +17,7 @@ struct download_job {
 	struct downloads *list;
 	struct store_tmp tmp;
 	int *fds;
+	size_t n_fds; /* the list may be gone when a killed job is released */
 	const struct job_port *port; /* in the child */
 	struct http_request *requests;
 	void (*arrived)(void *ctx, struct download *d);
@@ -214,9 +215,8 @@ static void take_message(void *ctx, const struct gg_json *m)
 
 static void job_done(struct download_job *j)
 {
-	if (j->fds)
-		for (size_t i = 0; i < j->list->n; i++)
-			gg_close(j->fds[i]);
+	for (size_t i = 0; i < j->n_fds; i++)
+		gg_close(j->fds[i]);
 	free(j->fds);
 	store_tmp_done(&j->tmp);
 	gg_err_done(&j->err);
@@ -236,19 +236,25 @@ static void finish(void *ctx, const struct gg_json *result, struct gg_err *err)
 	job_done(j);
 }
 
+static void killed(void *ctx)
+{
+	job_done(ctx);
+}
+
 int download_start(struct session *s, struct downloads *list, void (*arrived)(void *ctx, struct download *d),
 		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err)
 {
 	struct download_job *j = gg_zalloc(sizeof(*j));
-	struct job_spec spec = { .run = run, .message = take_message, .done = finish, .ctx = j,
+	struct job_spec spec = { .run = run, .message = take_message, .done = finish,
+				 .killed = killed, .ctx = j,
 				 .file = list->v[0].pos.file };
 	_cleanup_free_ char *title = gg_asprintf("download %zu file%s", list->n, list->n == 1 ? "" : "s");
 
 	*j = (struct download_job){ .session = s, .list = list, .tmp = STORE_TMP_INIT, .arrived = arrived,
 				    .ended = ended, .ctx = ctx, .started = job_now_ns() };
 	j->fds = gg_calloc(list->n, sizeof(*j->fds));
-	for (size_t i = 0; i < list->n; i++)
-		j->fds[i] = -1;
+	while (j->n_fds < list->n)
+		j->fds[j->n_fds++] = -1;
 	if (store_tmp_new(s->store, (uint32_t)geteuid(), &j->tmp, err) < 0)
 		goto fail;
 	for (size_t i = 0; i < list->n; i++) {

@@ -365,12 +365,18 @@ static int save_packages(struct execution *x, struct gg_err *err)
 	return 0;
 }
 
+static void action_killed(void *ctx)
+{
+	action_free(ctx);
+}
+
 static int start(struct execution *x, size_t id, struct gg_err *err)
 {
 	const struct plan_node *n = &x->plan->nodes[id];
 	struct action *a = gg_zalloc(sizeof(*a));
 	const struct action_ops *ops = action_ops_of(n->kind);
-	struct job_spec spec = { .run = action_work, .output = action_take_output, .done = action_done, .ctx = a,
+	struct job_spec spec = { .run = action_work, .output = action_take_output, .done = action_done,
+				 .killed = action_killed, .ctx = a,
 				 .userns = ops->outside ? NULL : &x->session->userns,
 				 .file = x->recipe->file };
 

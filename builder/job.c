@@ -77,8 +77,13 @@ static void job_free(struct job *job)
 
 void jobs_kill(struct jobs *j)
 {
-	for (size_t i = 0; i < j->n; i++)
+	for (size_t i = 0; i < j->n; i++) {
+		struct job_spec spec = j->v[i]->spec;
+
 		job_free(j->v[i]);
+		if (spec.killed)
+			spec.killed(spec.ctx);
+	}
 	j->n = 0;
 }
 

@@ -33,6 +33,8 @@ struct job_spec {
 	void (*message)(void *ctx, const struct gg_json *message);
 	void (*output)(void *ctx, const char *bytes, size_t len);
 	void (*done)(void *ctx, const struct gg_json *result, struct gg_err *err);
+	/* Instead of done, when the job was killed: releases ctx. */
+	void (*killed)(void *ctx);
 	void *ctx;
 	const char *file; /* the one whose positions errors keep on their way out of the child; may be NULL */
 	const struct userns *userns; /* the child runs inside it; NULL: as we are */
@@ -46,7 +48,7 @@ void jobs_freep(struct jobs **j);
 
 int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err) GG_MUST_USE;
 size_t jobs_running(const struct jobs *j);
-/* Ends every job now; their `done` is not called. */
+/* Ends every job now; `killed` is called instead of `done`. */
 void jobs_kill(struct jobs *j);
 /* Waits for events for at most timeout_ms and runs the callbacks. -1 when a signal arrived (its error is
  * interrupt.h's) or the loop itself failed. */
