@@ -448,8 +448,8 @@ static void test_action_damage(void **state)
 {
 	static const char *const contents[] = {
 		"", "{", "{}", "{\"check\":\"\",\"record\":{}}",
-		"{\"check\":\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8b\","
-		"\"record\":{\"a\":1}}"
+		("{\"check\":\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8b\","
+		 "\"record\":{\"a\":1}}"),
 	};
 	struct fixture *f = *state;
 	struct gg_digest key, d = { { 7 } };
