@@ -181,6 +181,39 @@ static int verb_daemon(int argc, char **argv)
 	return 0;
 }
 
+static int count_processes(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	while (dir && (e = readdir(dir)))
+		n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
+	closedir(dir);
+	return n;
+}
+
+/* orphans N: processes whose parents have ended, and end; how many of them are still there, dead or alive */
+static int verb_orphans(int argc, char **argv)
+{
+	int before = count_processes(), left = 0;
+
+	(void)argc;
+	for (int i = 0; i < atoi(argv[0]); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(fork() < 0);
+		waitpid(pid, NULL, 0);
+	}
+	for (int i = 0; i < 500 && (i == 0 || left > 0); i++) {
+		left = count_processes() - before;
+		usleep(10000);
+	}
+	printf("%d left\n", left);
+	return 0;
+}
+
 static int verb_netns(int argc, char **argv)
 {
 	char text[64] = "";
@@ -287,7 +320,7 @@ static const struct {
 	{ "escape", verb_escape, 0 }, { "env", verb_env, 0 },	  { "exit", verb_exit, 1 },   { "signal", verb_signal, 1 },
 	{ "cat", verb_cat, 1 },	      { "write", verb_write, 2 }, { "unlink", verb_unlink, 1 }, { "swap", verb_swap, 2 },
 	{ "cwd", verb_cwd, 0 },	      { "ids", verb_ids, 0 },	  { "sleep", verb_sleep, 1 }, { "daemon", verb_daemon, 0 },
-	{ "netns", verb_netns, 0 },   { "memory", verb_memory, 1 }, { "reach", verb_reach, 3 }, { "abstract", verb_abstract, 1 },
+	{ "netns", verb_netns, 0 },   { "memory", verb_memory, 1 }, { "reach", verb_reach, 3 }, { "orphans", verb_orphans, 1 }, { "abstract", verb_abstract, 1 },
 };
 
 int main(int argc, char **argv)

@@ -70,6 +70,15 @@ JOB(daemons_die)
 	CHECK(now_ms() - start < 5000);
 }
 
+/* Pid 1 waits for whoever has lost a parent, while the command runs. */
+JOB(orphans_are_reaped)
+{
+	struct box *b = box_new(f, "orphans");
+
+	CHECK(box_run(b, "orphans", "100", NULL) == 0);
+	CHECK_TEXT(b->text, "0 left\n");
+}
+
 JOB(free_kills)
 {
 	struct box *b = box_new(f, "free");
@@ -499,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_timeout_term),
 		cmocka_unit_test(test_timeout_kill),
 		cmocka_unit_test(test_daemons_die),
+		cmocka_unit_test(test_orphans_are_reaped),
 		cmocka_unit_test(test_free_kills),
 		cmocka_unit_test(test_job_killed),
 		cmocka_unit_test(test_environment),

@@ -41,6 +41,26 @@ JOB(dies_with_the_parent)
 	CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGKILL);
 }
 
+/* A key in the caller's session keyring is possessed by the caller alone. */
+static long find_key(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "ggcanary", 0);
+}
+
+JOB(no_key)
+{
+	(void)f;
+	CHECK(find_key() == -1 && errno == ENOKEY);
+}
+
+static void test_keyring(void **state)
+{
+	assert_true(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) > 0);
+	assert_true(syscall(SYS_add_key, "user", "ggcanary", "x", 1, KEY_SPEC_SESSION_KEYRING) > 0);
+	assert_true(find_key() > 0);
+	test_no_key(state);
+}
+
 /* Directories are usable for mounts, files keep position and lock, absent descriptors stay absent. */
 static int shared_file, closed_dir;
 
@@ -242,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_dies_with_the_parent),
+		cmocka_unit_test(test_keyring),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_switched_off),
 		cmocka_unit_test(test_other_namespaces_off),
