@@ -328,6 +328,38 @@ static void test_source_raced(void **state)
 	assert_int_equal(gg_remove_tree(AT_FDCWD, race_path, &err), 0);
 }
 
+/* The same without luck: the kernel calls a file that was removed "file (deleted)", and somebody else's has that name. */
+JOB(exchanged)
+{
+	struct box *b = box_new(f, "exchanged");
+	struct sandbox_mount m = { .fd = race_fd, .target = "/in", .flags = SANDBOX_RO };
+
+	set_mount(b, &m, 1);
+	b->argv[0] = "probe";
+	CHECK(box_go(b) < 0);
+	CHECK_CONTAINS(b->err.text, "was exchanged while it was opened");
+	check_upper(b, "");
+}
+
+static void test_source_exchanged(void **state)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	char path[] = "/tmp/ggexchange-XXXXXX";
+	int top;
+
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(chmod(path, 0755), 0);
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	put_file(top, "file", "ours");
+	race_fd = openat(top, "file", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(unlinkat(top, "file", 0), 0);
+	put_file(top, "file (deleted)", "the victim's");
+	test_exchanged(state);
+	close(race_fd);
+	close(top);
+	assert_int_equal(gg_remove_tree(AT_FDCWD, path, &err), 0);
+}
+
 /* A file that was put in the place of a mount point afterwards, by another hand, is not ours either. */
 JOB(stub_replaced)
 {
@@ -377,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_fifo_as_target),
 		cmocka_unit_test(test_parent_swapped),
 		cmocka_unit_test(test_source_raced),
+		cmocka_unit_test(test_source_exchanged),
 		cmocka_unit_test(test_stub_replaced),
 		cmocka_unit_test(test_read_only_root),
 	};
