@@ -125,12 +125,7 @@ static int shrink(struct gg_err *err)
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
 	close(FD_WORKDIR);
-	if (caps_set(caps_init(), err) < 0)
-		return -1;
-	/* Changed capabilities clear both. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-		return gg_fail_errno(err, "prctl");
-	return 0;
+	return caps_set(caps_init(), err);
 }
 
 /* Waits for a blocked signal until the deadline; 0 when that has passed. */
