@@ -15,6 +15,7 @@ struct build_options {
 	bool relock;	      /* resolve everything anew */
 	const struct gg_strv *update; /* stages and fetches to resolve anew; may be NULL */
 	bool every_fetch;     /* the lock shall pin fetches that no goal needs, too */
+	bool prune;	      /* the lock shall hold nothing that the recipe, with these arguments, does not use */
 	bool dry;	      /* the lock changes in memory only */
 	bool fetch_only; /* only what comes from outside: packages, URLs, fetches */
 };

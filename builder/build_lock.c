@@ -116,6 +116,36 @@ static int pin_fetches(struct session *s, struct project *p, struct pinning *g, 
 	}
 }
 
+static void note_digest(struct gg_strv *list, const struct gg_digest *d)
+{
+	char hex[GG_DIGEST_HEX];
+
+	gg_strv_add(list, gg_digest_hex(d, hex));
+}
+
+/* An edited package list or fetch leaves its old entry behind: it may be another argument's. Who knows better says so. */
+static bool prune(const struct recipe *r, const struct plan *plan, struct lock *lock, const char *platform)
+{
+	struct lock_use use GG_CLEANUP(lock_use_done) = { 0 };
+
+	for (size_t i = 0; i < r->n_stages; i++) {
+		const struct recipe_stage *stage = &r->stages[i];
+
+		if (stage->from.kind == RECIPE_FROM_DISTRO)
+			gg_strv_take(&use.distros, plan_distro_key(&stage->from));
+		for (size_t j = 0; j < stage->n_steps; j++)
+			if (stage->steps[j].piece)
+				gg_strv_add(&use.pieces, stage->steps[j].piece);
+	}
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		if (plan->nodes[i].kind == PLAN_STEP && plan->nodes[i].step->kind == RECIPE_STEP_FETCH)
+			note_digest(&use.fetches, &plan->nodes[i].definition);
+	for (size_t i = 0; i < r->n_inputs; i++)
+		if (r->inputs[i].kind == RECIPE_INPUT_URL)
+			note_digest(&use.urls, &r->inputs[i].sha256);
+	return lock_prune(lock, lock_platform(lock, platform), &use);
+}
+
 int build_lock(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
 	       struct gg_err *err)
 {
@@ -136,5 +166,6 @@ int build_lock(struct session *s, struct project *p, const struct build_options 
 		return -1;
 	if (pin_fetches(s, p, &pinning, ret, err) < 0)
 		return -1;
-	return o->relock ? save(p, o, err) : 0;
+	changed = o->prune && prune(p->recipe, ret->plan, p->lock, o->platform);
+	return o->relock || changed ? save(p, o, err) : 0;
 }

@@ -11,7 +11,7 @@
 struct options {
 	struct common_options common;
 	struct step_options steps;
-	bool diff, all;
+	bool diff, all, prune;
 	struct gg_strv update;
 };
 
@@ -22,6 +22,8 @@ static const struct option_def defs[] = {
 	  .help = "resolve this stage's packages, or run this fetch, anew" },
 	{ .name = "all", .kind = OPTION_FLAG, .offset = offsetof(struct options, all),
 	  .help = "resolve everything anew, and drop what the recipe does not use" },
+	{ .name = "prune", .kind = OPTION_FLAG, .offset = offsetof(struct options, prune),
+	  .help = "only drop what the recipe, with these arguments, does not use" },
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
 					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
@@ -38,15 +40,15 @@ static int print_diff(const struct lock *from, const struct lock *to, struct gg_
 static int update(struct command_session *c, const struct options *o, struct gg_err *err)
 {
 	struct build_options how = { .platform = command_platform(), .relock = o->all, .update = &o->update,
-				     .every_fetch = true, .dry = o->diff };
+				     .every_fetch = true, .prune = o->prune, .dry = o->diff };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *old_text = lock_text(c->project.lock), *summary = NULL;
 	_cleanup_lock_ struct lock *old = NULL;
 
 	command_take_steps(&c->session, &o->steps);
-	if (o->steps.locked && (o->all || o->update.n))
+	if (o->steps.locked && (o->all || o->prune || o->update.n))
 		return gg_fail(err, GG_USAGE, "--%s changes the lock, and --locked forbids that",
-			       o->all ? "all" : "update");
+			       o->all ? "all" : o->prune ? "prune" : "update");
 	if (lock_parse(c->project.lock_name, old_text, strlen(old_text), &old, err) < 0 ||
 	    build_lock(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;

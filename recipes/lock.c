@@ -241,3 +241,47 @@ void lock_clear(struct lock *l, struct lock_platform *p)
 	l->n_urls = l->n_pieces = 0;
 	l->epoch = -1;
 }
+
+void lock_use_done(struct lock_use *u)
+{
+	gg_strv_done(&u->distros);
+	gg_strv_done(&u->fetches);
+	gg_strv_done(&u->urls);
+	gg_strv_done(&u->pieces);
+}
+
+static bool lists_digest(const struct gg_strv *list, const struct gg_digest *d)
+{
+	char hex[GG_DIGEST_HEX];
+
+	return gg_strv_has(list, gg_digest_hex(d, hex));
+}
+
+bool lock_prune(struct lock *l, struct lock_platform *p, const struct lock_use *use)
+{
+	size_t before = p->n_distros + p->n_fetches + l->n_urls + l->n_pieces, n = 0;
+	/* Plans point at entries: those stay where they are, with what they had. */
+	struct lock_distro *distros = gg_arena_calloc(l->arena, p->n_distros, sizeof(*distros));
+
+	for (size_t i = 0; i < p->n_distros; i++)
+		if (gg_strv_has(&use->distros, p->distros[i].key))
+			distros[n++] = p->distros[i];
+	p->distros = distros;
+	p->n_distros = n;
+	n = 0;
+	for (size_t i = 0; i < p->n_fetches; i++)
+		if (lists_digest(&use->fetches, &p->fetches[i].definition))
+			p->fetches[n++] = p->fetches[i];
+	p->n_fetches = n;
+	n = 0;
+	for (size_t i = 0; i < l->n_urls; i++)
+		if (lists_digest(&use->urls, &l->urls[i].sha256))
+			l->urls[n++] = l->urls[i];
+	l->n_urls = n;
+	n = 0;
+	for (size_t i = 0; i < l->n_pieces; i++)
+		if (gg_strv_has(&use->pieces, l->pieces[i].name))
+			l->pieces[n++] = l->pieces[i];
+	l->n_pieces = n;
+	return p->n_distros + p->n_fetches + l->n_urls + l->n_pieces != before;
+}

@@ -122,3 +122,13 @@ bool lock_drop_fetch(struct lock_platform *p, const struct gg_digest *definition
 /* Forgets what was resolved for a platform, and what all of them share, so that it is resolved anew. Other platforms'
  * entries stay: each is resolved on its own machine. */
 void lock_clear(struct lock *l, struct lock_platform *p);
+
+/* What a recipe uses of a lock; hexadecimal digests without "sha256:". */
+struct lock_use {
+	struct gg_strv distros; /* keys */
+	struct gg_strv fetches; /* definitions */
+	struct gg_strv urls, pieces;
+};
+void lock_use_done(struct lock_use *u);
+/* Forgets what is not used; false when that is nothing. Of distributions and fetches only the platform's. */
+bool lock_prune(struct lock *l, struct lock_platform *p, const struct lock_use *use);

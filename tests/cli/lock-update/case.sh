@@ -29,5 +29,9 @@ say "without two"
 sed -i '/  two:/,+1d; s/from: two/from: one/' a.recipe
 lock --diff
 lock --diff --all
+lock --prune --diff
+lock --prune
+lock --prune --diff
+build --locked
 lock --all --locked
 build --relock --locked

@@ -346,6 +346,34 @@ static void test_forget(void **state)
 	assert_non_null(lock_find_fetch(other, &d));
 }
 
+static void test_prune(void **state)
+{
+	_cleanup_lock_ struct lock *l = sample();
+	struct lock_use use GG_CLEANUP(lock_use_done) = {0};
+	struct lock_platform *p;
+	struct gg_digest d = digest_of("definition");
+	char hex[GG_DIGEST_HEX];
+
+	(void)state;
+	lock_put_fetch(l, lock_platform(l, "linux/arm64"), &(struct lock_fetch){digest_of("old"), "toolchain", digest_of("x")});
+	p = lock_platform(l, "linux/amd64");
+	lock_put_fetch(l, p, &(struct lock_fetch){digest_of("old"), "toolchain", digest_of("x")});
+	put_distro(l, "linux/amd64", "other", "1");
+	gg_strv_add(&use.fetches, gg_digest_hex(&d, hex));
+	gg_strv_add(&use.pieces, "rustup@1");
+	gg_strv_add(&use.distros, p->distros[0].key);
+	assert_int_equal(p->n_distros, 2);
+	assert_true(lock_prune(l, p, &use));
+	assert_int_equal(p->n_distros, 1);
+	assert_string_equal(p->distros[0].key, use.distros.v[0]);
+	assert_int_equal(p->n_fetches, 1);
+	assert_true(gg_digest_eq(&p->fetches[0].definition, &d));
+	assert_int_equal(l->n_urls, 0);
+	assert_int_equal(l->n_pieces, 1);
+	assert_true(lock_platform(l, "linux/arm64")->n_fetches > 0);
+	assert_false(lock_prune(l, lock_platform(l, "linux/amd64"), &use));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_property),   cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_key),        cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_diff_pairs), cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_prune),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
