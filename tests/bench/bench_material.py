@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 
 from bench_peers import Buildah, Docker
 from bench_tools import Failed, chatter, measure, run, wait_for_quiet
@@ -111,16 +112,18 @@ class Material:
         return distro["packages"]
 
     def forget_trees(self):
-        """Leaves of the store "archives" what a fetch alone would have left."""
+        """Leaves of the store "archives" what a fetch alone would have left. Nothing is deleted but moved away: ext4
+        makes files slowly for a while after many were deleted."""
         store, keep = self.path("archives"), {p["sha256"] for p in self.packages}
+        away = tempfile.mkdtemp(dir=self.work, prefix="away-")
         # Records and markers before what they speak of, so that an interruption leaves nothing that lies.
         for part in ("actions", "names", "verified", "trees", "blobs/sha256"):
             for path in glob.glob(os.path.join(store, part, "*")):
                 if part == "blobs/sha256":
                     for blob in set(os.listdir(path)) - keep:
-                        os.unlink(os.path.join(path, blob))
+                        os.rename(os.path.join(path, blob), os.path.join(away, blob))
                 elif part != "verified" or os.path.basename(path) not in keep:
-                    (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
+                    os.rename(path, os.path.join(away, part + "-" + os.path.basename(path)))
 
     @functools.cached_property
     def pool(self):
@@ -173,12 +176,21 @@ class Material:
 
     @functools.cached_property
     def rootfs_size(self):
+        """Bytes and files."""
         count = bytes_ = 0
         for directory, _, files in os.walk(self.rootfs):
             for name in files:
                 status = os.lstat(os.path.join(directory, name))
                 count, bytes_ = count + 1, bytes_ + status.st_size
-        return "%.2f GB, %d files" % (bytes_ / 1e9, count)
+        return bytes_, count
+
+    @property
+    def rootfs_text(self):
+        return "%.2f GB, %d files" % (self.rootfs_size[0] / 1e9, self.rootfs_size[1])
+
+    def scaled(self, seconds):
+        """What is asked for 1.8 GB, for what this machine's toolchain and the archive of today make of it."""
+        return seconds * self.rootfs_size[0] / 1.8e9
 
     @functools.cached_property
     def tree_store(self):

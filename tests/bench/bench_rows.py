@@ -42,7 +42,7 @@ def row_gzip(m):
     peers["tar+pigz"] = pipe("tar -C '%s' -cf - . | pigz -6 >'%s'" % (m.rootfs, m.path("pigz.gz")))
     size = os.path.getsize(layer)
     return [
-        Line("gzip", m.rootfs_size + " to one gzip layer in a layout", "s", took.wall, 8.5, peers,
+        Line("gzip", m.rootfs_text + " to one gzip layer in a layout", "s", took.wall, m.scaled(8.5), peers,
              "%.1f s of CPU" % took.cpu),
         Line("gzip", "its size / gzip -6's", "", size / reference, 1.005, {}, "%d bytes" % size),
         Line("gzip", "the tree into the store before", "s", m.tree_store.wall, None, copies,
@@ -58,7 +58,7 @@ def row_zstd(m):
     shutil.rmtree(m.path("out-docker"))
     peers["tar+sha+zstd"] = pipe("tar -C '%s' -cf - . | tee >(sha256sum >/dev/null) | zstd -q -3 -T0 | "
                                  "tee >(sha256sum >/dev/null) >'%s'" % (m.rootfs, m.path("tar.zst")))
-    return [Line("zstd", "the same, zstd level 3", "s", took.wall, 5, peers, "%.1f s of CPU" % took.cpu),
+    return [Line("zstd", "the same, zstd level 3", "s", took.wall, m.scaled(5), peers, "%.1f s of CPU" % took.cpu),
             Line("zstd", "peak RSS of that pack", "MiB", rss, 64 + 32)]
 
 
@@ -94,7 +94,7 @@ def row_local(m):
     assert m.rootfs
     recipe, out = m.path("local.recipe"), m.path("out-local")
     write(recipe, LOCAL)
-    with chatter("taking %s as a local input" % m.rootfs_size):
+    with chatter("taking %s as a local input" % m.rootfs_text):
         first = m.measure(recipe, "-o", "oci:" + out, store="local")
     runs = []
     for i in range(5):
