@@ -123,5 +123,3 @@ const struct plan_stage *plan_stage(const struct plan *p, const char *name);
 /* The lock key of a stage's packages. Owned by the caller. */
 char *plan_distro_key(const struct recipe_from *from);
 void plan_distro_suites(const struct recipe_from *from, struct gg_strv *ret);
-/* The user's lines do not exist in the base: "0:0" etc. for an owner that needs no passwd. -1 when it does. */
-int plan_parse_owner(const char *owner, uint32_t *ret_uid, uint32_t *ret_gid);
