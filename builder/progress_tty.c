@@ -17,6 +17,8 @@ static const uint64_t REDRAW = 100000000, SECOND = 1000000000;
 
 static const char BOLD[] = "\x1b[1m", DIM[] = "\x1b[2m", RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", PLAIN[] = "\x1b[0m";
 
+enum { NAME_MIN = 8 }; /* columns */
+
 struct screen {
 	unsigned width, height;
 };
@@ -49,23 +51,45 @@ static void live_line(struct progress *p, const struct screen *s, const char *co
 	p->live++;
 }
 
-static void draw_job(struct progress *p, const struct screen *s, const struct progress_job *j, unsigned tail)
+static void tail_line(struct progress *p, const struct screen *s, const char *text, size_t len)
 {
 	_cleanup_buf_ struct gg_buf line = { 0 };
-	size_t first = j->tail.n > tail ? j->tail.n - tail : 0;
 
-	gg_buf_printf(&line, "  %s  ", j->name);
-	progress_put_time(&line, (p->now - j->started) / REDRAW * REDRAW);
+	gg_buf_puts(&line, "    | ");
+	gg_buf_add(&line, text, len);
+	live_line(p, s, DIM, line.data, line.len);
+}
+
+/* The name gives way to the time and the bytes where the terminal is narrow. */
+static void head_line(struct progress *p, const struct screen *s, const struct progress_job *j)
+{
+	_cleanup_buf_ struct gg_buf line = { 0 }, numbers = { 0 };
+	size_t len = strlen(j->name), shown = len;
+
+	gg_buf_puts(&numbers, "  ");
+	progress_put_time(&numbers, (p->now - j->started) / REDRAW * REDRAW);
 	if (j->counts_bytes) {
-		gg_buf_puts(&line, "  ");
-		progress_put_bytes(&line, j);
+		gg_buf_puts(&numbers, "  ");
+		progress_put_bytes(&numbers, j);
 	}
+	if (s->width > numbers.len + NAME_MIN + 3)
+		shown = printable_clip(j->name, len, s->width - 3 - (unsigned)numbers.len);
+	if (shown < len)
+		shown = printable_clip(j->name, len, s->width - 4 - (unsigned)numbers.len);
+	gg_buf_printf(&line, "  %.*s%s%s", (int)shown, j->name, shown < len ? "…" : "", numbers.data);
 	live_line(p, s, BOLD, line.data, line.len);
-	for (size_t i = first; i < j->tail.n; i++) {
-		line.len = 0;
-		gg_buf_printf(&line, "    | %s", j->tail.v[i]);
-		live_line(p, s, DIM, line.data, line.len);
-	}
+}
+
+/* An unfinished line is the last one: many programs show how far they are in one that they write over and over. */
+static void draw_job(struct progress *p, const struct screen *s, const struct progress_job *j, unsigned tail)
+{
+	size_t whole = tail && j->text.line.len ? tail - 1 : tail;
+
+	head_line(p, s, j);
+	for (size_t i = j->tail.n > whole ? j->tail.n - whole : 0; i < j->tail.n; i++)
+		tail_line(p, s, j->tail.v[i], strlen(j->tail.v[i]));
+	if (whole < tail)
+		tail_line(p, s, j->text.line.data, j->text.line.len);
 }
 
 static void draw_live(struct progress *p)

@@ -14,7 +14,7 @@ void gg_interrupt_signals(sigset_t *ret)
 
 int gg_fail_signal(struct gg_err *err, int n)
 {
-	return gg_fail(err, (enum gg_kind)(128 + n), "interrupted by %s", strsignal(n));
+	return gg_fail(err, (enum gg_kind)(128 + n), "interrupted by SIG%s", sigabbrev_np(n));
 }
 
 int gg_interrupted(struct gg_err *err)

@@ -227,6 +227,20 @@ static void tty_keeps_six_lines(void **state)
 	end(&f);
 }
 
+static void tty_shows_an_unfinished_line(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, PROGRESS_TTY, 30, 24, false);
+	progress_job_start(f.p, 1, "a-stage/with-a-step-of-a-long-name");
+	output(&f, 1, "1\n2\n3\n4\n5\n6\n10%\r50%");
+	progress_tick(f.p, f.now);
+	assert_string_equal(fresh(&f), "[0] 0ms\n  a-stage/with-a-step-o…  0ms\n    | 2\n    | 3\n    | 4\n    | 5\n    | 6\n"
+				       "    | 50%\n");
+	end(&f);
+}
+
 static void tty_fits_the_height(void **state)
 {
 	struct fixture f;
@@ -331,6 +345,7 @@ int main(void)
 		cmocka_unit_test(json_events),
 		cmocka_unit_test(tty_draws_and_erases),
 		cmocka_unit_test(tty_keeps_six_lines),
+		cmocka_unit_test(tty_shows_an_unfinished_line),
 		cmocka_unit_test(tty_fits_the_height),
 		cmocka_unit_test(tty_shows_rates_and_colours),
 		cmocka_unit_test(nothing_at_all),
