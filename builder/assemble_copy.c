@@ -106,7 +106,8 @@ static int copy_match(struct copying *k, const struct tree_entry *e, bool into, 
 	_cleanup_free_ char *joined = NULL, *to = NULL;
 
 	base = base ? base + 1 : e->path;
-	joined = into && e->type != TREE_DIR ? gg_asprintf("%s/%s", k->c->to, base) : gg_strdup(k->c->to);
+	/* A destination "into" ends with its '/'. */
+	joined = into && e->type != TREE_DIR ? gg_asprintf("%s%s", k->c->to, base) : gg_strdup(k->c->to);
 	to = assembly_destination(k->s, joined);
 	if (assembly_taken(k->s, to, e->type, err) < 0)
 		return -1;
