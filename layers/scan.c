@@ -84,26 +84,22 @@ static bool changes_metadata(const struct scan *s)
 	return writes(s) && (s->o->flags & (SCAN_MODES | SCAN_OWNERS));
 }
 
+/* By the frame's own descriptor, whose offset nobody else uses: an open and a close less for each directory. */
 static int read_names(int fd, struct gg_strv *ret, struct gg_err *err)
 {
-	int copy = gg_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0, err);
-	struct dirent *e;
-	DIR *dir;
+	_Alignas(struct dirent64) char block[32 * 1024];
+	ssize_t n;
 
-	if (copy < 0)
-		return -1;
-	dir = fdopendir(copy);
-	if (!dir) {
-		gg_close(copy);
-		return gg_fail_errno(err, "open the directory");
+	while ((n = getdents64(fd, block, sizeof(block))) > 0) {
+		const struct dirent64 *e;
+
+		for (ssize_t at = 0; at < n; at += e->d_reclen) {
+			e = (const struct dirent64 *)(const void *)(block + at);
+			if (!gg_streq(e->d_name, ".") && !gg_streq(e->d_name, ".."))
+				gg_strv_add(ret, e->d_name);
+		}
 	}
-	for (errno = 0; (e = readdir(dir)); errno = 0)
-		if (!gg_streq(e->d_name, ".") && !gg_streq(e->d_name, ".."))
-			gg_strv_add(ret, e->d_name);
-	int why = errno;
-	closedir(dir);
-	errno = why;
-	if (why)
+	if (n < 0)
 		return gg_fail_errno(err, "read the directory");
 	gg_strv_sort(ret);
 	return 0;
@@ -130,7 +126,7 @@ static int describe(struct scan *s, int fd, const struct stat *st, struct tree_e
 		e->mode = 0777;
 	else if (s->o->flags & SCAN_MODES)
 		e->mode = e->type == TREE_DIR || (st->st_mode & 0111) ? 0755 : 0644;
-	if (fd < 0)
+	if (fd < 0 || (s->o->flags & (SCAN_NO_XATTRS | SCAN_OVERLAY | SCAN_WRITE)) == SCAN_NO_XATTRS)
 		return 0;
 	if (meta_read_xattrs(fd, s->t, e, flags, err) < 0)
 		return -1;
