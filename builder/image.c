@@ -64,6 +64,17 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 		to->health.test = (struct oci_strings){ .v = none, .n = GG_LEN(none) };
 }
 
+static void annotate(struct image *i, const char *pair)
+{
+	const struct oci_strings *old = &i->oci.annotations;
+
+	i->annotations = gg_calloc(old->n + 1, sizeof(*i->annotations));
+	for (size_t j = 0; j < old->n; j++)
+		i->annotations[j] = old->v[j];
+	i->annotations[old->n] = pair;
+	i->oci.annotations = (struct oci_strings){ .v = i->annotations, .n = old->n + 1 };
+}
+
 static int put(struct session *s, const char *text, struct oci_blob *ret, struct gg_err *err)
 {
 	ret->size = strlen(text);
@@ -87,6 +98,8 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 	*w = (struct transport_image){ .image = &ret->oci, .open = open_blob, .ctx = s->store };
 	if (collect_layers(b, &r->image, ret->layers, err) < 0)
 		return -1;
+	if (!b->plan->hermetic)
+		annotate(ret, IMAGE_HERMETIC "=false");
 	config = oci_config(&ret->oci);
 	if (put(s, config, &w->config, err) < 0)
 		return -1;
@@ -98,5 +111,6 @@ void image_done(struct image *i)
 {
 	free(i->layers);
 	free(i->user);
+	free(i->annotations);
 	*i = (struct image)IMAGE_INIT;
 }

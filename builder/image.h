@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The image of a finished build: its documents, made once and kept in the store, from which every output is written.
+ * One whose recipe has a step with a network says so, by the annotation IMAGE_HERMETIC "false".
  */
 #pragma once
 
@@ -9,11 +10,14 @@
 
 struct session;
 
+#define IMAGE_HERMETIC "dev.ggbuild.hermetic"
+
 struct image {
 	struct oci_image oci;	      /* borrows the recipe's texts */
 	struct transport_image written; /* .manifest.digest is the image's name */
 	struct oci_layer *layers;     /* owned */
 	char *user;		      /* owned */
+	const char **annotations;     /* owned */
 };
 #define IMAGE_INIT { 0 }
 

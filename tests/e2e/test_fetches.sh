@@ -171,10 +171,15 @@ stages:
     from: { rootfs: base.tar }
     steps:
       - { name: online, network: true, run: "ls /etc/resolv.conf && [ -z \"${WORDS:-}\" ]" }
+image: { from: builder, annotations: { a: b } }
 END
 status=0
-"$ggbuild" n.recipe --store store --target builder --progress plain >stdout 2>log || status=$?
+"$ggbuild" n.recipe --store store --progress plain -o "oci:$work/net" >stdout 2>log || status=$?
 expect 2 "a network that was not allowed" "n.recipe:7:" "--allow network"
 status=0
-"$ggbuild" n.recipe --store store --target builder --progress plain --allow network --fetch-env WORDS=for-fetches >stdout 2>log || status=$?
+"$ggbuild" n.recipe --store store --progress plain -o "oci:$work/net" --allow network --fetch-env WORDS=for-fetches \
+	>stdout 2>log || status=$?
 expect 0 "a network that was allowed"
+digest=$(cat stdout)
+grep -q '"annotations":{"a":"b","dev.ggbuild.hermetic":"false"}' "net/blobs/sha256/${digest#sha256:}" ||
+	fail "the image does not say that it had a network"
