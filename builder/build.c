@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "builder/local.h"
 #include "builder/results.h"
 #include "builder/session.h"
+#include "builder/stat_cache.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
 #include "layers/tree.h"
@@ -17,6 +19,24 @@ void build_result_done(struct build_result *r)
 	execution_free(r->execution);
 	plan_free(r->plan);
 	*r = (struct build_result)BUILD_RESULT_INIT;
+}
+
+/* It is read when the stat cache does not know it. */
+static int digest_archive(struct session *s, int fd, struct gg_digest *ret, struct gg_err *err)
+{
+	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(s->store, fd);
+	const struct scan_memory *memory = stat_cache_memory(cache);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return gg_fail_errno(err, "stat");
+	if (memory->known(memory->ctx, &st, ret))
+		return 0;
+	if (gg_digest_fd(fd, ret, NULL, err) < 0)
+		return -1;
+	memory->learned(memory->ctx, &st, ret);
+	stat_cache_save(cache);
+	return 0;
 }
 
 /* An archive beside the recipe: its content is its identity, and it goes into the store like a downloaded one. */
@@ -30,7 +50,7 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 	uint64_t size = 0;
 	ssize_t n;
 
-	if (from < 0 || gg_digest_fd(from, ret, NULL, err) < 0) {
+	if (from < 0 || digest_archive(s, from, ret, err) < 0) {
 		/* What is there to be read is the recipe's word. */
 		if (err->errnum == ENOENT || err->errnum == EISDIR)
 			err->kind = GG_RECIPE;

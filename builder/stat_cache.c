@@ -128,7 +128,7 @@ static void read_note(struct stat_cache *c)
 	c->used = gg_calloc(h.n + 1, sizeof(*c->used));
 }
 
-struct stat_cache *stat_cache_open(struct store *s, int dirfd)
+struct stat_cache *stat_cache_open(struct store *s, int fd)
 {
 	struct stat_cache *c = gg_zalloc(sizeof(*c));
 	struct stat st;
@@ -136,7 +136,7 @@ struct stat_cache *stat_cache_open(struct store *s, int dirfd)
 	c->memory = (struct scan_memory){ .known = known, .learned = learned, .ctx = c };
 	/* Files get their times from the coarse clock; the other one runs before it. */
 	clock_gettime(CLOCK_REALTIME_COARSE, &c->start);
-	if (s && fstat(dirfd, &st) == 0 && stat_cache_identity(dirfd, "stat", &c->identity) == 0) {
+	if (s && fstat(fd, &st) == 0 && stat_cache_identity(fd, "stat", &c->identity) == 0) {
 		c->store = s;
 		c->dev = st.st_dev;
 		read_note(c);

@@ -13,8 +13,9 @@
 struct stat_cache;
 struct store;
 
-/* Starts empty when there is no note, or a damaged or foreign one; without a store it stays so. */
-struct stat_cache *stat_cache_open(struct store *s, int dirfd);
+/* Of a directory's files, or of one file. Starts empty when there is no note, or a damaged or foreign one; without a
+ * store it stays so. */
+struct stat_cache *stat_cache_open(struct store *s, int fd);
 void stat_cache_free(struct stat_cache *c);
 void stat_cache_freep(struct stat_cache **c);
 #define _cleanup_stat_cache_ GG_CLEANUP(stat_cache_freep)

@@ -22,7 +22,7 @@ enum {
 
 struct packer {
 	struct compress *compress;
-	struct gg_hash *diff, *blob; /* owned */
+	struct gg_hash *diff, *blob; /* owned; no blob: it is the tar itself */
 	int outfd;
 	uint64_t diff_size, size, flushed;
 };
@@ -38,7 +38,8 @@ static int write_blob(void *ctx, const void *bytes, size_t len, struct gg_err *e
 {
 	struct packer *p = ctx;
 
-	gg_hash_add(p->blob, bytes, len);
+	if (p->blob)
+		gg_hash_add(p->blob, bytes, len);
 	if (gg_write_all(p->outfd, bytes, len, err) < 0) {
 		gg_context(err, "write the layer after %llu bytes", (unsigned long long)p->size);
 		return err->errnum == ENOSPC ? gg_hint(err, "free some space on the file system that holds the store") : -1;
@@ -237,7 +238,7 @@ static enum compress_kind compress_kind_of(enum pack_compression c)
 int pack_layer(const struct pack_item *items, size_t n, const struct pack_options *options, int outfd,
 	       struct pack_result *ret, struct gg_err *err)
 {
-	GG_CLEANUP(packer_done) struct packer p = { .outfd = outfd, .diff = gg_hash_new(), .blob = gg_hash_new() };
+	GG_CLEANUP(packer_done) struct packer p = { .outfd = outfd, .diff = gg_hash_new() };
 	struct compress_options how = {
 		.kind = compress_kind_of(options->compression),
 		.level = options->level,
@@ -246,11 +247,15 @@ int pack_layer(const struct pack_item *items, size_t n, const struct pack_option
 		.ctx = &p,
 	};
 
+	if (how.kind != COMPRESS_NONE)
+		p.blob = gg_hash_new();
 	if (compress_new(&how, &p.compress, err) < 0 || add_items(&p, items, n, options->mtime, err) < 0 ||
 	    compress_end(p.compress, err) < 0)
 		return -1;
 	gg_hash_end(p.diff, &ret->diff_id);
-	gg_hash_end(p.blob, &ret->digest);
+	ret->digest = ret->diff_id;
+	if (p.blob)
+		gg_hash_end(p.blob, &ret->digest);
 	ret->diff_size = p.diff_size;
 	ret->size = p.size;
 	return 0;
