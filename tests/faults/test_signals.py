@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 300
+# ctest-serial
 """SIGINT, SIGTERM and SIGHUP in every phase of a build: ggbuild ends with 128 + n within two seconds, no process and no
 mount is left, nothing is at the output's place, and the next run succeeds with the digest of a run that nobody disturbed.
 
@@ -16,6 +17,10 @@ import sys
 import tempfile
 import threading
 import time
+
+if "OWN_MOUNTS" not in os.environ:  # what others mount meanwhile must not show
+    os.environ["OWN_MOUNTS"] = "yes"
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
 
 GGBUILD = os.path.abspath(sys.argv[1])
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
