@@ -123,13 +123,15 @@ char *gg_digest_text(const struct gg_digest *d, char ret[GG_DIGEST_TEXT])
 	return ret;
 }
 
+/* A table: manifests hold tens of thousands of digests, and whether a digit is a letter cannot be predicted. */
 static int nibble(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	static const uint8_t one_more[256] = {
+		['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+		['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	};
+
+	return one_more[(uint8_t)c] - 1;
 }
 
 int gg_digest_from_hex(const char *hex, struct gg_digest *ret)
