@@ -72,6 +72,8 @@ int command_open_workdir(const struct sandbox_spec *spec, struct gg_err *err)
 	if (errno == ENOENT)
 		return make_workdir(root, path, err);
 	gg_fail_errno(err, "open the working directory '%s'", path);
+	/* What is in the root is the recipe's doing, not the machine's. */
+	err->kind = GG_STEP;
 	if (err->errnum == ELOOP)
 		gg_hint(err, "links of /proc are not followed: name the directory itself");
 	return -1;
@@ -152,6 +154,8 @@ static int fail_exec(struct gg_err *err, const char *name)
 	err->errnum = saved;
 	if (saved == ENOEXEC)
 		return gg_hint(err, "it is no program of this machine's architecture, or a script without a '#!' line");
+	if (saved == EACCES)
+		return gg_hint(err, "it is no file that the step's user may execute");
 	if (saved == ENOENT && name[0] == '/')
 		return gg_hint(err, "the file, its interpreter or its dynamic loader is missing in the root");
 	if (saved == ENOENT)
