@@ -74,11 +74,8 @@ static int find(struct session *s, const struct recipe_from *from, struct found 
 	if (root < 0)
 		return -1;
 	choose(s, from, &options);
-	if (from->keyring) {
+	if (from->keyring)
 		keyring = gg_asprintf("%s/%s", s->recipe_dir, from->keyring);
-		if (faccessat(s->recipe_dirfd, from->keyring, R_OK, 0) < 0)
-			return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", keyring, strerror(errno));
-	}
 	options.keyring = keyring;
 	if (apt_mirrors_find(root, from->distro, mirror_deb_arch(), &options, &ret->mirrors, err) < 0) {
 		if (!err->pos.file)

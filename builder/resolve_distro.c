@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/resolve_distro.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -233,17 +234,33 @@ static int load_indexes(struct resolving *r, const struct wanted_list *w, struct
 	return 0;
 }
 
+int resolve_distro_keyring(const struct session *s, const struct recipe_from *from, struct gg_digest *ret,
+			   struct gg_err *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	*ret = (struct gg_digest){ 0 };
+	if (!from->keyring)
+		return 0;
+	fd = openat(s->recipe_dirfd, from->keyring, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", from->keyring, strerror(errno));
+	return gg_digest_fd(fd, ret, NULL, err);
+}
+
 static char *keep(struct lock *lock, struct deb_slice s)
 {
 	return gg_arena_strndup(lock->arena, s.p, s.len);
 }
 
-static void put_entry(struct resolving *r, const char *key, const struct index *ix, const struct resolution *found,
-		      struct lock *lock, struct lock_platform *platform)
+static int put_entry(struct resolving *r, const char *key, const struct index *ix, const struct resolution *found,
+		      struct lock *lock, struct lock_platform *platform, struct gg_err *err)
 {
 	const struct recipe_from *from = &r->stage->from;
 	struct lock_distro d = { .key = key, .distro = from->distro, .essential = from->essential };
 
+	if (resolve_distro_keyring(r->s, from, &d.keyring, err) < 0)
+		return -1;
 	gg_strv_copy(&d.suites, &r->names);
 	for (size_t i = 0; i < from->components.n; i++)
 		gg_strv_add(&d.components, from->components.v[i]);
@@ -270,6 +287,7 @@ static void put_entry(struct resolving *r, const char *key, const struct index *
 	gg_strv_done(&d.suites);
 	gg_strv_done(&d.components);
 	gg_strv_done(&d.request);
+	return 0;
 }
 
 static int choose(struct resolving *r, const char *key, const struct index *ix, struct lock *lock,
@@ -285,8 +303,7 @@ static int choose(struct resolving *r, const char *key, const struct index *ix, 
 			err->pos = from->package_pos[request];
 		return -1;
 	}
-	put_entry(r, key, ix, found, lock, platform);
-	return 0;
+	return put_entry(r, key, ix, found, lock, platform, err);
 }
 
 static int find_archives(struct resolving *r, struct gg_err *err)

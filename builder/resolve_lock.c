@@ -30,13 +30,21 @@ static int lock_stage(struct session *s, const struct recipe_stage *stage, struc
 {
 	struct lock_platform *platform = lock_platform(lock, o->platform);
 	_cleanup_free_ char *key = NULL;
+	const struct lock_distro *entry;
+	struct gg_digest keyring;
+	bool other_keys;
 
 	if (stage->from.kind != RECIPE_FROM_DISTRO)
 		return 0;
+	if (resolve_distro_keyring(s, &stage->from, &keyring, err) < 0)
+		return -1;
 	key = plan_distro_key(&stage->from);
-	if (lock_find_distro(platform, key) && !resolve_wants(o, stage->name))
+	entry = lock_find_distro(platform, key);
+	other_keys = entry && !gg_digest_eq(&entry->keyring, &keyring);
+	if (entry && !other_keys && !resolve_wants(o, stage->name))
 		return 0;
-	if (refuse_when_locked(s, stage->from.pos, "the package list of stage", stage->name, err) < 0)
+	if (refuse_when_locked(s, stage->from.pos, other_keys ? "the keyring of stage" : "the package list of stage",
+			       stage->name, err) < 0)
 		return -1;
 	*changed = true;
 	return resolve_distro(s, stage, key, lock, platform, resolve_wants(o, stage->name), err);

@@ -8,7 +8,7 @@
  *     "epoch": 1763716544,
  *     "platforms": { "linux/amd64": {
  *        "debian": { "<KEY>": { "distro": "debian", "suites": ["trixie", …], "components": […],
- *              "request": ["bash", …], "essential": true,
+ *              "request": ["bash", …], "essential": true, "keyring": "…",
  *              "releases": [ { "suite": "trixie", "date": 1763716544, "sha256": "…" } ],
  *              "packages": [ { "name", "version", "architecture", "path": "pool/…", "suite", "size", "sha256" } ] } },
  *        "fetches": { "<DEFINITION hex>": { "name": "toolchain", "tree": "sha256:…" } } } },
@@ -47,6 +47,7 @@ struct lock_distro {
 	const char *distro;
 	struct gg_strv suites, components, request;
 	int essential; /* 0 or 1 */
+	struct gg_digest keyring; /* sha256 of the recipe's `keyring:`; all zero: it names none */
 	struct lock_release *releases;
 	size_t n_releases;
 	struct lock_package *packages; /* sorted by name */

@@ -127,6 +127,8 @@ static void diff_distro(struct gg_strv *lines, const char *prefix, const struct 
 		diff_words(lines, what, &a->components, &b->components);
 		if (a->essential != b->essential)
 			gg_strv_addf(lines, "%s %cessential", what, b->essential ? '+' : '-');
+		if (!gg_digest_eq(&a->keyring, &b->keyring))
+			gg_strv_addf(lines, "%s another keyring", what);
 	}
 	diff_releases(lines, prefix, a, b);
 	diff_packages(lines, prefix, a, b);

@@ -287,7 +287,7 @@ static int read_distro(struct reader *r, const struct place *at, const char *key
 		       struct lock_distro *d)
 {
 	static const char *const known[] = {"distro",    "suites",   "components", "request",
-					    "essential", "releases", "packages",   NULL};
+					    "essential", "releases", "packages",   "?", "keyring", NULL};
 	struct place essential = {at, "essential", 0};
 	_cleanup_free_
 	char *expected = NULL;
@@ -307,6 +307,8 @@ static int read_distro(struct reader *r, const struct place *at, const char *key
 		lock_distro_key(d->distro, &d->suites, &d->components, &d->request, d->essential);
 	if (!gg_streq(expected, key))
 		return complain(r, at, "the key of this request is '%s'", expected);
+	if (gg_json_get(o, "keyring") && read_hex(r, at, o, "keyring", &d->keyring) < 0)
+		return -1;
 	return read_releases(r, at, o, d) < 0 || read_packages(r, at, o, d) < 0 ? -1 : 0;
 }
 

@@ -55,6 +55,8 @@ static struct gg_json *distro_json(const struct lock_distro *d)
 	gg_json_take(o, "components", list_json(&d->components));
 	gg_json_take(o, "request", list_json(&d->request));
 	gg_json_set_bool(o, "essential", d->essential);
+	if (!gg_digest_is_zero(&d->keyring))
+		set_hex(o, "keyring", &d->keyring);
 	for (size_t i = 0; i < d->n_releases; i++) {
 		struct gg_json *release = gg_json_object();
 
