@@ -172,9 +172,6 @@ def row_debian(m):
                                        ("decoded", "scripts off, decoded trees in the store", 3))]
 
 
-COMPILE = re.compile(r"^\[builder/compile\] done in (?:(\d+) min )?([\d.]+) s", re.M)
-
-
 def compile_inside(m, recipe, i):
     """Seconds of the compile step alone; a comment makes it a step that never ran."""
     with open(recipe) as f:
@@ -185,11 +182,13 @@ def compile_inside(m, recipe, i):
     shutil.copy(recipe.replace(".recipe", ".lock"), copy.replace(".recipe", ".lock"))
     wait_for_quiet()
     took = measure([PROGRAM, copy, "--store", m.path("small-store"), "--target", "builder", "--locked", "--offline",
-                    "--progress", "plain"])
-    found = COMPILE.search(took.output)
-    if not found:
+                    "--progress", "json"])
+    events = [json.loads(line) for line in took.output.splitlines() if line.startswith("{")]
+    steps = [e["id"] for e in events if e["event"] == "start" and e["name"] == "builder/compile"]
+    took_ns = [e["ns"] for e in events if e["event"] == "end" and e["id"] in steps]
+    if len(took_ns) != 1:
         raise Failed("no time of the compile step in:\n" + took.output[-2000:])
-    return int(found[1] or 0) * 60 + float(found[2])
+    return took_ns[0] / 1e9
 
 
 def row_compile(m):
