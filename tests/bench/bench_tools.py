@@ -65,7 +65,11 @@ def measure(words, **how):
     with open(os.devnull) as null:
         process = subprocess.Popen(words, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)
         start = time.monotonic()
-        output = process.stdout.read()
+        try:
+            output = process.stdout.read()
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)
