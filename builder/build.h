@@ -23,6 +23,7 @@ struct build_options {
 struct build_result {
 	struct plan *plan;
 	struct execution *execution;
+	unsigned pinning_ran; /* actions that ran for the lock's sake, before the execution */
 };
 #define BUILD_RESULT_INIT { 0 }
 void build_result_done(struct build_result *r);

@@ -13,6 +13,7 @@ struct pinning {
 	struct resolve_options resolve;
 	struct gg_digest *fresh; /* definitions that ran in this invocation */
 	size_t n_fresh, cap_fresh;
+	unsigned ran; /* actions */
 };
 
 static void pinning_done(struct pinning *g)
@@ -63,11 +64,12 @@ static int next_fetch(const struct session *s, const struct plan *p, const struc
 	return 0;
 }
 
-static int run_fetch(struct session *s, struct project *p, const struct plan *plan, size_t id, const char *platform,
+static int run_fetch(struct session *s, struct project *p, struct pinning *g, const struct plan *plan, size_t id,
 		     struct gg_err *err)
 {
 	const struct plan_node *n = &plan->nodes[id];
 	_cleanup_execution_ struct execution *x = NULL;
+	unsigned ran, cached;
 
 	if (s->locked) {
 		gg_fail_at(err, GG_LOCK, n->step->pos, "fetch '%s' is not in the lock as the recipe has it",
@@ -77,8 +79,10 @@ static int run_fetch(struct session *s, struct project *p, const struct plan *pl
 	x = execution_new(s, p->recipe, plan);
 	if (execution_run(x, &id, 1, err) < 0)
 		return -1;
-	if (execution_pins(x, p->lock, platform) == 0)
+	if (execution_pins(x, p->lock, g->o->platform) == 0)
 		return gg_fail(err, GG_INTERNAL, "a fetch ended without a pin");
+	execution_counts(x, &ran, &cached);
+	g->ran += ran;
 	return 0;
 }
 
@@ -102,12 +106,13 @@ static int pin_fetches(struct session *s, struct project *p, struct pinning *g, 
 		if (build_plan(s, p, g->o->platform, &ret->plan, err) < 0 ||
 		    next_fetch(s, ret->plan, g, &id, err) < 0)
 			return -1;
+		ret->pinning_ran = g->ran;
 		if (id == SIZE_MAX)
 			return 0;
 		definition = ret->plan->nodes[id].definition;
 		if (lock_drop_fetch(lock_platform(p->lock, g->o->platform), &definition))
 			continue;
-		if (run_fetch(s, p, ret->plan, id, g->o->platform, err) < 0)
+		if (run_fetch(s, p, g, ret->plan, id, err) < 0)
 			return -1;
 		GG_GROW(g->fresh, g->n_fresh, g->cap_fresh);
 		g->fresh[g->n_fresh++] = definition;

@@ -98,6 +98,7 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 	if (build_run(s, &c->project, &how, &result, err) < 0)
 		return -1;
 	execution_counts(result.execution, &ran, &cached);
+	ran += result.pinning_ran;
 	summary = gg_asprintf("%u action%s run, %u cached", ran, ran == 1 ? "" : "s", cached);
 	progress_note(s->progress, summary);
 	return write_outputs(c, &targets, &result, err);

@@ -298,7 +298,8 @@ static _Noreturn void swap_for_ever(int top)
 {
 	for (;;) {
 		renameat(top, "dir", top, "away");
-		symlinkat("other", top, "dir");
+		if (symlinkat("other", top, "dir") < 0)
+			_exit(EXIT_FAILURE);
 		usleep(200);
 		unlinkat(top, "dir", 0);
 		renameat(top, "away", top, "dir");
