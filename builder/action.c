@@ -14,10 +14,11 @@
 enum { TAIL_BYTES = 64 * 1024 };
 
 static const struct action_ops *const ops_of[] = {
-	[PLAN_DEB] = &action_deb,     [PLAN_DISTRO] = &action_distro, [PLAN_ROOTFS] = &action_rootfs,
-	[PLAN_LOCAL] = &action_local, [PLAN_URL] = &action_url,	      [PLAN_STEP] = &action_step,
-	[PLAN_USER] = &action_user,   [PLAN_LAYER] = &action_layer,   [PLAN_PACK] = &action_pack,
-	[PLAN_TEST] = &action_test,
+	[PLAN_DEB] = &action_deb,       [PLAN_DISTRO] = &action_distro,
+	[PLAN_ROOTFS] = &action_rootfs, [PLAN_LOCAL] = &action_local,
+	[PLAN_URL] = &action_url,       [PLAN_STEP] = &action_step,
+	[PLAN_USER] = &action_user,     [PLAN_LAYER] = &action_layer,
+	[PLAN_PACK] = &action_pack,     [PLAN_TEST] = &action_test,
 };
 
 void action_free(struct action *a)
@@ -175,16 +176,19 @@ int action_load_tree(struct action *a, size_t node, struct action_tree **ret, st
 	if (!t->tree && store_tree_manifest(a->session->store, &t->digest, &t->tree, err) < 0)
 		return gg_context(err, "manifest of '%s'", a->plan->nodes[node].name);
 	if (t->contents && contents_locate(t->contents, t->tree, 0) > 0)
-		return gg_fail(err, GG_INTEGRITY, "the store lacks contents of '%s'", a->plan->nodes[node].name);
+		return gg_fail(err, GG_INTEGRITY, "the store lacks contents of '%s'",
+			       a->plan->nodes[node].name);
 	if (ret)
 		*ret = t;
 	return 0;
 }
 
-int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load, struct gg_err *err)
+int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load,
+		      struct gg_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = load ? action_load_tree(a, nodes[i], NULL, err) : action_open_tree(a, nodes[i], NULL, err);
+		int r = load ? action_load_tree(a, nodes[i], NULL, err)
+			     : action_open_tree(a, nodes[i], NULL, err);
 
 		if (r < 0)
 			return -1;
@@ -209,11 +213,12 @@ int action_mkdir(struct action *a, const char *name, struct gg_err *err)
 	return gg_openat(a->tmp.fd, name, O_RDONLY | O_DIRECTORY, 0, err);
 }
 
-int action_give_tree(struct action *a, const char *dir, const struct tree *t, struct gg_json *result,
-		     struct gg_err *err)
+int action_give_tree(struct action *a, const char *dir, const struct tree *t,
+		     struct gg_json *result, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
-	_cleanup_close_ int fd = gg_openat(a->tmp.fd, "manifest", O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+	_cleanup_close_ int fd =
+		gg_openat(a->tmp.fd, "manifest", O_WRONLY | O_CREAT | O_EXCL, 0600, err);
 
 	if (fd < 0)
 		return -1;
@@ -225,8 +230,8 @@ int action_give_tree(struct action *a, const char *dir, const struct tree *t, st
 	return 0;
 }
 
-int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts, size_t n,
-			 struct gg_json *result, struct gg_err *err)
+int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts,
+			 size_t n, struct gg_json *result, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 
@@ -238,7 +243,8 @@ int action_give_contents(struct action *a, const struct tree *t, const struct gg
 	return 0;
 }
 
-static int adopt_directory(struct action *a, const struct gg_json *result, struct gg_digest *ret, struct gg_err *err)
+static int adopt_directory(struct action *a, const struct gg_json *result, struct gg_digest *ret,
+			   struct gg_err *err)
 {
 	const char *dir = gg_json_get_str(result, "directory", "");
 	_cleanup_buf_ struct gg_buf manifest = { 0 };
@@ -248,10 +254,12 @@ static int adopt_directory(struct action *a, const struct gg_json *result, struc
 	gg_digest_of(manifest.data, manifest.len, ret);
 	if (store_blob_adopt(a->session->store, a->tmp.fd, "manifest", ret, manifest.len, err) < 0)
 		return -1;
-	return store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, ret, err);
+	return store_tree_adopt(a->session->store, a->tmp.fd, dir, manifest.data, manifest.len, ret,
+				err);
 }
 
-static int take_contents(struct action *a, const struct gg_json *result, struct gg_digest *ret, struct gg_err *err)
+static int take_contents(struct action *a, const struct gg_json *result, struct gg_digest *ret,
+			 struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf manifest = { 0 };
 	_cleanup_free_ struct gg_digest *given = NULL, *parts = NULL;
@@ -274,23 +282,24 @@ int action_take_tree(struct action *a, const struct gg_json *result, struct gg_e
 {
 	char text[GG_DIGEST_TEXT];
 	struct gg_digest d;
-	int r = gg_json_get(result, "contents") ? take_contents(a, result, &d, err) :
-						  adopt_directory(a, result, &d, err);
+	int r = gg_json_get(result, "contents") ? take_contents(a, result, &d, err)
+						: adopt_directory(a, result, &d, err);
 
 	if (r == 0)
 		gg_json_set_str(a->record, "tree", gg_digest_text(&d, text));
 	return r;
 }
 
-int action_take_blob(struct action *a, const struct gg_json *result, const char *field, struct gg_err *err)
+int action_take_blob(struct action *a, const struct gg_json *result, const char *field,
+		     struct gg_err *err)
 {
 	const struct gg_json *blob = gg_json_get(result, field);
 	struct gg_digest d;
 
 	if (gg_digest_parse(gg_json_get_str(blob, "digest", ""), &d, err) < 0)
 		return -1;
-	if (store_blob_adopt(a->session->store, a->tmp.fd, field, &d, (uint64_t)gg_json_get_int(blob, "size", -1),
-			     err) < 0)
+	if (store_blob_adopt(a->session->store, a->tmp.fd, field, &d,
+			     (uint64_t)gg_json_get_int(blob, "size", -1), err) < 0)
 		return -1;
 	gg_json_set_str(a->record, field, gg_json_get_str(blob, "digest", ""));
 	return 0;

@@ -21,7 +21,8 @@ struct action_tree {
 	int fd;
 	struct gg_digest digest;
 	struct tree *tree; /* NULL until action_load */
-	struct contents *contents; /* of a tree that is no directory (fd -1): its files' origins index these; else NULL */
+	/* of a tree that is no directory (fd -1): its files' origins index these; else NULL */
+	struct contents *contents;
 	size_t node;
 };
 
@@ -33,19 +34,19 @@ struct action {
 	const struct plan_node *node;
 	size_t id;
 	struct store_tmp tmp;
-	bool directory;		   /* something mounts the tree that the action makes */
-	int blobfd;		   /* the node's blob, -1 if it has none */
+	bool directory;            /* something mounts the tree that the action makes */
+	int blobfd;                /* the node's blob, -1 if it has none */
 	struct action_tree *trees; /* opened by action_open_tree; one a node */
 	size_t n_trees, cap_trees;
 	int *fds; /* other descriptors that prepare opened */
 	size_t n_fds, cap_fds;
-	void *extra;		   /* prepare's own */
+	void *extra; /* prepare's own */
 	void (*extra_free)(void *extra);
 	char *log_path;
 	int logfd;
-	struct redact *redact;	   /* the output goes through it; prepare's, borrowed; NULL: as it is */
-	struct gg_buf tail;	   /* the end of the output, for a failed step */
-	uint64_t started;	   /* ns */
+	struct redact *redact; /* the output goes through it; prepare's, borrowed; NULL: as it is */
+	struct gg_buf tail;    /* the end of the output, for a failed step */
+	uint64_t started;      /* ns */
 	struct gg_json *record;
 	struct gg_json *result; /* of a package that waits to be saved with others */
 	struct action *next;
@@ -54,15 +55,17 @@ struct action {
 struct action_ops {
 	bool outside; /* `work` runs as the caller is, outside of the user namespace */
 	int (*prepare)(struct action *a, struct gg_err *err);
-	int (*work)(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err);
+	int (*work)(struct action *a, const struct job_port *port, struct gg_json *result,
+		    struct gg_err *err);
 	int (*commit)(struct action *a, const struct gg_json *result, struct gg_err *err);
 };
-extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url, action_step,
-	action_user, action_layer, action_pack, action_test;
+extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url,
+	action_step, action_user, action_layer, action_pack, action_test;
 
 /* For the scheduler: what all kinds have in common. */
 const struct action_ops *action_ops_of(enum plan_kind kind);
-int action_work(void *action, const struct job_port *port, struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+int action_work(void *action, const struct job_port *port, struct gg_json *result,
+		struct gg_err *err) GG_MUST_USE;
 void action_take_output(void *action, const char *bytes, size_t len);
 void action_end_output(struct action *a);
 /* Writes the record last: what it names is in the store by then. */
@@ -70,26 +73,30 @@ int action_commit(struct action *a, const struct gg_json *result, struct gg_err 
 void action_free(struct action *a);
 
 /* The tree of a finished node, opened once. */
-int action_open_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err) GG_MUST_USE;
+int action_open_tree(struct action *a, size_t node, struct action_tree **ret,
+		     struct gg_err *err) GG_MUST_USE;
 /* Also reads the manifest. */
-int action_load_tree(struct action *a, size_t node, struct action_tree **ret, struct gg_err *err) GG_MUST_USE;
+int action_load_tree(struct action *a, size_t node, struct action_tree **ret,
+		     struct gg_err *err) GG_MUST_USE;
 /* Several nodes; pointers into a->trees would move, so this gives indices. */
-int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load, struct gg_err *err) GG_MUST_USE;
+int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load,
+		      struct gg_err *err) GG_MUST_USE;
 struct action_tree *action_tree(const struct action *a, size_t node); /* opened before, or NULL */
 int action_keep_fd(struct action *a, int fd);
 /* In the child: directory `name` of the private directory, created; the caller owns the descriptor. */
 int action_mkdir(struct action *a, const char *name, struct gg_err *err) GG_MUST_USE;
 /* In the child: writes the manifest of directory `dir` beside it and names both in the result. */
-int action_give_tree(struct action *a, const char *dir, const struct tree *t, struct gg_json *result,
-		     struct gg_err *err) GG_MUST_USE;
+int action_give_tree(struct action *a, const char *dir, const struct tree *t,
+		     struct gg_json *result, struct gg_err *err) GG_MUST_USE;
 /* In the scheduler: adopts what action_give_tree left; sets record.tree. */
-int action_take_tree(struct action *a, const struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+int action_take_tree(struct action *a, const struct gg_json *result,
+		     struct gg_err *err) GG_MUST_USE;
 /* The same for a tree that needs no directory; its contents are in these trees and in that which action_give_tree was
  * told of, if it was. */
-int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts, size_t n,
-			 struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+int action_give_contents(struct action *a, const struct tree *t, const struct gg_digest *parts,
+			 size_t n, struct gg_json *result, struct gg_err *err) GG_MUST_USE;
 /* In the child: a file of the private directory that becomes a blob, and back in the scheduler. */
-int action_take_blob(struct action *a, const struct gg_json *result, const char *field, struct gg_err *err)
-	GG_MUST_USE;
+int action_take_blob(struct action *a, const struct gg_json *result, const char *field,
+		     struct gg_err *err) GG_MUST_USE;
 /* The environment every sandbox starts from; `env` and `args` go over it. */
 void action_environment(const struct action *a, struct gg_strv *ret);

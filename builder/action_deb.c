@@ -13,7 +13,8 @@
 #include "layers/extract.h"
 #include "layers/tree.h"
 
-static int give_control(struct action *a, struct deb *deb, struct gg_json *result, struct gg_err *err)
+static int give_control(struct action *a, struct deb *deb, struct gg_json *result,
+			struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	const struct deb_member *members;
@@ -32,15 +33,16 @@ static int give_control(struct action *a, struct deb *deb, struct gg_json *resul
 	return gg_write_file(a->tmp.fd, "control", text.data, text.len, 0600, 0, err);
 }
 
-static int deb_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int deb_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		    struct gg_err *err)
 {
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
 	GG_CLEANUP(deb_closep) struct deb *deb = NULL;
 	_cleanup_tree_ struct tree *t = NULL;
 
 	(void)port;
-	if (dir < 0 || deb_open(a->blobfd, &deb, err) < 0 || give_control(a, deb, result, err) < 0 ||
-	    deb_extract(deb, dir, NULL, &t, err) < 0)
+	if (dir < 0 || deb_open(a->blobfd, &deb, err) < 0 ||
+	    give_control(a, deb, result, err) < 0 || deb_extract(deb, dir, NULL, &t, err) < 0)
 		return -1;
 	return action_give_tree(a, "tree", t, result, err);
 }
@@ -59,9 +61,12 @@ static int load_library(struct action *a, struct gg_err *err)
 	return archive_load(err);
 }
 
-const struct action_ops action_deb = { .prepare = load_library, .work = deb_work, .commit = deb_commit };
+const struct action_ops action_deb = { .prepare = load_library,
+				       .work = deb_work,
+				       .commit = deb_commit };
 
-static int rootfs_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int rootfs_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		       struct gg_err *err)
 {
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
 	_cleanup_tree_ struct tree *t = NULL;

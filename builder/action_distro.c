@@ -50,15 +50,18 @@ static int distro_prepare(struct action *a, struct gg_err *err)
 
 		if (execution_digest(a->execution, n->deps[i], "control", &d, err) < 0 ||
 		    store_blob_read(a->session->store, &d, 16 << 20, &p->control[i], err) < 0)
-			return gg_context(err, "control files of '%s'", a->plan->nodes[n->deps[i]].name);
+			return gg_context(err, "control files of '%s'",
+					  a->plan->nodes[n->deps[i]].name);
 	}
 	return 0;
 }
 
-static int read_package_file(void *ctx, size_t package, const char *path, struct gg_buf *ret, struct gg_err *err)
+static int read_package_file(void *ctx, size_t package, const char *path, struct gg_buf *ret,
+			     struct gg_err *err)
 {
 	const struct action *a = ctx;
-	_cleanup_close_ int fd = gg_openat_in(a->trees[package].fd, path, O_RDONLY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int fd =
+		gg_openat_in(a->trees[package].fd, path, O_RDONLY | O_NOFOLLOW, 0, err);
 
 	if (fd < 0)
 		return -1;
@@ -94,16 +97,17 @@ static int make_generated(struct action *a, const struct rootfs *r, struct tree 
 }
 
 /* Adds the generated entries over the packages' merge. Their origin is one past the last package. */
-static int join(struct tree *merged, const char *const *sources, const struct tree *generated, unsigned origin,
-		struct tree **ret, struct gg_err *err)
+static int join(struct tree *merged, const char *const *sources, const struct tree *generated,
+		unsigned origin, struct tree **ret, struct gg_err *err)
 {
 	_cleanup_tree_ struct tree *t = tree_new();
 	size_t i = 0, j = 0;
 
 	while (i < merged->n || j < generated->n) {
-		int order = i == merged->n ? 1 :
-			    j == generated->n ? -1 :
-						tree_compare_paths(merged->entries[i].path, generated->entries[j].path);
+		int order = i == merged->n      ? 1
+			    : j == generated->n ? -1
+						: tree_compare_paths(merged->entries[i].path,
+								     generated->entries[j].path);
 		struct tree_entry *e;
 
 		/* A parent that exists keeps its own metadata; a generated file or link replaces. */
@@ -124,12 +128,17 @@ static int join(struct tree *merged, const char *const *sources, const struct tr
 	return 0;
 }
 
-static int configure(struct action *a, const struct job_port *port, int base, const struct tree *base_tree,
-		     const char *script, struct gg_json *result, struct gg_err *err)
+static int configure(struct action *a, const struct job_port *port, int base,
+		     const struct tree *base_tree, const char *script, struct gg_json *result,
+		     struct gg_err *err)
 {
 	const char *const argv[] = { "/bin/sh", "-eu", "-c", script, NULL };
 	_cleanup_strv_ struct gg_strv env = { 0 };
-	struct command_run run = { .lowers = &base, .n_lowers = 1, .argv = argv, .env = &env, .workdir = "/",
+	struct command_run run = { .lowers = &base,
+				   .n_lowers = 1,
+				   .argv = argv,
+				   .env = &env,
+				   .workdir = "/",
 				   .port = port };
 	_cleanup_tree_ struct tree *delta = NULL, *merged = NULL;
 	_cleanup_close_ int upper = -1, final = -1;
@@ -171,7 +180,8 @@ static int exclude(const struct recipe_from *from, struct tree *t, struct gg_err
 	return 0;
 }
 
-static int make_base(struct action *a, const struct rootfs *r, struct tree **ret, int *ret_dir, struct gg_err *err)
+static int make_base(struct action *a, const struct rootfs *r, struct tree **ret, int *ret_dir,
+		     struct gg_err *err)
 {
 	_cleanup_tree_ struct tree *generated = NULL, *joined = NULL;
 	_cleanup_close_ int dir = -1, generated_dir = -1;
@@ -193,7 +203,8 @@ static int make_base(struct action *a, const struct rootfs *r, struct tree **ret
 	return 0;
 }
 
-static int distro_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int distro_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		       struct gg_err *err)
 {
 	const struct packages *p = a->extra;
 	const struct recipe_from *from = &a->node->stage->from;
@@ -206,14 +217,14 @@ static int distro_work(struct action *a, const struct job_port *port, struct gg_
 	for (size_t i = 0; i < p->n; i++) {
 		struct debian_member *members;
 
-		if (control_read(arena, p->control[i].data, p->control[i].len, &members, &packages[i].n_members, err) <
-		    0)
+		if (control_read(arena, p->control[i].data, p->control[i].len, &members,
+				 &packages[i].n_members, err) < 0)
 			return -1;
 		packages[i].members = members;
 		packages[i].data = a->trees[i].tree;
 	}
-	if (rootfs_make(packages, p->n, mirror_deb_arch(), a->plan->epoch, from->scripts ? ROOTFS_SCRIPTS : 0,
-			read_package_file, a, &r, err) < 0)
+	if (rootfs_make(packages, p->n, mirror_deb_arch(), a->plan->epoch,
+			from->scripts ? ROOTFS_SCRIPTS : 0, read_package_file, a, &r, err) < 0)
 		return -1;
 	if (make_base(a, r, &base, &dir, err) < 0)
 		return -1;
@@ -227,4 +238,6 @@ static int distro_commit(struct action *a, const struct gg_json *result, struct 
 	return action_take_tree(a, result, err);
 }
 
-const struct action_ops action_distro = { .prepare = distro_prepare, .work = distro_work, .commit = distro_commit };
+const struct action_ops action_distro = { .prepare = distro_prepare,
+					  .work = distro_work,
+					  .commit = distro_commit };

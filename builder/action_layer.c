@@ -24,7 +24,8 @@ static int layer_prepare(struct action *a, struct gg_err *err)
 	return assembly_prepare(a, l->copies, l->n_copies, err);
 }
 
-static int layer_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int layer_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		      struct gg_err *err)
 {
 	const struct recipe_layer *l = a->node->layer;
 	_cleanup_view_ struct view below = VIEW_INIT;
@@ -48,11 +49,14 @@ static int take_tree(struct action *a, const struct gg_json *result, struct gg_e
 	return action_take_tree(a, result, err);
 }
 
-const struct action_ops action_layer = { .prepare = layer_prepare, .work = layer_work, .commit = take_tree };
+const struct action_ops action_layer = { .prepare = layer_prepare,
+					 .work = layer_work,
+					 .commit = take_tree };
 
 struct packing {
-	struct gg_digest content_key; /* tree digest and options, without the history that the node's key holds */
-	struct gg_json *known;	      /* the record under that key */
+	struct gg_digest
+		content_key; /* tree digest and options, without the history that the node's key holds */
+	struct gg_json *known; /* the record under that key */
 };
 
 static void packing_free(void *extra)
@@ -65,12 +69,13 @@ static void packing_free(void *extra)
 
 static struct pack_options pack_options(const struct action *a)
 {
-	static const enum pack_compression map[] = {
-		[RECIPE_GZIP] = PACK_GZIP, [RECIPE_ZSTD] = PACK_ZSTD, [RECIPE_UNCOMPRESSED] = PACK_NONE
-	};
+	static const enum pack_compression map[] = { [RECIPE_GZIP] = PACK_GZIP,
+						     [RECIPE_ZSTD] = PACK_ZSTD,
+						     [RECIPE_UNCOMPRESSED] = PACK_NONE };
 	const struct recipe_image *image = &a->recipe->image;
 
-	return (struct pack_options){ .compression = map[image->compression], .level = image->level,
+	return (struct pack_options){ .compression = map[image->compression],
+				      .level = image->level,
 				      .mtime = a->plan->epoch };
 }
 
@@ -96,7 +101,8 @@ static int pack_prepare(struct action *a, struct gg_err *err)
 		return -1;
 	text = content_text(a, &tree);
 	gg_digest_of(text, strlen(text), &p->content_key);
-	if (!a->session->no_cache && store_action_get(a->session->store, &p->content_key, &p->known, err) < 0)
+	if (!a->session->no_cache &&
+	    store_action_get(a->session->store, &p->content_key, &p->known, err) < 0)
 		return -1;
 	if (p->known && (gg_digest_parse(gg_json_get_str(p->known, "blob", ""), &blob, err) < 0 ||
 			 !store_blob_has(a->session->store, &blob))) {
@@ -118,7 +124,8 @@ static struct pack_item item_of(const struct action_tree *t, const struct tree_e
 	return item;
 }
 
-static int pack_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int pack_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		     struct gg_err *err)
 {
 	const struct packing *p = a->extra;
 	const struct action_tree *t = &a->trees[0];
@@ -172,15 +179,19 @@ static int pack_commit(struct action *a, const struct gg_json *result, struct gg
 	return store_action_put(a->session->store, &p->content_key, text, a->record, err);
 }
 
-const struct action_ops action_pack = { .prepare = pack_prepare, .work = pack_work, .commit = pack_commit };
+const struct action_ops action_pack = { .prepare = pack_prepare,
+					.work = pack_work,
+					.commit = pack_commit };
 
 static int local_prepare(struct action *a, struct gg_err *err)
 {
 	a->extra_free = local_import_free;
-	return local_import_open(a->session, a->node->input, (struct local_import **)&a->extra, err);
+	return local_import_open(a->session, a->node->input, (struct local_import **)&a->extra,
+				 err);
 }
 
-static int local_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int local_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		      struct gg_err *err)
 {
 	(void)port;
 	return local_import_run(a, a->extra, result, err);
@@ -193,10 +204,12 @@ static int local_commit(struct action *a, const struct gg_json *result, struct g
 	return local_import_remember(a->session, a->extra, a->record, err);
 }
 
-const struct action_ops action_local = { .outside = true, .prepare = local_prepare, .work = local_work,
-					 .commit = local_commit };
+const struct action_ops action_local = {
+	.outside = true, .prepare = local_prepare, .work = local_work, .commit = local_commit
+};
 
-static int url_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int url_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		    struct gg_err *err)
 {
 	(void)a;
 	(void)port;

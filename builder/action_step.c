@@ -41,7 +41,8 @@ static int open_blob(struct action *a, const struct gg_digest *blob, struct gg_e
 	return fd < 0 ? -1 : action_keep_fd(a, fd);
 }
 
-static int open_input(struct action *a, struct grants *g, const struct recipe_mount *m, struct gg_err *err)
+static int open_input(struct action *a, struct grants *g, const struct recipe_mount *m,
+		      struct gg_err *err)
 {
 	for (size_t i = 0; i < a->plan->n_nodes; i++) {
 		const struct plan_node *n = &a->plan->nodes[i];
@@ -73,8 +74,10 @@ static void note_short_values(const struct action *a, const struct grants *g)
 		if (g->leaks[i].len > 0 && g->leaks[i].len < LEAK_MIN)
 			gg_buf_printf(&text, "%s%s", text.len ? ", " : "", g->leaks[i].what);
 	if (text.len) {
-		_cleanup_free_ char *note = gg_asprintf("%s: too short (less than %d bytes) to be searched for in the "
-							"output: %s", a->node->name, LEAK_MIN, text.data);
+		_cleanup_free_ char *note =
+			gg_asprintf("%s: too short (less than %d bytes) to be searched for in the "
+				    "output: %s",
+				    a->node->name, LEAK_MIN, text.data);
 
 		progress_note(a->session->progress, note);
 	}
@@ -89,20 +92,23 @@ static int prepare_command(struct action *a, struct gg_err *err)
 	a->extra = g;
 	a->extra_free = grants_free;
 	if (step->kind == RECIPE_STEP_FETCH && a->session->offline) {
-		gg_fail_at(err, GG_REMOTE, step->pos, "fetch '%s' has to run and --offline forbids every connection",
+		gg_fail_at(err, GG_REMOTE, step->pos,
+			   "fetch '%s' has to run and --offline forbids every connection",
 			   step->fetch);
 		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
 	}
 	if (step->kind == RECIPE_STEP_RUN && step->network && !a->session->allow_network) {
 		gg_fail_at(err, GG_USAGE, step->pos, "step '%s' wants a network", step->name);
-		return gg_hint(err, "allow it with --allow network; the image is then not hermetic");
+		return gg_hint(err,
+			       "allow it with --allow network; the image is then not hermetic");
 	}
 	if (action_open_trees(a, chain_of(a), a->node->below, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < step->n_mounts; i++)
 		if (open_input(a, g, &step->mounts[i], err) < 0)
 			return -1;
-	if (grants_secrets(g, a->session, a->recipe, step, err) < 0 || step_cache_open(a, g, err) < 0)
+	if (grants_secrets(g, a->session, a->recipe, step, err) < 0 ||
+	    step_cache_open(a, g, err) < 0)
 		return -1;
 	if (network && (grants_network(g, a->session, step, err) < 0 ||
 			step_network_prepare(g, a->session, a->tmp.fd, err) < 0))
@@ -134,14 +140,16 @@ static void step_environment(const struct action *a, const struct grants *g, str
 	action_environment(a, env);
 	for (size_t i = 0; i < GG_LEN(lists); i++)
 		for (size_t j = 0; j < lists[i]->n; j++) {
-			_cleanup_free_ char *name = gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
+			_cleanup_free_ char *name =
+				gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
 
 			gg_strv_setenv(env, name, lists[i]->v[j] + strlen(name) + 1);
 		}
 	grants_environment(g, env);
 }
 
-static int run_command(struct action *a, const struct job_port *port, const struct view *below, struct gg_err *err)
+static int run_command(struct action *a, const struct job_port *port, const struct view *below,
+		       struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
 	struct grants *g = a->extra;
@@ -153,7 +161,11 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 	if (step_network_enter(g, a->session, a->logfd, &network, err) < 0)
 		return -1;
 	struct command_run run = {
-		.lowers = below->fds, .n_lowers = below->n, .env = &env, .port = port, .timeout = step->timeout,
+		.lowers = below->fds,
+		.n_lowers = below->n,
+		.env = &env,
+		.port = port,
+		.timeout = step->timeout,
 		.argv = step->command.shell ? shell : step->command.argv.v,
 		.workdir = step->workdir ? step->workdir : "/",
 		.flags = (g->network ? SANDBOX_NETWORK : 0) | (step->setuid ? SANDBOX_SETUID : 0),
@@ -176,7 +188,9 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 		if (step->kind == RECIPE_STEP_FETCH && err->kind == GG_STEP)
 			err->kind = GG_REMOTE;
 		if (network.helper)
-			gg_hint(err, "its network was not the host's but %s's; --fetch-network host is another way",
+			gg_hint(err,
+				"its network was not the host's but %s's; --fetch-network host is "
+				"another way",
 				network.helper);
 		return -1;
 	}
@@ -192,23 +206,29 @@ static int give_run(struct action *a, int upper, struct gg_json *result, struct 
 	if (scan_tree(upper, &scan, &delta, err) < 0)
 		return -1;
 	if (leak_check(upper, delta, g->leaks, g->n_leaks, err) < 0)
-		return gg_hint(err, "who gets the image could read it: keep the command from writing it, or remove the "
+		return gg_hint(err, "who gets the image could read it: keep the command from "
+				    "writing it, or remove the "
 				    "file in the same step");
 	return action_give_tree(a, "upper", delta, result, err);
 }
 
-static int scan_output(struct action *a, int upper, const char *output, struct tree **ret, struct gg_err *err)
+static int scan_output(struct action *a, int upper, const char *output, struct tree **ret,
+		       struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
 	const struct grants *g = a->extra;
 	_cleanup_strv_ struct gg_strv exclude = { 0 };
-	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE | SCAN_OWNERS | SCAN_NO_XATTRS,
+	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE | SCAN_OWNERS |
+					      SCAN_NO_XATTRS,
 				     .exclude = &exclude };
-	_cleanup_close_ int from = gg_try_openat_in(upper, output, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	_cleanup_close_ int from =
+		gg_try_openat_in(upper, output, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	if (from < 0) {
-		gg_fail(err, GG_STEP, "fetch '%s' did not make its output directory '%s'", step->fetch, step->output);
-		return gg_hint(err, "the command must write below it; everything else is thrown away");
+		gg_fail(err, GG_STEP, "fetch '%s' did not make its output directory '%s'",
+			step->fetch, step->output);
+		return gg_hint(err,
+			       "the command must write below it; everything else is thrown away");
 	}
 	for (size_t i = 0; i < step->exclude.n; i++)
 		gg_strv_add(&exclude, step->exclude.v[i]);
@@ -216,20 +236,22 @@ static int scan_output(struct action *a, int upper, const char *output, struct t
 		return -1;
 	for (size_t i = 0; i < (*ret)->n; i++)
 		if ((*ret)->entries[i].type == TREE_WHITEOUT)
-			return gg_fail(err, GG_STEP, "fetch '%s' removed '%s/%s', which an earlier step made", step->fetch,
-				       step->output, (*ret)->entries[i].path);
+			return gg_fail(err, GG_STEP,
+				       "fetch '%s' removed '%s/%s', which an earlier step made",
+				       step->fetch, step->output, (*ret)->entries[i].path);
 	/* Whether the directory was there before the fetch must not show. */
 	tree_find(*ret, ".")->opaque = false;
 	if (leak_check(from, *ret, g->leaks, g->n_leaks, err) == 0)
 		return 0;
-	return gg_hint(err, "what one user passes must not get into what everybody pins: keep the command from writing "
+	return gg_hint(err, "what one user passes must not get into what everybody pins: keep the "
+			    "command from writing "
 			    "it, or add the file to the fetch's `exclude`");
 }
 
 /* The output in its place: "placed/OUTPUT" on disk, the same in the manifest; parents are 0755 root whatever they are
  * below. */
-static int place_output(struct action *a, const char *output, const struct tree *content, struct gg_json *result,
-			struct gg_err *err)
+static int place_output(struct action *a, const char *output, const struct tree *content,
+			struct gg_json *result, struct gg_err *err)
 {
 	_cleanup_close_ int to = action_mkdir(a, "placed", err);
 	_cleanup_free_ char *from = gg_asprintf("upper/%s", output), *parent = gg_strdup(output);
@@ -248,11 +270,13 @@ static int place_output(struct action *a, const char *output, const struct tree 
 	for (size_t i = 0; i < content->n; i++) {
 		const struct tree_entry *e = &content->entries[i];
 		bool root = gg_streq(e->path, ".");
-		_cleanup_free_ char *path = gg_asprintf("%s%s%s", output, root ? "" : "/", root ? "" : e->path);
+		_cleanup_free_ char *path =
+			gg_asprintf("%s%s%s", output, root ? "" : "/", root ? "" : e->path);
 		struct tree_entry *mine = tree_add_copy(placed, e, path);
 
 		if (e->hardlink)
-			mine->hardlink = gg_arena_printf(placed->arena, "%s/%s", output, e->hardlink);
+			mine->hardlink =
+				gg_arena_printf(placed->arena, "%s/%s", output, e->hardlink);
 	}
 	if (tree_complete(placed, err) < 0)
 		return -1;
@@ -270,7 +294,8 @@ static int give_fetch(struct action *a, int upper, struct gg_json *result, struc
 	return place_output(a, output, content, result, err);
 }
 
-static int give_assembled(struct action *a, const struct view *below, struct gg_json *result, struct gg_err *err)
+static int give_assembled(struct action *a, const struct view *below, struct gg_json *result,
+			  struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
 	_cleanup_assembly_ struct assembly *s = assembly_new(a, below);
@@ -284,7 +309,8 @@ static int give_assembled(struct action *a, const struct view *below, struct gg_
 	return assembly_give(s, "tree", result, err);
 }
 
-static int step_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int step_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		     struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
 	_cleanup_view_ struct view below = VIEW_INIT;
@@ -299,7 +325,8 @@ static int step_work(struct action *a, const struct job_port *port, struct gg_js
 	upper = gg_openat(a->tmp.fd, "upper", O_RDONLY | O_DIRECTORY, 0, err);
 	if (upper < 0)
 		return -1;
-	return step->kind == RECIPE_STEP_FETCH ? give_fetch(a, upper, result, err) : give_run(a, upper, result, err);
+	return step->kind == RECIPE_STEP_FETCH ? give_fetch(a, upper, result, err)
+					       : give_run(a, upper, result, err);
 }
 
 static int step_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
@@ -309,4 +336,6 @@ static int step_commit(struct action *a, const struct gg_json *result, struct gg
 	return action_take_tree(a, result, err);
 }
 
-const struct action_ops action_step = { .prepare = step_prepare, .work = step_work, .commit = step_commit };
+const struct action_ops action_step = { .prepare = step_prepare,
+					.work = step_work,
+					.commit = step_commit };

@@ -33,7 +33,8 @@ static void test_environment(const struct action *a, const char *home, struct gg
 	gg_strv_setenv(env, "HOME", home ? home : "/");
 	for (size_t i = 0; i < GG_LEN(lists); i++)
 		for (size_t j = 0; j < lists[i]->n; j++) {
-			_cleanup_free_ char *name = gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
+			_cleanup_free_ char *name =
+				gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
 
 			gg_strv_setenv(env, name, lists[i]->v[j] + strlen(name) + 1);
 		}
@@ -52,16 +53,18 @@ static bool some_line_matches(const char *text, const char *pattern)
 	return found;
 }
 
-static int expect_lines(const char *stream, const char *text, const struct recipe_list *patterns, struct gg_err *err)
+static int expect_lines(const char *stream, const char *text, const struct recipe_list *patterns,
+			struct gg_err *err)
 {
 	for (size_t i = 0; i < patterns->n; i++)
 		if (!some_line_matches(text, patterns->v[i]))
-			return gg_fail(err, GG_GATE, "no line of its %s matches '%s'", stream, patterns->v[i]);
+			return gg_fail(err, GG_GATE, "no line of its %s matches '%s'", stream,
+				       patterns->v[i]);
 	return 0;
 }
 
-static int judge(const struct recipe_test *t, const struct sandbox_result *r, const char *out, const char *errors,
-		 struct gg_err *err)
+static int judge(const struct recipe_test *t, const struct sandbox_result *r, const char *out,
+		 const char *errors, struct gg_err *err)
 {
 	unsigned long long ms = t->timeout / 1000000u;
 
@@ -69,7 +72,8 @@ static int judge(const struct recipe_test *t, const struct sandbox_result *r, co
 		return gg_fail(err, GG_GATE, "it ran longer than its timeout of %llu %s",
 			       ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s");
 	if (!r->exited)
-		return gg_fail(err, GG_GATE, "it was ended by signal %d (%s)", r->status, strsignal(r->status));
+		return gg_fail(err, GG_GATE, "it was ended by signal %d (%s)", r->status,
+			       strsignal(r->status));
 	if (r->status != t->exit)
 		return gg_fail(err, GG_GATE, "exit status %d instead of %d", r->status, t->exit);
 	if (expect_lines("standard output", out, &t->stdout_lines, err) < 0 ||
@@ -91,7 +95,8 @@ static int read_output(int fd, const struct job_port *port, struct gg_buf *ret, 
 	return gg_write_all(port->output, ret->data, ret->len, err);
 }
 
-static int test_work(struct action *a, const struct job_port *port, struct gg_json *result, struct gg_err *err)
+static int test_work(struct action *a, const struct job_port *port, struct gg_json *result,
+		     struct gg_err *err)
 {
 	const struct recipe_test *t = a->node->test;
 	const struct recipe_image *image = &a->recipe->image;
@@ -104,13 +109,20 @@ static int test_work(struct action *a, const struct job_port *port, struct gg_js
 	struct owner owner = { 0 };
 	struct sandbox_result ended;
 	struct command_run run = {
-		.argv = t->command.shell ? shell : t->command.argv.v, .env = &env, .port = port,
-		.timeout = t->timeout, .flags = SANDBOX_NO_CAPABILITIES, .result = &ended,
-		.workdir = t->workdir ? t->workdir : image->workdir ? image->workdir : "/",
+		.argv = t->command.shell ? shell : t->command.argv.v,
+		.env = &env,
+		.port = port,
+		.timeout = t->timeout,
+		.flags = SANDBOX_NO_CAPABILITIES,
+		.result = &ended,
+		.workdir = t->workdir       ? t->workdir
+			   : image->workdir ? image->workdir
+					    : "/",
 	};
 
 	(void)result;
-	if (view_make(a, a->plan->layers, a->plan->n_layers, &layers, err) < 0 || view_flatten(&layers, a, err) < 0)
+	if (view_make(a, a->plan->layers, a->plan->n_layers, &layers, err) < 0 ||
+	    view_flatten(&layers, a, err) < 0)
 		return -1;
 	if (user && view_owner(&layers, user, &owner, err) < 0)
 		return -1;
@@ -121,7 +133,8 @@ static int test_work(struct action *a, const struct job_port *port, struct gg_js
 	run.lowers = layers.fds;
 	run.n_lowers = layers.n;
 	outfd = gg_openat(a->tmp.fd, "stdout", O_RDWR | O_CREAT | O_EXCL, 0600, err);
-	errfd = outfd < 0 ? -1 : gg_openat(a->tmp.fd, "stderr", O_RDWR | O_CREAT | O_EXCL, 0600, err);
+	errfd = outfd < 0 ? -1
+			  : gg_openat(a->tmp.fd, "stderr", O_RDWR | O_CREAT | O_EXCL, 0600, err);
 	if (errfd < 0)
 		return -1;
 	run.stdout_fd = outfd;
@@ -140,4 +153,6 @@ static int test_commit(struct action *a, const struct gg_json *result, struct gg
 	return 0;
 }
 
-const struct action_ops action_test = { .prepare = test_prepare, .work = test_work, .commit = test_commit };
+const struct action_ops action_test = { .prepare = test_prepare,
+					.work = test_work,
+					.commit = test_commit };

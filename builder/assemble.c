@@ -53,8 +53,8 @@ void assembly_freep(struct assembly **s)
 }
 
 /* The nodes behind a name: a stage's chain or the input's node. */
-static int nodes_of(const struct action *a, const char *name, const size_t **ret, size_t *ret_n, size_t *input,
-		    struct gg_err *err)
+static int nodes_of(const struct action *a, const char *name, const size_t **ret, size_t *ret_n,
+		    size_t *input, struct gg_err *err)
 {
 	const struct plan_stage *stage = plan_stage(a->plan, name);
 
@@ -74,10 +74,12 @@ static int nodes_of(const struct action *a, const char *name, const size_t **ret
 		}
 	}
 	gg_fail(err, GG_RECIPE, "'%s' has no files to copy from", name);
-	return gg_hint(err, "copy out of a stage or a local input; mount a URL input into a step instead");
+	return gg_hint(
+		err, "copy out of a stage or a local input; mount a URL input into a step instead");
 }
 
-int assembly_prepare(struct action *a, const struct recipe_copy *copies, size_t n, struct gg_err *err)
+int assembly_prepare(struct action *a, const struct recipe_copy *copies, size_t n,
+		     struct gg_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const size_t *nodes;
@@ -133,14 +135,17 @@ char *assembly_destination(const struct assembly *s, const char *to)
 
 	while (len > 1 && path[len - 1] == '/')
 		path[--len] = '\0';
-	for (char *slash = strrchr(path, '/'); slash; slash = memrchr(path, '/', (size_t)(slash - path))) {
+	for (char *slash = strrchr(path, '/'); slash;
+	     slash = memrchr(path, '/', (size_t)(slash - path))) {
 		const char *real;
 
 		*slash = '\0';
 		const struct tree_entry *parent = tree_resolve(s->below->merged, path, true, &real);
 		*slash = '/';
 		if (parent && parent->type == TREE_DIR)
-			return gg_streq(real, ".") ? gg_strdup(slash + 1) : gg_asprintf("%s%s", assembly_relative(real), slash);
+			return gg_streq(real, ".")
+				       ? gg_strdup(slash + 1)
+				       : gg_asprintf("%s%s", assembly_relative(real), slash);
 	}
 	return gg_strdup(path);
 }
@@ -195,34 +200,44 @@ static int check_parents(const struct assembly *s, const char *path, struct gg_e
 		if (e && e->type == TREE_DIR)
 			return 0;
 		if (e && e->type == TREE_SYMLINK)
-			return gg_fail(err, GG_RECIPE, "'/%s' is to go below '/%s', which is a symbolic link to '%s'",
-				       path, parent, e->target);
+			return gg_fail(
+				err, GG_RECIPE,
+				"'/%s' is to go below '/%s', which is a symbolic link to '%s'",
+				path, parent, e->target);
 		if (e)
-			return gg_fail(err, GG_RECIPE, "'/%s' is to go below '/%s', which is a file", path, parent);
+			return gg_fail(err, GG_RECIPE,
+				       "'/%s' is to go below '/%s', which is a file", path, parent);
 	}
 	return 0;
 }
 
-int assembly_taken(const struct assembly *s, const char *path, enum tree_type type, struct gg_err *err)
+int assembly_taken(const struct assembly *s, const char *path, enum tree_type type,
+		   struct gg_err *err)
 {
-	const struct tree_entry *mine = assembly_find(s, path), *below = tree_find(s->below->merged, path);
+	const struct tree_entry *mine = assembly_find(s, path),
+				*below = tree_find(s->below->merged, path);
 
 	if (check_parents(s, path, err) < 0)
 		return -1;
 	if (mine && !(mine->type == TREE_DIR && type == TREE_DIR)) {
 		gg_fail(err, GG_RECIPE, "'/%s' is written twice in this layer", path);
-		return gg_hint(err, "leave one out, with `exclude` where it is part of a directory, or use two layers");
+		return gg_hint(err, "leave one out, with `exclude` where it is part of a "
+				    "directory, or use two layers");
 	}
-	if (below && (below->type == TREE_DIR) != (type == TREE_DIR) && below->type != TREE_SYMLINK) {
+	if (below && (below->type == TREE_DIR) != (type == TREE_DIR) &&
+	    below->type != TREE_SYMLINK) {
 		gg_fail(err, GG_RECIPE, "'/%s' is a %s below and would become a %s", path,
-			below->type == TREE_DIR ? "directory" : "file", type == TREE_DIR ? "directory" : "file");
-		return below->type == TREE_DIR ? gg_hint(err, "end `to` with '/' to copy into the directory") : -1;
+			below->type == TREE_DIR ? "directory" : "file",
+			type == TREE_DIR ? "directory" : "file");
+		return below->type == TREE_DIR
+			       ? gg_hint(err, "end `to` with '/' to copy into the directory")
+			       : -1;
 	}
 	return 0;
 }
 
-struct tree_entry *assembly_add(struct assembly *s, const struct source *src, const struct tree_entry *e,
-				const char *to)
+struct tree_entry *assembly_add(struct assembly *s, const struct source *src,
+				const struct tree_entry *e, const char *to)
 {
 	struct tree_entry *mine = add_copy(s, e, to);
 
@@ -243,8 +258,8 @@ static int open_made(struct assembly *s, struct gg_err *err)
 	return tree_complete(s->made_tree, err);
 }
 
-int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t uid, uint32_t gid, const void *bytes,
-		  size_t len, struct gg_err *err)
+int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		  const void *bytes, size_t len, struct gg_err *err)
 {
 	_cleanup_free_ char *to = assembly_destination(s, path);
 
@@ -255,7 +270,8 @@ int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t 
 	return 0;
 }
 
-static void make_plain(struct assembly *s, const struct recipe_make *m, const char *to, const struct owner *o)
+static void make_plain(struct assembly *s, const struct recipe_make *m, const char *to,
+		       const struct owner *o)
 {
 	bool dir = m->kind == RECIPE_MAKE_DIRECTORY;
 	struct tree_entry *e;
@@ -277,10 +293,11 @@ int assembly_make(struct assembly *s, const struct recipe_make *m, struct gg_err
 
 	free(owner.home);
 	if (r == 0 && m->kind == RECIPE_MAKE_FILE) {
-		r = assembly_file(s, m->path, (uint32_t)m->mode, owner.uid, owner.gid, m->content ? m->content : "",
-				  m->content_len, err);
+		r = assembly_file(s, m->path, (uint32_t)m->mode, owner.uid, owner.gid,
+				  m->content ? m->content : "", m->content_len, err);
 	} else if (r == 0) {
-		r = assembly_taken(s, to, m->kind == RECIPE_MAKE_DIRECTORY ? TREE_DIR : TREE_SYMLINK, err);
+		r = assembly_taken(s, to,
+				   m->kind == RECIPE_MAKE_DIRECTORY ? TREE_DIR : TREE_SYMLINK, err);
 		if (r == 0)
 			make_plain(s, m, to, &owner);
 	}

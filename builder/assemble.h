@@ -27,14 +27,16 @@ void assembly_freep(struct assembly **s);
 int assembly_copy(struct assembly *s, const struct recipe_copy *c, struct gg_err *err) GG_MUST_USE;
 int assembly_make(struct assembly *s, const struct recipe_make *m, struct gg_err *err) GG_MUST_USE;
 /* A file with this content, replacing what is below at that path. */
-int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t uid, uint32_t gid, const void *bytes,
-		  size_t len, struct gg_err *err) GG_MUST_USE;
+int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+		  const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
 /* Writes the delta into directory `dir` of the action's private directory and names it in the result; when nothing mounts
  * it and every content is in some tree of the store already, no directory is made (contents.h). */
-int assembly_give(struct assembly *s, const char *dir, struct gg_json *result, struct gg_err *err) GG_MUST_USE;
+int assembly_give(struct assembly *s, const char *dir, struct gg_json *result,
+		  struct gg_err *err) GG_MUST_USE;
 
 /* For prepare: loads every tree that the copies read. */
-int assembly_prepare(struct action *a, const struct recipe_copy *copies, size_t n, struct gg_err *err) GG_MUST_USE;
+int assembly_prepare(struct action *a, const struct recipe_copy *copies, size_t n,
+		     struct gg_err *err) GG_MUST_USE;
 
 /* Without leading slashes; "." for the root. */
 const char *assembly_relative(const char *path);

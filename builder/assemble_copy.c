@@ -39,7 +39,8 @@ static void set_metadata(const struct copying *k, struct tree_entry *e)
 		e->mode = (uint32_t)k->c->mode;
 }
 
-static int copy_one(struct copying *k, const struct tree_entry *e, const char *to, struct gg_err *err)
+static int copy_one(struct copying *k, const struct tree_entry *e, const char *to,
+		    struct gg_err *err)
 {
 	struct assembly *s = k->s;
 	struct tree_entry *mine;
@@ -72,13 +73,15 @@ static void keep_links(struct copying *k, const struct tree_entry *e, size_t pre
 {
 	struct tree_entry *mine = assembly_find(k->s, path);
 
-	if (mine && e->hardlink && strlen(e->hardlink) > prefix && !excluded(k, e->hardlink + prefix) &&
-	    !strncmp(e->hardlink, e->path, prefix))
-		mine->hardlink = gg_arena_printf(k->s->out->arena, "%s%s%s", gg_streq(to, ".") ? "" : to,
-						 gg_streq(to, ".") ? "" : "/", e->hardlink + prefix);
+	if (mine && e->hardlink && strlen(e->hardlink) > prefix &&
+	    !excluded(k, e->hardlink + prefix) && !strncmp(e->hardlink, e->path, prefix))
+		mine->hardlink =
+			gg_arena_printf(k->s->out->arena, "%s%s%s", gg_streq(to, ".") ? "" : to,
+					gg_streq(to, ".") ? "" : "/", e->hardlink + prefix);
 }
 
-static int copy_directory(struct copying *k, const struct tree_entry *dir, const char *to, struct gg_err *err)
+static int copy_directory(struct copying *k, const struct tree_entry *dir, const char *to,
+			  struct gg_err *err)
 {
 	const struct tree *t = k->src->view.merged;
 	bool root = gg_streq(dir->path, ".");
@@ -87,12 +90,15 @@ static int copy_directory(struct copying *k, const struct tree_entry *dir, const
 
 	if (!gg_streq(to, ".") && copy_one(k, dir, to, err) < 0)
 		return -1;
-	for (e++; e < end && (root || (!strncmp(e->path, dir->path, prefix - 1) && e->path[prefix - 1] == '/')); e++) {
+	for (e++; e < end && (root || (!strncmp(e->path, dir->path, prefix - 1) &&
+				       e->path[prefix - 1] == '/'));
+	     e++) {
 		_cleanup_free_ char *path = NULL;
 
 		if (excluded(k, e->path + prefix))
 			continue;
-		path = gg_streq(to, ".") ? gg_strdup(e->path + prefix) : gg_asprintf("%s/%s", to, e->path + prefix);
+		path = gg_streq(to, ".") ? gg_strdup(e->path + prefix)
+					 : gg_asprintf("%s/%s", to, e->path + prefix);
 		if (assembly_taken(k->s, path, e->type, err) < 0 || copy_one(k, e, path, err) < 0)
 			return -1;
 		keep_links(k, e, prefix, to, path);
@@ -107,7 +113,8 @@ static int copy_match(struct copying *k, const struct tree_entry *e, bool into, 
 
 	base = base ? base + 1 : e->path;
 	/* A destination "into" ends with its '/'. */
-	joined = into && e->type != TREE_DIR ? gg_asprintf("%s%s", k->c->to, base) : gg_strdup(k->c->to);
+	joined = into && e->type != TREE_DIR ? gg_asprintf("%s%s", k->c->to, base)
+					     : gg_strdup(k->c->to);
 	to = assembly_destination(k->s, joined);
 	if (assembly_taken(k->s, to, e->type, err) < 0)
 		return -1;
@@ -129,17 +136,18 @@ static void names_in(const struct tree *t, const struct tree_entry *dir, struct 
 	size_t len = gg_streq(dir->path, ".") ? 0 : strlen(dir->path);
 
 	for (size_t i = 0; i < t->n; i++) {
-		const char *p = t->entries[i].path, *last = strrchr(p, '/'), *name = last ? last + 1 : p;
-		bool inside = len ? last && (size_t)(last - p) == len && !strncmp(p, dir->path, len) :
-				    !last && !gg_streq(p, ".");
+		const char *p = t->entries[i].path, *last = strrchr(p, '/'),
+			   *name = last ? last + 1 : p;
+		bool inside = len ? last && (size_t)(last - p) == len && !strncmp(p, dir->path, len)
+				  : !last && !gg_streq(p, ".");
 
 		if (inside && can_be_listed(name))
 			gg_strv_add(ret, name);
 	}
 }
 
-static void suggest_in(const struct tree *t, const struct tree_entry *dir, const char *name, const char *rest,
-		       struct gg_err *err)
+static void suggest_in(const struct tree *t, const struct tree_entry *dir, const char *name,
+		       const char *rest, struct gg_err *err)
 {
 	bool root = gg_streq(dir->path, ".");
 	const char *where = root ? "" : dir->path, *slash = root ? "" : "/", *near;
@@ -154,8 +162,8 @@ static void suggest_in(const struct tree *t, const struct tree_entry *dir, const
 	}
 	for (size_t i = 0; i < names.n && i < NAMES_LISTED; i++)
 		gg_buf_printf(&list, "%s%s", i ? ", " : "", names.v[i]);
-	gg_hint(err, "'/%s' has no '%s'; it has: %s%s", where, name, names.n ? list.data : "nothing",
-		names.n > NAMES_LISTED ? ", …" : "");
+	gg_hint(err, "'/%s' has no '%s'; it has: %s%s", where, name,
+		names.n ? list.data : "nothing", names.n > NAMES_LISTED ? ", …" : "");
 }
 
 /* How far the path leads, and what is there: each component is looked up in the directory before it. */
@@ -174,13 +182,15 @@ static void suggest(const struct source *src, const char *path, struct gg_err *e
 		here = tree_resolve(t, copy, false, NULL);
 		there = tree_resolve(t, copy, true, NULL);
 		if (!here) {
-			_cleanup_free_ char *rest = end ? gg_asprintf("/%s", name + len + 1) : gg_strdup("");
+			_cleanup_free_ char *rest =
+				end ? gg_asprintf("/%s", name + len + 1) : gg_strdup("");
 
 			suggest_in(t, dir, name, rest, err);
 			return;
 		}
 		if (!there) {
-			gg_hint(err, "'/%s' is a symbolic link to '%s', which leads nowhere", copy, here->target);
+			gg_hint(err, "'/%s' is a symbolic link to '%s', which leads nowhere", copy,
+				here->target);
 			return;
 		}
 		if (there->type != TREE_DIR) {
@@ -198,7 +208,8 @@ static void suggest(const struct source *src, const char *path, struct gg_err *e
 static int copy_literal(struct copying *k, struct gg_err *err)
 {
 	const char *path = k->c->path;
-	const struct tree_entry *e = tree_resolve(k->src->view.merged, assembly_relative(path), false, NULL);
+	const struct tree_entry *e =
+		tree_resolve(k->src->view.merged, assembly_relative(path), false, NULL);
 
 	if (!e) {
 		gg_fail(err, GG_RECIPE, "'%s' is not in '%s'", path, k->src->name);
@@ -219,7 +230,8 @@ static int copy_glob(struct copying *k, struct gg_err *err)
 		if (!glob_test(g, t->entries[i].path))
 			continue;
 		if (matches++ == 1 && !gg_ends(k->c->to, "/")) {
-			r = gg_fail(err, GG_RECIPE, "'%s' matches several paths, so `to` must be a directory",
+			r = gg_fail(err, GG_RECIPE,
+				    "'%s' matches several paths, so `to` must be a directory",
 				    k->c->path);
 			gg_hint(err, "write to: \"%s/\"", k->c->to);
 			break;
@@ -237,7 +249,8 @@ static int copy_glob(struct copying *k, struct gg_err *err)
 	}
 	glob_free(g);
 	if (r == 0 && matches == 0) {
-		r = gg_fail(err, GG_RECIPE, "nothing in '%s' matches '%s'", k->src->name, k->c->path);
+		r = gg_fail(err, GG_RECIPE, "nothing in '%s' matches '%s'", k->src->name,
+			    k->c->path);
 		if (strcspn(k->c->path, "*?[{") > (size_t)(strrchr(k->c->path, '/') - k->c->path))
 			suggest(k->src, k->c->path, err);
 	}
@@ -252,13 +265,18 @@ static int open_in_view(void *ctx, const struct tree_entry *e, struct gg_err *er
 static int copy_libraries(struct copying *k, struct gg_err *err)
 {
 	struct assembly *s = k->s;
-	struct libraries_tree from = { .tree = k->src->view.merged, .open = open_in_view, .ctx = &k->src->view,
+	struct libraries_tree from = { .tree = k->src->view.merged,
+				       .open = open_in_view,
+				       .ctx = &k->src->view,
 				       .stage = k->src->name };
-	struct libraries_tree base = { .tree = s->below->merged, .open = open_in_view, .ctx = (void *)s->below,
+	struct libraries_tree base = { .tree = s->below->merged,
+				       .open = open_in_view,
+				       .ctx = (void *)s->below,
 				       .stage = "the image's base" };
 	_cleanup_libraries_ struct libraries found = { 0 };
 
-	if (libraries_find(&from, k->objects, k->n_objects, s->below->n ? &base : NULL, &found, err) < 0)
+	if (libraries_find(&from, k->objects, k->n_objects, s->below->n ? &base : NULL, &found,
+			   err) < 0)
 		return -1;
 	for (size_t i = 0; i < found.n; i++) {
 		const char *to = assembly_relative(found.v[i].to);
@@ -277,7 +295,10 @@ static int copy_libraries(struct copying *k, struct gg_err *err)
 
 int assembly_copy(struct assembly *s, const struct recipe_copy *c, struct gg_err *err)
 {
-	struct copying k = { .s = s, .c = c, .src = assembly_source(s, c->from, err), .has_owner = c->owner != NULL };
+	struct copying k = { .s = s,
+			     .c = c,
+			     .src = assembly_source(s, c->from, err),
+			     .has_owner = c->owner != NULL };
 	int r;
 
 	if (!k.src || (c->owner && view_owner(s->below, c->owner, &k.owner, err) < 0)) {

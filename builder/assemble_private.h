@@ -22,11 +22,11 @@ struct assembly {
 	struct tree *out;
 	struct source **sources;
 	size_t n_sources, cap_sources;
-	int *origins; /* MADE_ORIGIN first, then the sources' trees */
+	int *origins;                     /* MADE_ORIGIN first, then the sources' trees */
 	const struct gg_digest **digests; /* parallel to origins */
 	size_t n_origins, cap_origins;
 	struct pathset names; /* of out's entries */
-	int made; /* directory of generated files */
+	int made;             /* directory of generated files */
 	struct tree *made_tree;
 };
 
@@ -37,7 +37,8 @@ char *assembly_destination(const struct assembly *s, const char *to);
 /* An entry of the delta, or NULL. */
 struct tree_entry *assembly_find(const struct assembly *s, const char *path);
 /* Fails when something is at the path that must not be replaced. */
-int assembly_taken(const struct assembly *s, const char *path, enum tree_type type, struct gg_err *err) GG_MUST_USE;
+int assembly_taken(const struct assembly *s, const char *path, enum tree_type type,
+		   struct gg_err *err) GG_MUST_USE;
 /* Adds a source's entry under another path. */
-struct tree_entry *assembly_add(struct assembly *s, const struct source *src, const struct tree_entry *e,
-				const char *to);
+struct tree_entry *assembly_add(struct assembly *s, const struct source *src,
+				const struct tree_entry *e, const char *to);

@@ -43,7 +43,9 @@ static int digest_archive(struct session *s, int fd, struct gg_digest *ret, stru
 static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
 			 struct gg_err *err)
 {
-	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs, O_RDONLY | O_NONBLOCK, 0, err), to = -1;
+	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs,
+					     O_RDONLY | O_NONBLOCK, 0, err),
+			    to = -1;
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
 	_cleanup_hash_ struct gg_hash *h = gg_hash_new();
 	_cleanup_free_ char *block = gg_alloc(1 << 20);
@@ -60,8 +62,9 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 	if (!gg_digest_is_zero(&stage->from.sha256) && !gg_digest_eq(ret, &stage->from.sha256)) {
 		char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
 
-		gg_fail(err, GG_INTEGRITY, "root file system '%s' is %s, the recipe wants %s", stage->from.rootfs,
-			gg_digest_text(ret, is), gg_digest_text(&stage->from.sha256, want));
+		gg_fail(err, GG_INTEGRITY, "root file system '%s' is %s, the recipe wants %s",
+			stage->from.rootfs, gg_digest_text(ret, is),
+			gg_digest_text(&stage->from.sha256, want));
 		goto fail;
 	}
 	if (s->read_only || store_blob_has(s->store, ret))
@@ -74,7 +77,8 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 	while ((n = gg_read_full(from, block, 1 << 20, err)) > 0) {
 		gg_hash_add(h, block, (size_t)n);
 		if (gg_write_all(to, block, (size_t)n, err) < 0)
-			return gg_context(err, "import the root file system '%s'", stage->from.rootfs);
+			return gg_context(err, "import the root file system '%s'",
+					  stage->from.rootfs);
 		size += (uint64_t)n;
 	}
 	if (n < 0)
@@ -87,12 +91,16 @@ fail:
 	return -1;
 }
 
-int build_plan(struct session *s, struct project *p, const char *platform, struct plan **ret, struct gg_err *err)
+int build_plan(struct session *s, struct project *p, const char *platform, struct plan **ret,
+	       struct gg_err *err)
 {
 	const struct recipe *r = p->recipe;
 	_cleanup_free_ struct gg_digest *locals = gg_calloc(r->n_inputs + 1, sizeof(*locals));
 	_cleanup_free_ struct gg_digest *files = gg_calloc(r->n_stages + 1, sizeof(*files));
-	struct plan_input in = { .recipe = r, .lock = p->lock, .platform = platform, .locals = locals,
+	struct plan_input in = { .recipe = r,
+				 .lock = p->lock,
+				 .platform = platform,
+				 .locals = locals,
 				 .rootfs_files = files };
 
 	for (size_t i = 0; i < r->n_inputs; i++) {
@@ -105,7 +113,8 @@ int build_plan(struct session *s, struct project *p, const char *platform, struc
 		tree_digest(t, &locals[i]);
 	}
 	for (size_t i = 0; i < r->n_stages; i++)
-		if (r->stages[i].from.kind == RECIPE_FROM_ROOTFS && !plan_is_url(r->stages[i].from.rootfs) &&
+		if (r->stages[i].from.kind == RECIPE_FROM_ROOTFS &&
+		    !plan_is_url(r->stages[i].from.rootfs) &&
 		    import_rootfs(s, &r->stages[i], &files[i], err) < 0)
 			return -1;
 	return plan_make(&in, ret, err);
@@ -164,8 +173,8 @@ static void only_from_outside(const struct plan *p, struct build_goals *g)
 			add_goal(g, i);
 }
 
-int build_goals(const struct session *s, const struct plan *p, const struct build_options *o, struct build_goals *ret,
-		struct gg_err *err)
+int build_goals(const struct session *s, const struct plan *p, const struct build_options *o,
+		struct build_goals *ret, struct gg_err *err)
 {
 	const struct plan_stage *stage = o->target ? plan_stage(p, o->target) : NULL;
 	bool image = !stage && p->has_image;
@@ -185,8 +194,8 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 	return 0;
 }
 
-static int run_rounds(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-		      struct gg_err *err)
+static int run_rounds(struct session *s, struct project *p, const struct build_options *o,
+		      struct build_result *ret, struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	bool known = true;
@@ -199,11 +208,12 @@ static int run_rounds(struct session *s, struct project *p, const struct build_o
 	ret->execution = execution_new(s, p->recipe, ret->plan);
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
-	return known ? 0 : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
+	return known ? 0
+		     : results_remember_all(s->store, p->recipe, ret->plan, goals.v, goals.n, err);
 }
 
-int build_run(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-	      struct gg_err *err)
+int build_run(struct session *s, struct project *p, const struct build_options *o,
+	      struct build_result *ret, struct gg_err *err)
 {
 	if (run_rounds(s, p, o, ret, err) == 0)
 		return 0;

@@ -30,8 +30,8 @@ static bool is_fresh(const struct pinning *g, const struct gg_digest *definition
 }
 
 /* Which nodes count. */
-static int reach(const struct session *s, const struct plan *p, const struct build_options *o, bool *reached,
-		 struct gg_err *err)
+static int reach(const struct session *s, const struct plan *p, const struct build_options *o,
+		 bool *reached, struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 
@@ -45,8 +45,8 @@ static int reach(const struct session *s, const struct plan *p, const struct bui
 }
 
 /* The next fetch to run: everything behind one without a pin has no key yet; one with a pin may be wanted anew. */
-static int next_fetch(const struct session *s, const struct plan *p, const struct pinning *g, size_t *ret,
-		      struct gg_err *err)
+static int next_fetch(const struct session *s, const struct plan *p, const struct pinning *g,
+		      size_t *ret, struct gg_err *err)
 {
 	_cleanup_free_ bool *reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
 
@@ -58,22 +58,23 @@ static int next_fetch(const struct session *s, const struct plan *p, const struc
 
 		if (!reached[i] || n->kind != PLAN_STEP || n->step->kind != RECIPE_STEP_FETCH)
 			continue;
-		if (!n->pinned || (resolve_wants(&g->resolve, n->step->fetch) && !is_fresh(g, &n->definition)))
+		if (!n->pinned ||
+		    (resolve_wants(&g->resolve, n->step->fetch) && !is_fresh(g, &n->definition)))
 			*ret = i;
 	}
 	return 0;
 }
 
-static int run_fetch(struct session *s, struct project *p, struct pinning *g, const struct plan *plan, size_t id,
-		     struct gg_err *err)
+static int run_fetch(struct session *s, struct project *p, struct pinning *g,
+		     const struct plan *plan, size_t id, struct gg_err *err)
 {
 	const struct plan_node *n = &plan->nodes[id];
 	_cleanup_execution_ struct execution *x = NULL;
 	unsigned ran, cached;
 
 	if (s->locked) {
-		gg_fail_at(err, GG_LOCK, n->step->pos, "fetch '%s' is not in the lock as the recipe has it",
-			   n->step->fetch);
+		gg_fail_at(err, GG_LOCK, n->step->pos,
+			   "fetch '%s' is not in the lock as the recipe has it", n->step->fetch);
 		return gg_hint(err, RESOLVE_LOCKED_HINT);
 	}
 	x = execution_new(s, p->recipe, plan);
@@ -95,8 +96,8 @@ static int save(struct project *p, const struct build_options *o, struct gg_err 
 
 /* One fetch at a time, and a plan after each: the pin decides what is above it. An old pin is forgotten only when its
  * fetch is the next to run, so that a failure loses none. */
-static int pin_fetches(struct session *s, struct project *p, struct pinning *g, struct build_result *ret,
-		       struct gg_err *err)
+static int pin_fetches(struct session *s, struct project *p, struct pinning *g,
+		       struct build_result *ret, struct gg_err *err)
 {
 	while (true) {
 		struct gg_digest definition;
@@ -129,7 +130,8 @@ static void note_digest(struct gg_strv *list, const struct gg_digest *d)
 }
 
 /* An edited package list or fetch leaves its old entry behind: it may be another argument's. Who knows better says so. */
-static bool prune(const struct recipe *r, const struct plan *plan, struct lock *lock, const char *platform)
+static bool prune(const struct recipe *r, const struct plan *plan, struct lock *lock,
+		  const char *platform)
 {
 	struct lock_use use GG_CLEANUP(lock_use_done) = { 0 };
 
@@ -143,7 +145,8 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 				gg_strv_add(&use.pieces, stage->steps[j].piece);
 	}
 	for (size_t i = 0; i < plan->n_nodes; i++)
-		if (plan->nodes[i].kind == PLAN_STEP && plan->nodes[i].step->kind == RECIPE_STEP_FETCH)
+		if (plan->nodes[i].kind == PLAN_STEP &&
+		    plan->nodes[i].step->kind == RECIPE_STEP_FETCH)
 			note_digest(&use.fetches, &plan->nodes[i].definition);
 	for (size_t i = 0; i < r->n_inputs; i++)
 		if (r->inputs[i].kind == RECIPE_INPUT_URL)
@@ -151,18 +154,20 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 	return lock_prune(lock, lock_platform(lock, platform), &use);
 }
 
-int build_lock(struct session *s, struct project *p, const struct build_options *o, struct build_result *ret,
-	       struct gg_err *err)
+int build_lock(struct session *s, struct project *p, const struct build_options *o,
+	       struct build_result *ret, struct gg_err *err)
 {
 	struct pinning pinning GG_CLEANUP(pinning_done) = {
-		.o = o, .resolve = { .platform = o->platform, .all = o->relock, .names = o->update },
+		.o = o,
+		.resolve = { .platform = o->platform, .all = o->relock, .names = o->update },
 	};
 	bool changed;
 
 	if (grants_check(s, p->recipe, err) < 0)
 		return -1;
 	if (s->locked && p->lock_missing) {
-		gg_fail(err, GG_LOCK, "there is no lock '%s/%s', and --locked forbids writing one", p->dir, p->lock_name);
+		gg_fail(err, GG_LOCK, "there is no lock '%s/%s', and --locked forbids writing one",
+			p->dir, p->lock_name);
 		return gg_hint(err, "run `ggbuild lock %s` and commit the lock file", p->path);
 	}
 	if (resolve_lock(s, p->recipe, p->lock, &pinning.resolve, &changed, err) < 0)

@@ -18,16 +18,28 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "output", .letter = 'o', .arg = "OUTPUT", .kind = OPTION_LIST,
+	{ .name = "output",
+	  .letter = 'o',
+	  .arg = "OUTPUT",
+	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct options, outputs),
 	  .help = "where the image goes: oci:DIR[:REF] or oci-archive:FILE[:REF]; repeatable" },
-	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	{ .name = "target",
+	  .arg = "STAGE",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct options, target),
 	  .help = "make only this stage and what it needs" },
-	{ .name = "relock", .kind = OPTION_FLAG, .offset = offsetof(struct options, relock),
+	{ .name = "relock",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, relock),
 	  .help = "resolve everything anew, and drop from the lock what the recipe does not use" },
-	{ .name = "no-cache", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_cache),
+	{ .name = "no-cache",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, no_cache),
 	  .help = "run every step again that is not pinned by content" },
-	{ .name = "no-test", .kind = OPTION_FLAG, .offset = offsetof(struct options, no_test),
+	{ .name = "no-test",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, no_test),
 	  .help = "skip the recipe's tests" },
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
@@ -47,21 +59,22 @@ static void targets_done(struct targets *t)
 }
 
 /* Nothing is made for an output that cannot be written. */
-static int check_outputs(const struct command_session *c, const struct options *o, struct targets *ret,
-			 struct gg_err *err)
+static int check_outputs(const struct command_session *c, const struct options *o,
+			 struct targets *ret, struct gg_err *err)
 {
 	ret->v = gg_calloc(o->outputs.n, sizeof(*ret->v));
 	for (; ret->n < o->outputs.n; ret->n++)
 		if (transport_parse(o->outputs.v[ret->n], &ret->v[ret->n], err) < 0)
 			return -1;
 	if (ret->n && (o->target || !c->project.recipe->image.present))
-		return gg_fail(err, GG_USAGE, o->target ? "--target makes a stage, which has no image to write" :
-							  "the recipe declares no image to write");
+		return gg_fail(err, GG_USAGE,
+			       o->target ? "--target makes a stage, which has no image to write"
+					 : "the recipe declares no image to write");
 	return transport_check(ret->v, ret->n, err);
 }
 
-static int write_outputs(struct command_session *c, const struct targets *targets, const struct build_result *b,
-			 struct gg_err *err)
+static int write_outputs(struct command_session *c, const struct targets *targets,
+			 const struct build_result *b, struct gg_err *err)
 {
 	_cleanup_image_ struct image image = IMAGE_INIT;
 	_cleanup_free_ char *line = NULL;
@@ -81,7 +94,9 @@ static int write_outputs(struct command_session *c, const struct targets *target
 
 static int build(struct command_session *c, const struct options *o, struct gg_err *err)
 {
-	struct build_options how = { .target = o->target, .platform = command_platform(), .relock = o->relock };
+	struct build_options how = { .target = o->target,
+				     .platform = command_platform(),
+				     .relock = o->relock };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	GG_CLEANUP(targets_done) struct targets targets = { 0 };
 	_cleanup_free_ char *summary = NULL;
@@ -92,7 +107,8 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 		return -1;
 	command_take_steps(s, &o->steps);
 	if (o->relock && o->steps.locked)
-		return gg_fail(err, GG_USAGE, "--relock changes the lock, and --locked forbids that");
+		return gg_fail(err, GG_USAGE,
+			       "--relock changes the lock, and --locked forbids that");
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
 	if (build_run(s, &c->project, &how, &result, err) < 0)
@@ -117,16 +133,25 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_build = {
-	.name = "build", .args = "RECIPE", .summary = "build a recipe (the default command)",
-	.text = "Makes what the recipe's image needs and the store does not have, runs the recipe's tests on it and writes it "
-		"to each output, whole or not at all. Prints the digest of the image's manifest. A lock that is missing or "
-		"lacks something is written; --locked forbids that. Without -o the store is filled and nothing else "
+	.name = "build",
+	.args = "RECIPE",
+	.summary = "build a recipe (the default command)",
+	.text = "Makes what the recipe's image needs and the store does not have, runs the "
+		"recipe's tests on it and writes it "
+		"to each output, whole or not at all. Prints the digest of the image's manifest. A "
+		"lock that is missing or "
+		"lacks something is written; --locked forbids that. Without -o the store is filled "
+		"and nothing else "
 		"happens; a recipe without an image builds its stages.\n\n"
 		"  ggbuild app.recipe -o oci:out             an OCI image layout, tagged latest\n"
 		"  ggbuild app.recipe -o oci:out:1.2         tagged 1.2; other tags are kept\n"
 		"  ggbuild app.recipe -o oci-archive:app.tar\n"
 		"  ggbuild app.recipe --target builder       only a stage\n"
 		"  ggbuild app.recipe --arg VERSION=2 -o oci:out",
-	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
-	.options_size = sizeof(struct options), .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options),
+	.run = run,
 };

@@ -17,9 +17,14 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_completion = {
-	.name = "completion", .args = "bash|zsh|fish", .summary = "print a completion script for a shell",
+	.name = "completion",
+	.args = "bash|zsh|fish",
+	.summary = "print a completion script for a shell",
 	.text = "  bash: eval \"$(ggbuild completion bash)\"\n"
 		"  zsh:  ggbuild completion zsh >~/.zfunc/_ggbuild\n"
 		"  fish: ggbuild completion fish >~/.config/fish/completions/ggbuild.fish",
-	.min_args = 1, .max_args = 1, .words = shells, .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.words = shells,
+	.run = run,
 };

@@ -17,12 +17,18 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	{ .name = "target",
+	  .arg = "STAGE",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct options, target),
 	  .help = "explain the build of this stage and what it needs" },
-	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct options, json),
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, json),
 	  .help = "print JSON" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_LOOK_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
+					      COMMAND_LOOK_GROUP };
 
 struct explanation {
 	const struct recipe *recipe;
@@ -40,7 +46,11 @@ static bool is_lost(const struct explanation *x, size_t id)
 static void put_names(struct gg_buf *ret, const struct gg_strv *names)
 {
 	for (size_t i = 0; i < names->n; i++)
-		gg_buf_printf(ret, "%s%s", i == 0 ? "" : i + 1 < names->n ? ", " : " and ", names->v[i]);
+		gg_buf_printf(ret, "%s%s",
+			      i == 0             ? ""
+			      : i + 1 < names->n ? ", "
+						 : " and ",
+			      names->v[i]);
 }
 
 static void put_reason(const struct explanation *x, size_t id, struct gg_buf *ret)
@@ -50,8 +60,9 @@ static void put_reason(const struct explanation *x, size_t id, struct gg_buf *re
 
 	switch (r->kind) {
 	case REASON_NONE:
-		gg_buf_puts(ret, is_lost(x, id) ? "unchanged, but its result is not in the store any more" :
-						   "unchanged since the last build");
+		gg_buf_puts(ret, is_lost(x, id)
+					 ? "unchanged, but its result is not in the store any more"
+					 : "unchanged since the last build");
 		return;
 	case REASON_FIRST:
 		gg_buf_puts(ret, "first build");
@@ -65,7 +76,8 @@ static void put_reason(const struct explanation *x, size_t id, struct gg_buf *re
 		}
 		return;
 	case REASON_UNPINNED:
-		gg_buf_printf(ret, "the lock does not pin it%s", own ? ": its definition changed" : "");
+		gg_buf_printf(ret, "the lock does not pin it%s",
+			      own ? ": its definition changed" : "");
 		return;
 	case REASON_BEHIND:
 		gg_buf_puts(ret, "behind ");
@@ -184,7 +196,8 @@ static int find_step(const struct plan *p, const char *name, size_t *ret, struct
 	return 0;
 }
 
-static int explain(struct command_session *c, const struct options *o, const char *step, struct gg_err *err)
+static int explain(struct command_session *c, const struct options *o, const char *step,
+		   struct gg_err *err)
 {
 	struct build_options how = { .target = o->target, .platform = command_platform() };
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
@@ -195,7 +208,8 @@ static int explain(struct command_session *c, const struct options *o, const cha
 	int r;
 
 	if (build_plan(&c->session, &c->project, how.platform, &p, err) < 0 ||
-	    build_goals(&c->session, p, &how, &goals, err) < 0 || find_step(p, step, &x.only, err) < 0 ||
+	    build_goals(&c->session, p, &how, &goals, err) < 0 ||
+	    find_step(p, step, &x.only, err) < 0 ||
 	    forecast_make(c->session.store, p, goals.v, goals.n, &f, err) < 0 ||
 	    reasons_find(c->session.store, c->project.recipe, p, &f, &reasons, err) < 0)
 		return -1;
@@ -219,10 +233,19 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_explain = {
-	.name = "explain", .args = "RECIPE [STEP]", .summary = "say why a build would run a step",
-	.text = "Compares what decides each step's result with what it was in the last build: the lines that changed, "
-		"the packages that have other versions, the step that it follows from. Without STEP, everything that "
-		"would run. Names are those of `ggbuild plan`: STAGE/STEP, 'layer NAME', or a step's name alone.",
-	.min_args = 1, .max_args = 2, .groups = groups, .n_groups = GG_LEN(groups),
-	.options_size = sizeof(struct options), .run = run,
+	.name = "explain",
+	.args = "RECIPE [STEP]",
+	.summary = "say why a build would run a step",
+	.text = "Compares what decides each step's result with what it was in the last build: the "
+		"lines that changed, "
+		"the packages that have other versions, the step that it follows from. Without "
+		"STEP, everything that "
+		"would run. Names are those of `ggbuild plan`: STAGE/STEP, 'layer NAME', or a "
+		"step's name alone.",
+	.min_args = 1,
+	.max_args = 2,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options),
+	.run = run,
 };

@@ -13,7 +13,10 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	{ .name = "target",
+	  .arg = "STAGE",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct options, target),
 	  .help = "only what this stage needs" },
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
@@ -22,14 +25,17 @@ static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(d
 
 static int fetch(struct command_session *c, const struct options *o, struct gg_err *err)
 {
-	struct build_options how = { .target = o->target, .platform = command_platform(), .fetch_only = true };
+	struct build_options how = { .target = o->target,
+				     .platform = command_platform(),
+				     .fetch_only = true };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *summary = NULL;
 
 	command_take_steps(&c->session, &o->steps);
 	if (build_run(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;
-	summary = gg_asprintf("everything that '%s' needs from outside is in the store", c->project.recipe->name);
+	summary = gg_asprintf("everything that '%s' needs from outside is in the store",
+			      c->project.recipe->name);
 	progress_note(c->session.progress, summary);
 	return 0;
 }
@@ -47,10 +53,18 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_fetch = {
-	.name = "fetch", .args = "RECIPE", .summary = "download all that a build needs, for use offline",
-	.text = "Fills the store with packages, inputs and the outputs of fetch steps, and pins in the lock what is not "
-		"pinned yet. Afterwards `ggbuild build RECIPE --offline --locked` needs no connection. What is there "
+	.name = "fetch",
+	.args = "RECIPE",
+	.summary = "download all that a build needs, for use offline",
+	.text = "Fills the store with packages, inputs and the outputs of fetch steps, and pins in "
+		"the lock what is not "
+		"pinned yet. Afterwards `ggbuild build RECIPE --offline --locked` needs no "
+		"connection. What is there "
 		"is not fetched again.",
-	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
-	.options_size = sizeof(struct options), .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options),
+	.run = run,
 };

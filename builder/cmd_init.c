@@ -51,7 +51,8 @@ static void recipe_text(const char *file, struct gg_buf *ret)
 static int write_recipe(const char *file, const struct gg_buf *text, struct gg_err *err)
 {
 	const char *slash = strrchr(file, '/');
-	_cleanup_free_ char *dir = slash ? gg_strndup(file, (size_t)(slash - file) + 1) : gg_strdup(".");
+	_cleanup_free_ char *dir =
+		slash ? gg_strndup(file, (size_t)(slash - file) + 1) : gg_strdup(".");
 	_cleanup_close_ int dirfd = gg_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, err);
 	struct stat st;
 
@@ -84,9 +85,14 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_init = {
-	.name = "init", .args = "[FILE]", .summary = "write a commented starter recipe",
-	.text = "Writes a recipe that builds, with comments that say what can be changed, to FILE (" FILE_DEFAULT
-		" when none is given, standard output for '-'). A file that exists is never overwritten. The recipe "
+	.name = "init",
+	.args = "[FILE]",
+	.summary = "write a commented starter recipe",
+	.text = "Writes a recipe that builds, with comments that say what can be changed, to FILE "
+		"(" FILE_DEFAULT " when none is given, standard output for '-'). A file that "
+		"exists is never overwritten. The recipe "
 		"takes its name from the file's.",
-	.min_args = 0, .max_args = 1, .run = run,
+	.min_args = 0,
+	.max_args = 1,
+	.run = run,
 };

@@ -16,13 +16,22 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "diff", .kind = OPTION_FLAG, .offset = offsetof(struct options, diff),
+	{ .name = "diff",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, diff),
 	  .help = "print what would change and write nothing" },
-	{ .name = "update", .arg = "NAME", .kind = OPTION_LIST, .offset = offsetof(struct options, update),
+	{ .name = "update",
+	  .arg = "NAME",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, update),
 	  .help = "resolve this stage's packages, or run this fetch, anew" },
-	{ .name = "all", .kind = OPTION_FLAG, .offset = offsetof(struct options, all),
+	{ .name = "all",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, all),
 	  .help = "resolve everything anew, and drop what the recipe does not use" },
-	{ .name = "prune", .kind = OPTION_FLAG, .offset = offsetof(struct options, prune),
+	{ .name = "prune",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, prune),
 	  .help = "only drop what the recipe, with these arguments, does not use" },
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
@@ -39,8 +48,12 @@ static int print_diff(const struct lock *from, const struct lock *to, struct gg_
 
 static int update(struct command_session *c, const struct options *o, struct gg_err *err)
 {
-	struct build_options how = { .platform = command_platform(), .relock = o->all, .update = &o->update,
-				     .every_fetch = true, .prune = o->prune, .dry = o->diff };
+	struct build_options how = { .platform = command_platform(),
+				     .relock = o->all,
+				     .update = &o->update,
+				     .every_fetch = true,
+				     .prune = o->prune,
+				     .dry = o->diff };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *old_text = lock_text(c->project.lock), *summary = NULL;
 	_cleanup_lock_ struct lock *old = NULL;
@@ -48,7 +61,9 @@ static int update(struct command_session *c, const struct options *o, struct gg_
 	command_take_steps(&c->session, &o->steps);
 	if (o->steps.locked && (o->all || o->prune || o->update.n))
 		return gg_fail(err, GG_USAGE, "--%s changes the lock, and --locked forbids that",
-			       o->all ? "all" : o->prune ? "prune" : "update");
+			       o->all     ? "all"
+			       : o->prune ? "prune"
+					  : "update");
 	if (lock_parse(c->project.lock_name, old_text, strlen(old_text), &old, err) < 0 ||
 	    build_lock(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;
@@ -72,12 +87,20 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_lock = {
-	.name = "lock", .args = "RECIPE", .summary = "resolve a recipe's inputs and write its lock",
-	.text = "Adds what the lock lacks: packages are resolved, URLs checked, fetches run and pinned; afterwards "
-		"`ggbuild build --locked` accepts it. What is pinned stays as it is, also for other values of the recipe's "
+	.name = "lock",
+	.args = "RECIPE",
+	.summary = "resolve a recipe's inputs and write its lock",
+	.text = "Adds what the lock lacks: packages are resolved, URLs checked, fetches run and "
+		"pinned; afterwards "
+		"`ggbuild build --locked` accepts it. What is pinned stays as it is, also for "
+		"other values of the recipe's "
 		"arguments, unless --update or --all asks for it.\n\n"
 		"  ggbuild lock app.recipe --all --diff        what has changed outside\n"
 		"  ggbuild lock app.recipe --update runtime    newest packages for one stage",
-	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
-	.options_size = sizeof(struct options), .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options),
+	.run = run,
 };

@@ -14,4 +14,6 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 	return command_print(text.data, text.len, err);
 }
 
-const struct command_def command_man = { .name = "man", .summary = "print the manual page", .hidden = true, .run = run };
+const struct command_def command_man = {
+	.name = "man", .summary = "print the manual page", .hidden = true, .run = run
+};

@@ -17,12 +17,18 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "target", .arg = "STAGE", .kind = OPTION_STRING, .offset = offsetof(struct options, target),
+	{ .name = "target",
+	  .arg = "STAGE",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct options, target),
 	  .help = "plan only this stage and what it needs" },
-	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct options, json),
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, json),
 	  .help = "print every node with its key and the key's text" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_LOOK_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
+					      COMMAND_LOOK_GROUP };
 
 static char *describe_step(const struct plan_node *n)
 {
@@ -47,8 +53,8 @@ static char *describe(const struct recipe *r, const struct plan_node *n)
 	case PLAN_DEB:
 		break;
 	case PLAN_DISTRO:
-		return gg_asprintf("%s %s, %zu packages", n->stage->from.distro, n->stage->from.suite,
-				   n->distro->n_packages);
+		return gg_asprintf("%s %s, %zu packages", n->stage->from.distro,
+				   n->stage->from.suite, n->distro->n_packages);
 	case PLAN_ROOTFS:
 		return gg_strdup(n->stage->from.rootfs);
 	case PLAN_LOCAL:
@@ -58,7 +64,8 @@ static char *describe(const struct recipe *r, const struct plan_node *n)
 	case PLAN_STEP:
 		return describe_step(n);
 	case PLAN_USER:
-		return gg_asprintf("user %s %u:%u", r->image.user.name, r->image.user.uid, r->image.user.gid);
+		return gg_asprintf("user %s %u:%u", r->image.user.name, r->image.user.uid,
+				   r->image.user.gid);
 	case PLAN_LAYER:
 		return gg_strdup("layer");
 	case PLAN_PACK:
@@ -70,7 +77,8 @@ static char *describe(const struct recipe *r, const struct plan_node *n)
 }
 
 /* Of a node and, for a base, its packages. */
-static void put_downloads(const struct plan *p, const struct forecast *f, size_t id, struct gg_buf *ret)
+static void put_downloads(const struct plan *p, const struct forecast *f, size_t id,
+			  struct gg_buf *ret)
 {
 	const struct plan_node *n = &p->nodes[id];
 	uint64_t bytes = 0;
@@ -114,7 +122,8 @@ static char *state(const struct plan *p, const struct forecast *f, size_t id)
 	return gg_buf_steal(&b);
 }
 
-static void put_summary(const struct plan *p, const struct forecast *f, const bool *reached, struct gg_buf *ret)
+static void put_summary(const struct plan *p, const struct forecast *f, const bool *reached,
+			struct gg_buf *ret)
 {
 	size_t run = 0, cached = 0, fetches = 0;
 
@@ -125,17 +134,18 @@ static void put_summary(const struct plan *p, const struct forecast *f, const bo
 			continue;
 		run += forecast_runs(&f->nodes[i]);
 		cached += f->nodes[i].cached;
-		fetches += forecast_runs(&f->nodes[i]) && n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH;
+		fetches += forecast_runs(&f->nodes[i]) && n->kind == PLAN_STEP &&
+			   n->step->kind == RECIPE_STEP_FETCH;
 	}
 	gg_buf_printf(ret, "%zu to run, %zu cached", run, cached);
 	if (f->n_downloads) {
-		gg_buf_printf(ret, "; %zu file%s to download, %s", f->n_downloads, f->n_downloads == 1 ? "" : "s",
-			      f->n_unknown ? "at least " : "");
+		gg_buf_printf(ret, "; %zu file%s to download, %s", f->n_downloads,
+			      f->n_downloads == 1 ? "" : "s", f->n_unknown ? "at least " : "");
 		table_put_size(ret, f->download_bytes);
 	}
 	if (fetches)
-		gg_buf_printf(ret, "; %zu fetch%s need%s a network", fetches, fetches == 1 ? "" : "es",
-			      fetches == 1 ? "s" : "");
+		gg_buf_printf(ret, "; %zu fetch%s need%s a network", fetches,
+			      fetches == 1 ? "" : "es", fetches == 1 ? "s" : "");
 	gg_buf_putc(ret, '\n');
 }
 
@@ -209,7 +219,8 @@ static int print_json(const struct recipe *r, const struct plan *p, const struct
 		      const struct build_goals *goals, struct gg_err *err)
 {
 	_cleanup_json_ struct gg_json *top = gg_json_object();
-	struct gg_json *nodes = gg_json_array(), *wanted = gg_json_array(), *downloads = gg_json_object();
+	struct gg_json *nodes = gg_json_array(), *wanted = gg_json_array(),
+		       *downloads = gg_json_object();
 	_cleanup_free_ char *text = NULL;
 
 	gg_json_set_str(top, "recipe", r->name);
@@ -259,12 +270,21 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_plan = {
-	.name = "plan", .args = "RECIPE", .summary = "show what a build would do",
-	.text = "Lists what would run, what is in the store already and what would be downloaded. Reads the recipe, its "
+	.name = "plan",
+	.args = "RECIPE",
+	.summary = "show what a build would do",
+	.text = "Lists what would run, what is in the store already and what would be downloaded. "
+		"Reads the recipe, its "
 		"lock and local inputs, makes nothing and opens no connection.\n\n"
-		"With --json every node of the plan: kind, name, the nodes that it reads (deps), its key and the text "
-		"whose sha256 the key is; what is behind a fetch that the lock does not pin yet has no key, and "
+		"With --json every node of the plan: kind, name, the nodes that it reads (deps), "
+		"its key and the text "
+		"whose sha256 the key is; what is behind a fetch that the lock does not pin yet "
+		"has no key, and "
 		"'behind' names the fetch.",
-	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups),
-	.options_size = sizeof(struct options), .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.options_size = sizeof(struct options),
+	.run = run,
 };

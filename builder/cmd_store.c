@@ -18,15 +18,27 @@ struct options {
 };
 
 static const struct option_def defs[] = {
-	{ .name = "keep", .arg = "TIME", .kind = OPTION_TIME, .offset = offsetof(struct options, keep),
+	{ .name = "keep",
+	  .arg = "TIME",
+	  .kind = OPTION_TIME,
+	  .offset = offsetof(struct options, keep),
 	  .help = "gc: keep what was used within this time (default 14d)" },
-	{ .name = "all", .kind = OPTION_FLAG, .offset = offsetof(struct options, all),
+	{ .name = "all",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, all),
 	  .help = "gc: keep nothing, whenever it was used" },
-	{ .name = "max-size", .arg = "SIZE", .kind = OPTION_SIZE, .offset = offsetof(struct options, size),
+	{ .name = "max-size",
+	  .arg = "SIZE",
+	  .kind = OPTION_SIZE,
+	  .offset = offsetof(struct options, size),
 	  .help = "gc: remove the oldest until the store is at most this large, and no more" },
-	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct options, json), .help = "print JSON" },
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct options, json),
+	  .help = "print JSON" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) }, COMMAND_STORE_GROUP };
+static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
+					      COMMAND_STORE_GROUP };
 static const char *const words[] = { "ls", "verify", "gc", NULL };
 
 #define KEEP_DEFAULT (14ull * 86400 * 1000000000)
@@ -40,13 +52,16 @@ static int print_json(const struct gg_json *object, struct gg_err *err)
 
 static void put_counts(struct gg_buf *b, const struct store_stats *stats)
 {
-	gg_buf_printf(b, "%llu blob%s (", (unsigned long long)stats->blobs, stats->blobs == 1 ? "" : "s");
+	gg_buf_printf(b, "%llu blob%s (", (unsigned long long)stats->blobs,
+		      stats->blobs == 1 ? "" : "s");
 	table_put_size(b, stats->blob_bytes);
-	gg_buf_printf(b, "), %llu tree%s (", (unsigned long long)stats->trees, stats->trees == 1 ? "" : "s");
+	gg_buf_printf(b, "), %llu tree%s (", (unsigned long long)stats->trees,
+		      stats->trees == 1 ? "" : "s");
 	table_put_size(b, stats->tree_bytes);
 	gg_buf_puts(b, ")");
 	if (stats->caches) {
-		gg_buf_printf(b, ", %llu cache%s (", (unsigned long long)stats->caches, stats->caches == 1 ? "" : "s");
+		gg_buf_printf(b, ", %llu cache%s (", (unsigned long long)stats->caches,
+			      stats->caches == 1 ? "" : "s");
 		table_put_size(b, stats->cache_bytes);
 		gg_buf_puts(b, ")");
 	}
@@ -124,7 +139,8 @@ static void add_cache(struct rows *rows, const struct gg_json *cache)
 static void add_action(struct rows *rows, const struct gg_json *list, const struct gg_json *action)
 {
 	const struct gg_json *record = gg_json_get(action, "record");
-	const char *kind = gg_json_get_str(record, "kind", ""), *name = gg_json_get_str(record, "name", NULL);
+	const char *kind = gg_json_get_str(record, "kind", ""),
+		   *name = gg_json_get_str(record, "name", NULL);
 	struct row row = { .used = gg_json_get_int(action, "used", 0) };
 
 	row.size = size_of(gg_json_get(list, "trees"), gg_json_get_str(record, "tree", ""));
@@ -132,7 +148,8 @@ static void add_action(struct rows *rows, const struct gg_json *list, const stru
 	if (gg_streq(kind, "deb")) {
 		rows->n_packages++;
 		rows->packages.size += row.size;
-		rows->packages.used = row.used > rows->packages.used ? row.used : rows->packages.used;
+		rows->packages.used =
+			row.used > rows->packages.used ? row.used : rows->packages.used;
 	} else if (name) {
 		row.name = gg_strdup(name);
 		put_row(rows, &row);
@@ -167,7 +184,8 @@ static void add_rows(struct rows *rows, const struct gg_json *list)
 	for (size_t i = 0; i < gg_json_len(caches); i++)
 		add_cache(rows, gg_json_at(caches, i));
 	if (rows->n_packages) {
-		rows->packages.name = gg_asprintf("%zu package%s", rows->n_packages, rows->n_packages == 1 ? "" : "s");
+		rows->packages.name = gg_asprintf("%zu package%s", rows->n_packages,
+						  rows->n_packages == 1 ? "" : "s");
 		put_row(rows, &rows->packages);
 	}
 	if (rows->n)
@@ -186,7 +204,8 @@ static char *date(int64_t seconds)
 	return gg_strdup(text);
 }
 
-static int print_list(const struct gg_json *list, const struct store_stats *stats, struct gg_err *err)
+static int print_list(const struct gg_json *list, const struct store_stats *stats,
+		      struct gg_err *err)
 {
 	_cleanup_table_ struct table t = { .columns = 3, .right = 1 << 0 };
 	_cleanup_rows_ struct rows rows = { 0 };
@@ -231,8 +250,8 @@ static struct gg_json *counts_json(const struct store_stats *stats)
 	return o;
 }
 
-static int print_verified(const struct options *o, const struct gg_strv *bad, const struct store_stats *stats,
-			  struct gg_err *err)
+static int print_verified(const struct options *o, const struct gg_strv *bad,
+			  const struct store_stats *stats, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 
@@ -261,8 +280,8 @@ static int verify(struct store *s, const struct options *o, struct gg_err *err)
 		return -1;
 	if (bad.n == 0)
 		return 0;
-	return gg_fail(err, GG_INTEGRITY, "%zu damaged object%s moved aside; a build makes %s anew", bad.n,
-		       bad.n == 1 ? " was" : "s were", bad.n == 1 ? "it" : "them");
+	return gg_fail(err, GG_INTEGRITY, "%zu damaged object%s moved aside; a build makes %s anew",
+		       bad.n, bad.n == 1 ? " was" : "s were", bad.n == 1 ? "it" : "them");
 }
 
 static int collect(struct store *s, const struct options *o, struct gg_err *err)
@@ -319,13 +338,22 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 }
 
 const struct command_def command_store = {
-	.name = "store", .args = "ls|verify|gc", .summary = "list, check or clean the store",
-	.text = "The store holds blobs (package archives, layers, downloads), unpacked trees and the results of steps, all "
-		"by the digest of their content. Its place is --store, else $XDG_CACHE_HOME/ggbuild, else "
+	.name = "store",
+	.args = "ls|verify|gc",
+	.summary = "list, check or clean the store",
+	.text = "The store holds blobs (package archives, layers, downloads), unpacked trees and "
+		"the results of steps, all "
+		"by the digest of their content. Its place is --store, else "
+		"$XDG_CACHE_HOME/ggbuild, else "
 		"~/.cache/ggbuild. What is missing in it is made or fetched again.\n\n"
 		"  ls      results by size, with the day of their last use\n"
 		"  verify  reads everything; damaged objects are moved aside (exit status 6)\n"
 		"  gc      removes what was not used lately; waits for running builds",
-	.min_args = 1, .max_args = 1, .groups = groups, .n_groups = GG_LEN(groups), .words = words,
-	.options_size = sizeof(struct options), .run = run,
+	.min_args = 1,
+	.max_args = 1,
+	.groups = groups,
+	.n_groups = GG_LEN(groups),
+	.words = words,
+	.options_size = sizeof(struct options),
+	.run = run,
 };

@@ -7,7 +7,8 @@
 #include "builder/sandbox/sandbox.h"
 #include "layers/base/fd.h"
 
-static int judge(const struct command_run *r, const struct sandbox_result *result, struct gg_err *err)
+static int judge(const struct command_run *r, const struct sandbox_result *result,
+		 struct gg_err *err)
 {
 	unsigned long long ms = r->timeout / 1000000u;
 
@@ -15,10 +16,11 @@ static int judge(const struct command_run *r, const struct sandbox_result *resul
 		return gg_fail(err, GG_STEP, "the command ran longer than its timeout of %llu %s",
 			       ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s");
 	if (!result->exited)
-		return gg_fail(err, GG_STEP, "the command was ended by signal %d (%s)", result->status,
-			       strsignal(result->status));
+		return gg_fail(err, GG_STEP, "the command was ended by signal %d (%s)",
+			       result->status, strsignal(result->status));
 	if (result->status != 0)
-		return gg_fail(err, GG_STEP, "the command ended with exit status %d", result->status);
+		return gg_fail(err, GG_STEP, "the command ended with exit status %d",
+			       result->status);
 	return 0;
 }
 
@@ -29,11 +31,21 @@ int command_run(struct action *a, const struct command_run *r, struct gg_err *er
 	_cleanup_sandbox_ struct sandbox *sandbox = NULL;
 	struct sandbox_result result;
 	struct sandbox_spec spec = {
-		.lowers = r->lowers, .n_lowers = r->n_lowers, .upper = upper, .work = work,
-		.mounts = r->mounts, .n_mounts = r->n_mounts, .argv = r->argv,
-		.env = (const char *const *)r->env->v, .workdir = r->workdir,
-		.uid = r->uid, .gid = r->gid, .groups = r->groups, .n_groups = r->n_groups,
-		.flags = r->flags, .timeout = r->timeout,
+		.lowers = r->lowers,
+		.n_lowers = r->n_lowers,
+		.upper = upper,
+		.work = work,
+		.mounts = r->mounts,
+		.n_mounts = r->n_mounts,
+		.argv = r->argv,
+		.env = (const char *const *)r->env->v,
+		.workdir = r->workdir,
+		.uid = r->uid,
+		.gid = r->gid,
+		.groups = r->groups,
+		.n_groups = r->n_groups,
+		.flags = r->flags,
+		.timeout = r->timeout,
 		.stdout_fd = r->stdout_fd > 0 ? r->stdout_fd : r->port->output,
 		.stderr_fd = r->stderr_fd > 0 ? r->stderr_fd : r->port->output,
 	};

@@ -26,11 +26,12 @@ struct command_run {
 	size_t n_groups;
 	const struct sandbox_mount *mounts;
 	size_t n_mounts;
-	unsigned flags;	  /* enum sandbox_flags */
+	unsigned flags;   /* enum sandbox_flags */
 	uint64_t timeout; /* ns */
 	const struct job_port *port;
-	int stdout_fd, stderr_fd;	     /* instead of the port's output where > 0 */
-	struct sandbox_result *result;	     /* when set, any exit status is success and this says which */
+	int stdout_fd, stderr_fd; /* instead of the port's output where > 0 */
+	struct sandbox_result
+		*result; /* when set, any exit status is success and this says which */
 };
 
 int command_run(struct action *a, const struct command_run *r, struct gg_err *err) GG_MUST_USE;

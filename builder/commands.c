@@ -16,35 +16,69 @@
 #include "layers/store.h"
 
 const struct option_def command_common_defs[COMMAND_N_COMMON] = {
-	{ .name = "store", .arg = "DIR", .kind = OPTION_STRING, .offset = offsetof(struct common_options, store),
+	{ .name = "store",
+	  .arg = "DIR",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct common_options, store),
 	  .help = "where blobs, trees and results are kept" },
-	{ .name = "arg", .arg = "NAME=VALUE", .kind = OPTION_LIST, .offset = offsetof(struct common_options, args),
+	{ .name = "arg",
+	  .arg = "NAME=VALUE",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct common_options, args),
 	  .help = "set an argument of the recipe" },
-	{ .name = "allow", .arg = "WHAT", .kind = OPTION_LIST, .offset = offsetof(struct common_options, allow),
+	{ .name = "allow",
+	  .arg = "WHAT",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct common_options, allow),
 	  .help = "grant what a recipe may not take: network, path=DIR" },
-	{ .name = "mirror", .arg = "NAME=URL", .kind = OPTION_LIST, .offset = offsetof(struct common_options, mirrors),
+	{ .name = "mirror",
+	  .arg = "NAME=URL",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct common_options, mirrors),
 	  .help = "archive of a distribution: debian=URL, debian-security=URL" },
-	{ .name = "offline", .kind = OPTION_FLAG, .offset = offsetof(struct common_options, offline),
+	{ .name = "offline",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct common_options, offline),
 	  .help = "forbid every connection" },
-	{ .name = "progress", .arg = "MODE", .kind = OPTION_CHOICE,
-	  .offset = offsetof(struct common_options, progress), .help = "how progress is shown on standard error",
+	{ .name = "progress",
+	  .arg = "MODE",
+	  .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct common_options, progress),
+	  .help = "how progress is shown on standard error",
 	  .values = progress_mode_names },
 };
 
 const struct option_def command_step_defs[COMMAND_N_STEP] = {
-	{ .name = "jobs", .arg = "N", .kind = OPTION_UINT, .offset = offsetof(struct step_options, jobs),
+	{ .name = "jobs",
+	  .arg = "N",
+	  .kind = OPTION_UINT,
+	  .offset = offsetof(struct step_options, jobs),
 	  .help = "actions at once (default: one a processor)" },
-	{ .name = "locked", .kind = OPTION_FLAG, .offset = offsetof(struct step_options, locked),
+	{ .name = "locked",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct step_options, locked),
 	  .help = "fail where the lock would have to change" },
-	{ .name = "fetch-env", .arg = "[STEP:]NAME=VALUE", .kind = OPTION_LIST,
-	  .offset = offsetof(struct step_options, fetch_env), .help = "a variable for fetch steps" },
-	{ .name = "fetch-mount", .arg = "[STEP:]HOSTDIR=DIR", .kind = OPTION_LIST,
-	  .offset = offsetof(struct step_options, fetch_mounts), .help = "a read-only directory for fetch steps" },
-	{ .name = "fetch-network", .arg = "WHICH", .kind = OPTION_CHOICE,
-	  .offset = offsetof(struct step_options, fetch_network), .values = step_network_names,
+	{ .name = "fetch-env",
+	  .arg = "[STEP:]NAME=VALUE",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, fetch_env),
+	  .help = "a variable for fetch steps" },
+	{ .name = "fetch-mount",
+	  .arg = "[STEP:]HOSTDIR=DIR",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, fetch_mounts),
+	  .help = "a read-only directory for fetch steps" },
+	{ .name = "fetch-network",
+	  .arg = "WHICH",
+	  .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct step_options, fetch_network),
+	  .values = step_network_names,
 	  .help = "the network of fetch steps" },
-	{ .name = "secret", .arg = "id=ID,env=NAME|src=FILE", .kind = OPTION_LIST,
-	  .offset = offsetof(struct step_options, secrets), .help = "a secret that the recipe declares" },
+	{ .name = "secret",
+	  .arg = "id=ID,env=NAME|src=FILE",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct step_options, secrets),
+	  .help = "a secret that the recipe declares" },
 };
 
 void command_take_steps(struct session *s, const struct step_options *o)
@@ -63,7 +97,8 @@ const char *command_platform(void)
 	return gg_streq(mirror_deb_arch(), "arm64") ? "linux/arm64" : "linux/amd64";
 }
 
-char *command_store_path(const struct common_options *o, const struct config *config, struct gg_err *err)
+char *command_store_path(const struct common_options *o, const struct config *config,
+			 struct gg_err *err)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
@@ -86,10 +121,12 @@ static bool allows(const struct common_options *o, const char *prefix)
 	return false;
 }
 
-static int take_settings(struct session *s, const struct common_options *o, char **ret_store, struct gg_err *err)
+static int take_settings(struct session *s, const struct common_options *o, char **ret_store,
+			 struct gg_err *err)
 {
 	for (size_t i = 0; i < o->mirrors.n; i++) {
-		_cleanup_free_ char *name = gg_strndup(o->mirrors.v[i], strcspn(o->mirrors.v[i], "="));
+		_cleanup_free_ char *name =
+			gg_strndup(o->mirrors.v[i], strcspn(o->mirrors.v[i], "="));
 
 		if (config_check_mirror(o->mirrors.v[i], err) < 0)
 			return -1;
@@ -103,14 +140,18 @@ static int take_settings(struct session *s, const struct common_options *o, char
 	return *ret_store ? 0 : -1;
 }
 
-static int open_session(struct command_session *c, const struct common_options *o, struct gg_err *err)
+static int open_session(struct command_session *c, const struct common_options *o,
+			struct gg_err *err)
 {
 	_cleanup_free_ char *path = NULL;
-	struct progress_options view = { .fd = STDERR_FILENO, .now = job_now_ns(), .colour = !getenv("NO_COLOR") };
+	struct progress_options view = { .fd = STDERR_FILENO,
+					 .now = job_now_ns(),
+					 .colour = !getenv("NO_COLOR") };
 	struct store_options store = { 0 };
 	struct session *s = &c->session;
 
-	view.mode = progress_resolve((enum progress_mode)o->progress, STDERR_FILENO, getenv("TERM"), getenv("CI"));
+	view.mode = progress_resolve((enum progress_mode)o->progress, STDERR_FILENO, getenv("TERM"),
+				     getenv("CI"));
 	s->progress = progress_new(&view);
 	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	s->offline = o->offline;
@@ -126,8 +167,8 @@ static int open_session(struct command_session *c, const struct common_options *
 	return s->jobs ? 0 : -1;
 }
 
-static int open_project(struct command_session *c, const struct common_options *o, const char *recipe,
-			struct gg_err *err)
+static int open_project(struct command_session *c, const struct common_options *o,
+			const char *recipe, struct gg_err *err)
 {
 	struct project_options options = { .args = &o->args, .allow_outside = allows(o, "path=") };
 
@@ -138,7 +179,8 @@ static int open_project(struct command_session *c, const struct common_options *
 	return 0;
 }
 
-int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+int command_open(struct command_session *c, const struct common_options *o, const char *recipe,
+		 struct gg_err *err)
 {
 	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1 } };
 	/* The recipe first: its mistakes are told on any machine. */
@@ -147,11 +189,13 @@ int command_open(struct command_session *c, const struct common_options *o, cons
 	return open_session(c, o, err);
 }
 
-int command_look(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
+int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
+		 struct gg_err *err)
 {
 	_cleanup_free_ char *path = NULL;
 
-	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1, .read_only = true } };
+	*c = (struct command_session){ .project = PROJECT_INIT,
+				       .session = { .recipe_dirfd = -1, .read_only = true } };
 	if (open_project(c, o, recipe, err) < 0 || take_settings(&c->session, o, &path, err) < 0)
 		return -1;
 	if (access(path, F_OK) < 0)

@@ -11,8 +11,8 @@
 
 struct config;
 
-extern const struct command_def command_init, command_build, command_lock, command_fetch, command_plan,
-	command_explain, command_store, command_completion, command_man;
+extern const struct command_def command_init, command_build, command_lock, command_fetch,
+	command_plan, command_explain, command_store, command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {
@@ -22,11 +22,20 @@ struct common_options {
 	struct gg_strv args, mirrors, allow;
 };
 /* The group of those options; a command's struct begins with them. */
-#define COMMAND_COMMON_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON }
+#define COMMAND_COMMON_GROUP                                                                       \
+	{                                                                                          \
+		.title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON         \
+	}
 enum { COMMAND_N_STORE = 1, COMMAND_N_LOOK = 3, COMMAND_N_COMMON = 6 };
 /* The first of them: for commands that only know the store, and for those that make nothing. */
-#define COMMAND_STORE_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_STORE }
-#define COMMAND_LOOK_GROUP { .title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_LOOK }
+#define COMMAND_STORE_GROUP                                                                        \
+	{                                                                                          \
+		.title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_STORE          \
+	}
+#define COMMAND_LOOK_GROUP                                                                         \
+	{                                                                                          \
+		.title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_LOOK           \
+	}
 extern const struct option_def command_common_defs[COMMAND_N_COMMON];
 
 /* The group of what commands take that run steps. */
@@ -35,7 +44,11 @@ struct step_options {
 	bool locked;
 	struct gg_strv fetch_env, fetch_mounts, secrets;
 };
-#define COMMAND_STEP_GROUP(at) { .title = "Steps", .defs = command_step_defs, .n_defs = COMMAND_N_STEP, .offset = (at) }
+#define COMMAND_STEP_GROUP(at)                                                                     \
+	{                                                                                          \
+		.title = "Steps", .defs = command_step_defs, .n_defs = COMMAND_N_STEP,             \
+		.offset = (at)                                                                     \
+	}
 enum { COMMAND_N_STEP = 6 };
 extern const struct option_def command_step_defs[COMMAND_N_STEP];
 void command_take_steps(struct session *s, const struct step_options *o);
@@ -45,15 +58,16 @@ struct command_session {
 	struct project project;
 };
 /* Opens the store, the view and, unless `recipe` is NULL, the recipe with its lock. */
-int command_open(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
-	GG_MUST_USE;
+int command_open(struct command_session *c, const struct common_options *o, const char *recipe,
+		 struct gg_err *err) GG_MUST_USE;
 /* The same for commands that make nothing: no user namespace is needed, and a store that does not exist stays NULL. */
-int command_look(struct command_session *c, const struct common_options *o, const char *recipe, struct gg_err *err)
-	GG_MUST_USE;
+int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
+		 struct gg_err *err) GG_MUST_USE;
 void command_close(struct command_session *c);
 /* What --store says, else the user's configuration (may be NULL), else $XDG_CACHE_HOME/ggbuild or ~/.cache/ggbuild.
  * Owned by the caller; NULL with an error. */
-char *command_store_path(const struct common_options *o, const struct config *config, struct gg_err *err);
+char *command_store_path(const struct common_options *o, const struct config *config,
+			 struct gg_err *err);
 /* Results go to standard output. */
 int command_print(const char *text, size_t len, struct gg_err *err) GG_MUST_USE;
 const char *command_platform(void);

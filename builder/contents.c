@@ -39,9 +39,9 @@ static void make_index(struct contents *c)
 	for (size_t i = 0; i < c->n; i++)
 		for (size_t j = 0; j < c->trees[i]->n; j++)
 			if (c->trees[i]->entries[j].type == TREE_FILE)
-				c->index[c->n_index++] = (struct contents_index){
-					.entry = &c->trees[i]->entries[j], .part = (unsigned)i
-				};
+				c->index[c->n_index++] =
+					(struct contents_index){ .entry = &c->trees[i]->entries[j],
+								 .part = (unsigned)i };
 	if (c->n_index)
 		qsort(c->index, c->n_index, sizeof(*c->index), compare);
 }
@@ -95,7 +95,9 @@ size_t contents_locate(const struct contents *c, struct tree *t, unsigned none)
 
 		if (e->type != TREE_FILE)
 			continue;
-		found = c->n_index ? bsearch(&e->content, c->index, c->n_index, sizeof(*found), compare_content) : NULL;
+		found = c->n_index ? bsearch(&e->content, c->index, c->n_index, sizeof(*found),
+					     compare_content)
+				   : NULL;
 		if (!found) {
 			e->origin = none;
 			e->source = NULL;
@@ -120,7 +122,8 @@ void contents_write(struct gg_json *record, const struct gg_digest *digests, siz
 	gg_json_take(record, "contents", list);
 }
 
-int contents_read(const struct gg_json *record, struct gg_digest **ret, size_t *ret_n, struct gg_err *err)
+int contents_read(const struct gg_json *record, struct gg_digest **ret, size_t *ret_n,
+		  struct gg_err *err)
 {
 	const struct gg_json *list = gg_json_get(record, "contents");
 

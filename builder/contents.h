@@ -34,4 +34,5 @@ size_t contents_locate(const struct contents *c, struct tree *t, unsigned none);
 /* In records and results: an array of digests. */
 void contents_write(struct gg_json *record, const struct gg_digest *digests, size_t n);
 /* *ret (owned by the caller) is NULL when the record has none. */
-int contents_read(const struct gg_json *record, struct gg_digest **ret, size_t *ret_n, struct gg_err *err) GG_MUST_USE;
+int contents_read(const struct gg_json *record, struct gg_digest **ret, size_t *ret_n,
+		  struct gg_err *err) GG_MUST_USE;

@@ -17,7 +17,7 @@ struct download_job {
 	struct downloads *list;
 	struct store_tmp tmp;
 	int *fds;
-	size_t n_fds; /* the list may be gone when a killed job is released */
+	size_t n_fds;                /* the list may be gone when a killed job is released */
 	const struct job_port *port; /* in the child */
 	struct http_request *requests;
 	void (*arrived)(void *ctx, struct download *d);
@@ -40,8 +40,9 @@ void downloads_done(struct downloads *d)
 struct download *downloads_add(struct downloads *d, char *take_url, char *take_label)
 {
 	GG_GROW(d->v, d->n, d->cap);
-	d->v[d->n] = (struct download){ .url = take_url, .label = take_label, .size = UINT64_MAX,
-					.max_size = UINT64_MAX };
+	d->v[d->n] = (struct download){
+		.url = take_url, .label = take_label, .size = UINT64_MAX, .max_size = UINT64_MAX
+	};
 	return &d->v[d->n++];
 }
 
@@ -91,14 +92,19 @@ static void hint_gone(const struct download *d, struct gg_err *err)
 		gg_hint(err, "check the URL in the recipe");
 		return;
 	case DOWNLOAD_RELEASE:
-		gg_hint(err, "check the suite's name, and that the mirror's URL is the directory that holds dists/");
+		gg_hint(err, "check the suite's name, and that the mirror's URL is the directory "
+			     "that holds dists/");
 		return;
 	case DOWNLOAD_INDEX:
-		gg_hint(err, "the mirror is incomplete or being updated: try again, or pass another one with --mirror");
+		gg_hint(err, "the mirror is incomplete or being updated: try again, or pass "
+			     "another one with --mirror");
 		return;
 	case DOWNLOAD_PACKAGE:
-		gg_hint(err, "`ggbuild lock --update %s` resolves its packages anew, --relock everything; --mirror may "
-			     "name a mirror that still has it", d->stage);
+		gg_hint(err,
+			"`ggbuild lock --update %s` resolves its packages anew, --relock "
+			"everything; --mirror may "
+			"name a mirror that still has it",
+			d->stage);
 		return;
 	}
 }
@@ -107,16 +113,19 @@ static void hint_changed(const struct download *d, struct gg_err *err)
 {
 	switch (d->kind) {
 	case DOWNLOAD_URL:
-		gg_hint(err, "the server has other bytes than the recipe's sha256 names: look at them before you "
+		gg_hint(err, "the server has other bytes than the recipe's sha256 names: look at "
+			     "them before you "
 			     "change it");
 		return;
 	case DOWNLOAD_RELEASE:
 		return;
 	case DOWNLOAD_INDEX:
-		gg_hint(err, "the mirror is broken or being updated: try again, or pass another one with --mirror");
+		gg_hint(err, "the mirror is broken or being updated: try again, or pass another "
+			     "one with --mirror");
 		return;
 	case DOWNLOAD_PACKAGE:
-		gg_hint(err, "the mirror has other bytes than the lock names: pass another one with --mirror");
+		gg_hint(err, "the mirror has other bytes than the lock names: pass another one "
+			     "with --mirror");
 		return;
 	}
 }
@@ -155,7 +164,8 @@ static int judge(struct download_job *j, struct gg_err *err)
 		}
 		err->pos = d->pos;
 		if (n > 1)
-			return gg_context(err, "%zu files have left their server: %s; the first", n, gone);
+			return gg_context(err, "%zu files have left their server: %s; the first", n,
+					  gone);
 		return gg_context(err, "%s", d->label);
 	}
 	return 0;
@@ -164,7 +174,9 @@ static int judge(struct download_job *j, struct gg_err *err)
 static int run(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
 	struct download_job *j = ctx;
-	struct http_options options = { .progress = send_progress, .finished = send_finished, .ctx = j };
+	struct http_options options = { .progress = send_progress,
+					.finished = send_finished,
+					.ctx = j };
 	_cleanup_err_ struct gg_err first = GG_ERR_INIT;
 
 	(void)result;
@@ -174,8 +186,12 @@ static int run(void *ctx, const struct job_port *port, struct gg_json *result, s
 		const struct download *d = &j->list->v[i];
 
 		j->requests[i] = (struct http_request){
-			.url = d->url, .has_digest = d->has_digest, .digest = d->digest,
-			.size = d->size, .max_size = d->max_size, .outfd = j->fds[i],
+			.url = d->url,
+			.has_digest = d->has_digest,
+			.digest = d->digest,
+			.size = d->size,
+			.max_size = d->max_size,
+			.outfd = j->fds[i],
 		};
 	}
 	if (http_fetch(j->requests, j->list->n, &options, &first) < 0 && judge(j, err) < 0)
@@ -192,7 +208,8 @@ static void take_message(void *ctx, const struct gg_json *m)
 	char name[32];
 
 	if (index < 0 || (size_t)index >= j->list->n) {
-		progress_job_bytes(j->session->progress, job_id(j), (uint64_t)gg_json_get_int(m, "done", 0),
+		progress_job_bytes(j->session->progress, job_id(j),
+				   (uint64_t)gg_json_get_int(m, "done", 0),
 				   (uint64_t)gg_json_get_int(m, "total", 0));
 		return;
 	}
@@ -230,7 +247,8 @@ static void finish(void *ctx, const struct gg_json *result, struct gg_err *err)
 	(void)result;
 	if (err->kind == GG_OK && j->err.kind != GG_OK)
 		gg_err_move(err, &j->err);
-	progress_job_end(j->session->progress, job_id(j), err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED,
+	progress_job_end(j->session->progress, job_id(j),
+			 err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED,
 			 job_now_ns() - j->started);
 	j->ended(j->ctx, err);
 	job_done(j);
@@ -241,17 +259,27 @@ static void killed(void *ctx)
 	job_done(ctx);
 }
 
-int download_start(struct session *s, struct downloads *list, void (*arrived)(void *ctx, struct download *d),
+int download_start(struct session *s, struct downloads *list,
+		   void (*arrived)(void *ctx, struct download *d),
 		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err)
 {
 	struct download_job *j = gg_zalloc(sizeof(*j));
-	struct job_spec spec = { .run = run, .message = take_message, .done = finish,
-				 .killed = killed, .ctx = j,
+	struct job_spec spec = { .run = run,
+				 .message = take_message,
+				 .done = finish,
+				 .killed = killed,
+				 .ctx = j,
 				 .file = list->v[0].pos.file };
-	_cleanup_free_ char *title = gg_asprintf("download %zu file%s", list->n, list->n == 1 ? "" : "s");
+	_cleanup_free_ char *title =
+		gg_asprintf("download %zu file%s", list->n, list->n == 1 ? "" : "s");
 
-	*j = (struct download_job){ .session = s, .list = list, .tmp = STORE_TMP_INIT, .arrived = arrived,
-				    .ended = ended, .ctx = ctx, .started = job_now_ns() };
+	*j = (struct download_job){ .session = s,
+				    .list = list,
+				    .tmp = STORE_TMP_INIT,
+				    .arrived = arrived,
+				    .ended = ended,
+				    .ctx = ctx,
+				    .started = job_now_ns() };
 	j->fds = gg_calloc(list->n, sizeof(*j->fds));
 	while (j->n_fds < list->n)
 		j->fds[j->n_fds++] = -1;

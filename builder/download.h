@@ -22,11 +22,11 @@ struct download {
 	enum download_kind kind;
 	const char *stage; /* PACKAGE: whose; borrowed */
 	struct gg_pos pos; /* of what wants it, for errors */
-	char *url;   /* owned */
-	char *label; /* owned: what messages call it */
+	char *url;         /* owned */
+	char *label;       /* owned: what messages call it */
 	bool has_digest;
 	struct gg_digest digest; /* wanted, or what came when has_digest is false */
-	uint64_t size;		 /* UINT64_MAX: unknown */
+	uint64_t size;           /* UINT64_MAX: unknown */
 	uint64_t max_size;
 	bool optional; /* an HTTP 404 is an answer: `absent` */
 	bool done, absent;
@@ -43,7 +43,9 @@ struct download *downloads_add(struct downloads *d, char *take_url, char *take_l
 /* Starts the job; `arrived` is called for each that is in the store, `ended` once. The list must live until then and
  * not grow. */
 struct download_job;
-int download_start(struct session *s, struct downloads *d, void (*arrived)(void *ctx, struct download *d),
-		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err) GG_MUST_USE;
+int download_start(struct session *s, struct downloads *d,
+		   void (*arrived)(void *ctx, struct download *d),
+		   void (*ended)(void *ctx, struct gg_err *err), void *ctx,
+		   struct gg_err *err) GG_MUST_USE;
 /* The same, waited for. */
 int download_all(struct session *s, struct downloads *d, struct gg_err *err) GG_MUST_USE;

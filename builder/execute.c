@@ -25,7 +25,7 @@ struct slot {
 	enum state state;
 	struct gg_json *record;
 	bool blob_wanted; /* its blob is being downloaded */
-	bool directory;	  /* something mounts its tree */
+	bool directory;   /* something mounts its tree */
 	int lockfd;
 };
 
@@ -40,8 +40,8 @@ struct execution {
 	size_t cap_download_nodes;
 	bool downloading;
 	unsigned running, ran, cached;
-	unsigned unpacking;	 /* packages that are running */
-	struct action *unsaved;	 /* packages that are done and wait to be saved together; a list */
+	unsigned unpacking;     /* packages that are running */
+	struct action *unsaved; /* packages that are done and wait to be saved together; a list */
 	unsigned n_unsaved;
 	uint64_t unpacking_done, unpacking_total; /* bytes of package archives */
 	uint64_t unpacking_since;
@@ -52,7 +52,8 @@ struct execution {
 static int by_start(const void *a, const void *b, void *ctx)
 {
 	size_t i = *(const size_t *)a, j = *(const size_t *)b;
-	const struct plan_node *x = &((const struct plan_node *)ctx)[i], *y = &((const struct plan_node *)ctx)[j];
+	const struct plan_node *x = &((const struct plan_node *)ctx)[i],
+			       *y = &((const struct plan_node *)ctx)[j];
 
 	if ((x->kind == PLAN_DEB) != (y->kind == PLAN_DEB))
 		return x->kind == PLAN_DEB ? 1 : -1;
@@ -73,7 +74,8 @@ static void want_directories(struct execution *x)
 	}
 }
 
-struct execution *execution_new(struct session *s, const struct recipe *recipe, const struct plan *plan)
+struct execution *execution_new(struct session *s, const struct recipe *recipe,
+				const struct plan *plan)
 {
 	struct execution *x = gg_zalloc(sizeof(*x));
 
@@ -121,8 +123,8 @@ const struct gg_json *execution_record(const struct execution *x, size_t node)
 	return x->slots[node].record;
 }
 
-int execution_digest(const struct execution *x, size_t node, const char *field, struct gg_digest *ret,
-		     struct gg_err *err)
+int execution_digest(const struct execution *x, size_t node, const char *field,
+		     struct gg_digest *ret, struct gg_err *err)
 {
 	return gg_digest_parse(gg_json_get_str(x->slots[node].record, field, ""), ret, err);
 }
@@ -160,7 +162,8 @@ static bool may_reuse(const struct execution *x, const struct plan_node *n)
 		return false;
 	if (!x->session->no_cache)
 		return true;
-	return n->kind == PLAN_DEB || n->kind == PLAN_LOCAL || n->kind == PLAN_URL || n->kind == PLAN_ROOTFS ||
+	return n->kind == PLAN_DEB || n->kind == PLAN_LOCAL || n->kind == PLAN_URL ||
+	       n->kind == PLAN_ROOTFS ||
 	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH && n->pinned);
 }
 
@@ -268,7 +271,8 @@ static void show_unpacking(struct execution *x, const struct plan_node *n)
 	x->unpacking_done += n ? n->blob_size : 0;
 	progress_job_bytes(x->session->progress, id, x->unpacking_done, x->unpacking_total);
 	if (x->unpacking_done == x->unpacking_total)
-		progress_job_end(x->session->progress, id, PROGRESS_DONE, job_now_ns() - x->unpacking_since);
+		progress_job_end(x->session->progress, id, PROGRESS_DONE,
+				 job_now_ns() - x->unpacking_since);
 }
 
 static void complete(struct execution *x, size_t id, struct gg_json *record)
@@ -331,7 +335,8 @@ static void action_done(void *ctx, const struct gg_json *result, struct gg_err *
 	}
 	if (err->kind == GG_OK && action_commit(a, result, err) == 0)
 		saved(a);
-	progress_job_end(x->session->progress, a->id, err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
+	progress_job_end(x->session->progress, a->id,
+			 err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED, ns);
 	if (err->kind != GG_OK)
 		failed(a, err);
 	action_free(a);
@@ -375,13 +380,24 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 	const struct plan_node *n = &x->plan->nodes[id];
 	struct action *a = gg_zalloc(sizeof(*a));
 	const struct action_ops *ops = action_ops_of(n->kind);
-	struct job_spec spec = { .run = action_work, .output = action_take_output, .done = action_done,
-				 .killed = action_killed, .ctx = a,
+	struct job_spec spec = { .run = action_work,
+				 .output = action_take_output,
+				 .done = action_done,
+				 .killed = action_killed,
+				 .ctx = a,
 				 .userns = ops->outside ? NULL : &x->session->userns,
 				 .file = x->recipe->file };
 
-	*a = (struct action){ .execution = x, .session = x->session, .recipe = x->recipe, .plan = x->plan, .node = n,
-			      .id = id, .tmp = STORE_TMP_INIT, .directory = x->slots[id].directory, .blobfd = -1, .logfd = -1,
+	*a = (struct action){ .execution = x,
+			      .session = x->session,
+			      .recipe = x->recipe,
+			      .plan = x->plan,
+			      .node = n,
+			      .id = id,
+			      .tmp = STORE_TMP_INIT,
+			      .directory = x->slots[id].directory,
+			      .blobfd = -1,
+			      .logfd = -1,
 			      .started = job_now_ns() };
 	if (store_tmp_new(x->session->store, x->session->userns.base, &a->tmp, err) < 0)
 		goto fail;
@@ -466,8 +482,11 @@ static int start_downloads(struct execution *x, struct gg_err *err)
 	if (x->downloads.n == 0)
 		return 0;
 	if (x->session->offline) {
-		gg_fail(err, GG_REMOTE, "%zu file%s not in the store and --offline forbids every connection, first: %s",
-			x->downloads.n, x->downloads.n == 1 ? " is" : "s are", x->downloads.v[0].label);
+		gg_fail(err, GG_REMOTE,
+			"%zu file%s not in the store and --offline forbids every connection, "
+			"first: %s",
+			x->downloads.n, x->downloads.n == 1 ? " is" : "s are",
+			x->downloads.v[0].label);
 		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
 	}
 	x->downloading = true;

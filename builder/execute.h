@@ -13,19 +13,21 @@
 struct session;
 
 struct execution;
-struct execution *execution_new(struct session *s, const struct recipe *recipe, const struct plan *plan);
+struct execution *execution_new(struct session *s, const struct recipe *recipe,
+				const struct plan *plan);
 void execution_free(struct execution *x);
 void execution_freep(struct execution **x);
 #define _cleanup_execution_ GG_CLEANUP(execution_freep)
 
 /* Makes every goal. Kinds of errors: as the actions report them; GG_REMOTE for downloads. */
-int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_err *err) GG_MUST_USE;
+int execution_run(struct execution *x, const size_t *goals, size_t n,
+		  struct gg_err *err) GG_MUST_USE;
 
 /* A finished node's record; borrowed. NULL before. */
 const struct gg_json *execution_record(const struct execution *x, size_t node);
 /* The record's tree or blob. */
-int execution_digest(const struct execution *x, size_t node, const char *field, struct gg_digest *ret,
-		     struct gg_err *err) GG_MUST_USE;
+int execution_digest(const struct execution *x, size_t node, const char *field,
+		     struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
 /* Unpinned fetches that ran: their pins, to be written to the lock. */
 size_t execution_pins(const struct execution *x, struct lock *lock, const char *platform);
 /* "3 steps run, 12 cached" for people. */

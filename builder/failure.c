@@ -92,7 +92,8 @@ static const struct recipe_command *command(const struct plan_node *n)
 {
 	if (n->test)
 		return &n->test->command;
-	return n->step && (n->step->command.shell || n->step->command.argv.n) ? &n->step->command : NULL;
+	return n->step && (n->step->command.shell || n->step->command.argv.n) ? &n->step->command
+									      : NULL;
 }
 
 void failure_describe(const struct action *a, struct gg_err *err)

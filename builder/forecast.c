@@ -11,7 +11,8 @@ void forecast_done(struct forecast *f)
 	*f = (struct forecast){ 0 };
 }
 
-static int look(struct store *store, const struct plan_node *n, struct forecast_node *ret, struct gg_err *err)
+static int look(struct store *store, const struct plan_node *n, struct forecast_node *ret,
+		struct gg_err *err)
 {
 	_cleanup_json_ struct gg_json *record = NULL;
 
@@ -45,8 +46,8 @@ static void add_download(struct forecast *f, const struct plan_node *n)
 		f->download_bytes += n->blob_size;
 }
 
-int forecast_make(struct store *store, const struct plan *p, const size_t *goals, size_t n, struct forecast *ret,
-		  struct gg_err *err)
+int forecast_make(struct store *store, const struct plan *p, const size_t *goals, size_t n,
+		  struct forecast *ret, struct gg_err *err)
 {
 	ret->nodes = gg_calloc(p->n_nodes + 1, sizeof(*ret->nodes));
 	for (size_t i = 0; i < p->n_nodes; i++) {
@@ -63,7 +64,8 @@ int forecast_make(struct store *store, const struct plan *p, const size_t *goals
 			continue;
 		for (size_t j = 0; j < node->n_deps; j++)
 			ret->nodes[node->deps[j]].needed = true;
-		ret->nodes[i].download = plan_downloads(node) && !(store && store_blob_has(store, &node->blob));
+		ret->nodes[i].download =
+			plan_downloads(node) && !(store && store_blob_has(store, &node->blob));
 		if (ret->nodes[i].download)
 			add_download(ret, node);
 	}

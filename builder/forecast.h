@@ -14,9 +14,9 @@ struct plan;
 struct store;
 
 struct forecast_node {
-	bool cached;	  /* its result is in the store */
-	bool needed;	  /* a goal, or read by something that would run */
-	bool download;	  /* it would run, and its blob is not in the store */
+	bool cached;   /* its result is in the store */
+	bool needed;   /* a goal, or read by something that would run */
+	bool download; /* it would run, and its blob is not in the store */
 	size_t waits_for; /* the first fetch without a pin that it is behind or is itself, else SIZE_MAX */
 };
 
@@ -24,11 +24,11 @@ struct forecast {
 	struct forecast_node *nodes; /* parallel to the plan's */
 	size_t n_downloads;
 	uint64_t download_bytes; /* of those whose size is known */
-	size_t n_unknown;	 /* downloads of unknown size */
+	size_t n_unknown;        /* downloads of unknown size */
 };
 /* store NULL: nothing is there. */
-int forecast_make(struct store *store, const struct plan *p, const size_t *goals, size_t n, struct forecast *ret,
-		  struct gg_err *err) GG_MUST_USE;
+int forecast_make(struct store *store, const struct plan *p, const size_t *goals, size_t n,
+		  struct forecast *ret, struct gg_err *err) GG_MUST_USE;
 void forecast_done(struct forecast *f);
 #define _cleanup_forecast_ GG_CLEANUP(forecast_done)
 

@@ -15,9 +15,14 @@
 /* The path of the host's bundle inside the sandbox; where programs look by themselves differs. */
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
-static const char *const ca_bundles[] = { CA_BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem" };
-static const char *const ca_variables[] = { "SSL_CERT_FILE",	   "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
-					    "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO",
+static const char *const ca_bundles[] = { CA_BUNDLE, "/etc/pki/tls/certs/ca-bundle.crt",
+					  "/etc/ssl/cert.pem" };
+static const char *const ca_variables[] = { "SSL_CERT_FILE",
+					    "CURL_CA_BUNDLE",
+					    "REQUESTS_CA_BUNDLE",
+					    "NODE_EXTRA_CA_CERTS",
+					    "GIT_SSL_CAINFO",
+					    "CARGO_HTTP_CAINFO",
 					    "PIP_CERT" };
 static const char *const resolver_files[] = { "/etc/resolv.conf", "/etc/hosts" };
 
@@ -54,7 +59,8 @@ void grants_free(void *grants)
 static void guard(struct grants *g, char *what, const char *bytes, size_t len)
 {
 	GG_GROW(g->leaks, g->n_leaks, g->cap_leaks);
-	g->leaks[g->n_leaks++] = (struct leak_value){ .what = what, .bytes = gg_strndup(bytes, len), .len = len };
+	g->leaks[g->n_leaks++] =
+		(struct leak_value){ .what = what, .bytes = gg_strndup(bytes, len), .len = len };
 }
 
 static struct sandbox_mount *add(struct grants *g, const char *at)
@@ -64,7 +70,9 @@ static struct sandbox_mount *add(struct grants *g, const char *at)
 	GG_GROW(g->mounts, g->n_mounts, g->cap_mounts);
 	gg_strv_add(&g->texts, at);
 	m = &g->mounts[g->n_mounts++];
-	*m = (struct sandbox_mount){ .fd = -1, .target = g->texts.v[g->texts.n - 1], .flags = SANDBOX_RO };
+	*m = (struct sandbox_mount){ .fd = -1,
+				     .target = g->texts.v[g->texts.n - 1],
+				     .flags = SANDBOX_RO };
 	return m;
 }
 
@@ -117,12 +125,14 @@ static int add_secret(struct grants *g, const struct session *s, const struct re
 		g->redact = redact_new();
 	redact_add(g->redact, value.data, value.len);
 	if (secret->env && memchr(value.data, '\0', value.len))
-		return gg_fail(err, GG_USAGE, "secret '%s' holds a NUL character, which no variable can", secret->id);
+		return gg_fail(err, GG_USAGE,
+			       "secret '%s' holds a NUL character, which no variable can",
+			       secret->id);
 	if (secret->env) {
 		gg_strv_setenv(&g->env, secret->env, value.data);
 	} else {
-		_cleanup_free_ char *at = secret->file ? gg_strdup(secret->file) :
-							 gg_asprintf("/run/secrets/%s", secret->id);
+		_cleanup_free_ char *at = secret->file ? gg_strdup(secret->file)
+						       : gg_asprintf("/run/secrets/%s", secret->id);
 		struct sandbox_mount *m = add(g, at);
 
 		m->flags = SANDBOX_RO | SANDBOX_SECRET;
@@ -133,8 +143,8 @@ static int add_secret(struct grants *g, const struct session *s, const struct re
 	return 0;
 }
 
-int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, const struct recipe_step *step,
-		   struct gg_err *err)
+int grants_secrets(struct grants *g, struct session *s, const struct recipe *r,
+		   const struct recipe_step *step, struct gg_err *err)
 {
 	for (size_t i = 0; i < step->secrets.n; i++)
 		for (size_t j = 0; j < r->n_secrets; j++)
@@ -173,7 +183,8 @@ static const char *for_step(const char *option, const struct recipe_step *step)
 }
 
 /* Without the value, which may be a secret. */
-static int check_step(const struct recipe *r, const char *flag, const char *option, struct gg_err *err)
+static int check_step(const struct recipe *r, const char *flag, const char *option,
+		      struct gg_err *err)
 {
 	size_t len = step_length(option);
 	_cleanup_free_ char *name = gg_strndup(option, len);
@@ -196,7 +207,8 @@ static int check_step(const struct recipe *r, const char *flag, const char *opti
 			GG_GROW(known, n, cap);
 			known[n++] = step->name;
 		}
-	gg_fail(err, GG_USAGE, "%s '%.*s': the recipe has no fetch '%s'", flag, (int)strcspn(option, "="), option, name);
+	gg_fail(err, GG_USAGE, "%s '%.*s': the recipe has no fetch '%s'", flag,
+		(int)strcspn(option, "="), option, name);
 	nearest = gg_nearest(name, known, n);
 	if (nearest)
 		return gg_hint(err, "did you mean '%s'?", nearest);
@@ -226,7 +238,8 @@ int grants_check(const struct session *s, const struct recipe *r, struct gg_err 
 		const char *option = s->fetch_mounts.v[i], *at = strchr(option, '=');
 
 		if (!at || at[1] != '/')
-			return gg_fail(err, GG_USAGE, "--fetch-mount '%s': write [STEP:]HOSTDIR=/DIR", option);
+			return gg_fail(err, GG_USAGE,
+				       "--fetch-mount '%s': write [STEP:]HOSTDIR=/DIR", option);
 		if (check_step(r, "--fetch-mount", option, err) < 0)
 			return -1;
 	}
@@ -237,7 +250,8 @@ int grants_check(const struct session *s, const struct recipe *r, struct gg_err 
 static bool mounts_on(const struct gg_strv *options, const struct recipe_step *step, const char *at)
 {
 	for (size_t i = 0; i < options->n; i++) {
-		const char *option = for_step(options->v[i], step), *this = option ? strchr(option, '=') : NULL;
+		const char *option = for_step(options->v[i], step),
+			   *this = option ? strchr(option, '=') : NULL;
 
 		if (this && gg_streq(this + 1, at))
 			return true;
@@ -245,11 +259,12 @@ static bool mounts_on(const struct gg_strv *options, const struct recipe_step *s
 	return false;
 }
 
-static int user_mounts(struct grants *g, const struct gg_strv *options, const struct gg_strv *over, const char *what,
-		       const struct recipe_step *step, struct gg_err *err)
+static int user_mounts(struct grants *g, const struct gg_strv *options, const struct gg_strv *over,
+		       const char *what, const struct recipe_step *step, struct gg_err *err)
 {
 	for (size_t i = 0; i < options->n; i++) {
-		const char *option = for_step(options->v[i], step), *at = option ? strchr(option, '=') : NULL;
+		const char *option = for_step(options->v[i], step),
+			   *at = option ? strchr(option, '=') : NULL;
 		_cleanup_free_ char *host = at ? gg_strndup(option, (size_t)(at - option)) : NULL;
 		int fd;
 
@@ -277,11 +292,14 @@ static bool is_on_loopback(const char *value)
 	return false;
 }
 
-static void user_env(struct grants *g, const struct gg_strv *options, const struct recipe_step *step)
+static void user_env(struct grants *g, const struct gg_strv *options,
+		     const struct recipe_step *step)
 {
 	for (size_t i = 0; i < options->n; i++) {
-		const char *option = for_step(options->v[i], step), *value = option ? strchr(option, '=') : NULL;
-		_cleanup_free_ char *name = value ? gg_strndup(option, (size_t)(value - option)) : NULL;
+		const char *option = for_step(options->v[i], step),
+			   *value = option ? strchr(option, '=') : NULL;
+		_cleanup_free_ char *name =
+			value ? gg_strndup(option, (size_t)(value - option)) : NULL;
 
 		if (!value)
 			continue;
@@ -291,7 +309,8 @@ static void user_env(struct grants *g, const struct gg_strv *options, const stru
 	}
 }
 
-int grants_network(struct grants *g, struct session *s, const struct recipe_step *step, struct gg_err *err)
+int grants_network(struct grants *g, struct session *s, const struct recipe_step *step,
+		   struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 
@@ -317,8 +336,8 @@ int grants_network(struct grants *g, struct session *s, const struct recipe_step
 	/* The command line is heard last, and counts. */
 	if (s->config) {
 		user_env(g, &s->config->fetch_env, step);
-		if (user_mounts(g, &s->config->fetch_mounts, &s->fetch_mounts, "fetch-mount of the user's configuration",
-				step, err) < 0)
+		if (user_mounts(g, &s->config->fetch_mounts, &s->fetch_mounts,
+				"fetch-mount of the user's configuration", step, err) < 0)
 			return -1;
 	}
 	user_env(g, &s->fetch_env, step);

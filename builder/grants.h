@@ -24,14 +24,16 @@ struct grants {
 	size_t n_mounts, cap_mounts;
 	struct gg_strv env;
 	struct gg_strv texts; /* owns targets and secrets' bytes */
-	int *fds;	      /* owned */
+	int *fds;             /* owned */
 	size_t n_fds, cap_fds;
 	struct leak_value *leaks; /* values of secrets and --fetch-env */
 	size_t n_leaks, cap_leaks;
-	struct store_cache *caches; /* parallel to the step's; without a descriptor: an empty one, of its own */
+	/* parallel to the step's; without a descriptor: an empty one, of its own */
+	struct store_cache *caches;
 	size_t n_caches;
-	struct redact *redact; /* takes the secrets out of what the step prints; NULL: it has none */
-	int tun;	      /* a device node for the network's helper, or -1 */
+	struct redact
+		*redact; /* takes the secrets out of what the step prints; NULL: it has none */
+	int tun;         /* a device node for the network's helper, or -1 */
 	bool network;
 	bool loopback; /* --fetch-env named something on the host's loopback to it */
 };
@@ -44,7 +46,8 @@ void grants_mount(struct grants *g, int fd, const char *at);
 int grants_keep(struct grants *g, int fd);
 void grants_bytes(struct grants *g, const char *at, char *text);
 /* The declared secrets that the step asks for, from --secret. GG_USAGE when one was not passed. */
-int grants_secrets(struct grants *g, struct session *s, const struct recipe *r, const struct recipe_step *step,
+int grants_secrets(struct grants *g, struct session *s, const struct recipe *r,
+		   const struct recipe_step *step, struct gg_err *err) GG_MUST_USE;
+int grants_network(struct grants *g, struct session *s, const struct recipe_step *step,
 		   struct gg_err *err) GG_MUST_USE;
-int grants_network(struct grants *g, struct session *s, const struct recipe_step *step, struct gg_err *err) GG_MUST_USE;
 void grants_environment(const struct grants *g, struct gg_strv *env);

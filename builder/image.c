@@ -19,8 +19,8 @@ static char *user_text(const struct recipe_user *u)
 	return u->name ? gg_asprintf("%u:%u", u->uid, u->gid) : NULL;
 }
 
-static int collect_layers(const struct build_result *b, const struct recipe_image *image, struct oci_layer *ret,
-			  struct gg_err *err)
+static int collect_layers(const struct build_result *b, const struct recipe_image *image,
+			  struct oci_layer *ret, struct gg_err *err)
 {
 	static const enum pack_compression map[] = { PACK_GZIP, PACK_ZSTD, PACK_NONE };
 
@@ -28,7 +28,8 @@ static int collect_layers(const struct build_result *b, const struct recipe_imag
 		const struct gg_json *record = execution_record(b->execution, b->plan->packs[i]);
 
 		if (gg_digest_parse(gg_json_get_str(record, "blob", ""), &ret[i].digest, err) < 0 ||
-		    gg_digest_parse(gg_json_get_str(record, "diff-id", ""), &ret[i].diff_id, err) < 0)
+		    gg_digest_parse(gg_json_get_str(record, "diff-id", ""), &ret[i].diff_id, err) <
+			    0)
 			return -1;
 		ret[i].size = (uint64_t)gg_json_get_int(record, "size", 0);
 		ret[i].media_type = pack_media_type(map[image->compression]);
@@ -57,9 +58,13 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 	to->volumes = strings(&from->volumes);
 	to->labels = strings(&from->labels);
 	to->annotations = strings(&from->annotations);
-	to->health = (struct oci_health){ .present = h->present, .test = strings(&h->test), .interval = h->interval,
-					  .timeout = h->timeout, .start_period = h->start_period,
-					  .start_interval = h->start_interval, .retries = h->retries };
+	to->health = (struct oci_health){ .present = h->present,
+					  .test = strings(&h->test),
+					  .interval = h->interval,
+					  .timeout = h->timeout,
+					  .start_period = h->start_period,
+					  .start_interval = h->start_interval,
+					  .retries = h->retries };
 	if (h->none)
 		to->health.test = (struct oci_strings){ .v = none, .n = GG_LEN(none) };
 }
@@ -84,16 +89,20 @@ static int put(struct session *s, const char *text, struct oci_blob *ret, struct
 	return -1;
 }
 
-int image_make(struct session *s, const struct recipe *r, const struct build_result *b, struct image *ret,
-	       struct gg_err *err)
+int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
+	       struct image *ret, struct gg_err *err)
 {
 	struct transport_image *w = &ret->written;
 	_cleanup_free_ char *config = NULL, *manifest = NULL;
 
 	ret->layers = gg_calloc(b->plan->n_layers + 1, sizeof(*ret->layers));
 	ret->user = user_text(&r->image.user);
-	ret->oci = (struct oci_image){ .architecture = mirror_deb_arch(), .os = "linux", .created = b->plan->epoch,
-				       .user = ret->user, .layers = ret->layers, .n_layers = b->plan->n_layers };
+	ret->oci = (struct oci_image){ .architecture = mirror_deb_arch(),
+				       .os = "linux",
+				       .created = b->plan->epoch,
+				       .user = ret->user,
+				       .layers = ret->layers,
+				       .n_layers = b->plan->n_layers };
 	describe(&r->image, &ret->oci);
 	*w = (struct transport_image){ .image = &ret->oci, .open = open_blob, .ctx = s->store };
 	if (collect_layers(b, &r->image, ret->layers, err) < 0)

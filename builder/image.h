@@ -13,16 +13,19 @@ struct session;
 #define IMAGE_HERMETIC "dev.ggbuild.hermetic"
 
 struct image {
-	struct oci_image oci;	      /* borrows the recipe's texts */
+	struct oci_image oci;           /* borrows the recipe's texts */
 	struct transport_image written; /* .manifest.digest is the image's name */
-	struct oci_layer *layers;     /* owned */
-	char *user;		      /* owned */
-	const char **annotations;     /* owned */
+	struct oci_layer *layers;       /* owned */
+	char *user;                     /* owned */
+	const char **annotations;       /* owned */
 };
-#define IMAGE_INIT { 0 }
+#define IMAGE_INIT                                                                                 \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* ret stays where it is: its parts point to each other. */
-int image_make(struct session *s, const struct recipe *r, const struct build_result *b, struct image *ret,
-	       struct gg_err *err) GG_MUST_USE;
+int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
+	       struct image *ret, struct gg_err *err) GG_MUST_USE;
 void image_done(struct image *i);
 #define _cleanup_image_ GG_CLEANUP(image_done)

@@ -142,7 +142,8 @@ static void take_error(struct job *job, const struct gg_json *e)
 		gg_json_get_str(e, "text", "unknown error"));
 	job->err.errnum = (int)gg_json_get_int(e, "errno", 0);
 	if (gg_json_get(e, "line"))
-		job->err.pos = (struct gg_pos){ .file = job->spec.file, .line = (unsigned)gg_json_get_int(e, "line", 0),
+		job->err.pos = (struct gg_pos){ .file = job->spec.file,
+						.line = (unsigned)gg_json_get_int(e, "line", 0),
 						.col = (unsigned)gg_json_get_int(e, "col", 0) };
 	if (hint)
 		gg_hint(&job->err, "%s", hint);
@@ -217,7 +218,11 @@ int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err)
 	fcntl(messages[0], F_SETFL, O_NONBLOCK);
 	fcntl(output[0], F_SETFL, O_NONBLOCK);
 	job = gg_zalloc(sizeof(*job));
-	*job = (struct job){ .spec = *spec, .pid = pid, .pidfd = pidfd, .messages = messages[0], .output = output[0] };
+	*job = (struct job){ .spec = *spec,
+			     .pid = pid,
+			     .pidfd = pidfd,
+			     .messages = messages[0],
+			     .output = output[0] };
 	GG_GROW(j->v, j->n, j->cap);
 	j->v[j->n++] = job;
 	return 0;
@@ -298,10 +303,11 @@ static void finish(struct job *job)
 	job->finished = true;
 	if (job->err.kind == GG_OK && !job->result) {
 		if (WIFSIGNALED(status))
-			gg_fail(&job->err, GG_SYSTEM, "a job was ended by signal %d (%s)", WTERMSIG(status),
-				strsignal(WTERMSIG(status)));
+			gg_fail(&job->err, GG_SYSTEM, "a job was ended by signal %d (%s)",
+				WTERMSIG(status), strsignal(WTERMSIG(status)));
 		else
-			gg_fail(&job->err, GG_INTERNAL, "a job ended with status %d and no result", WEXITSTATUS(status));
+			gg_fail(&job->err, GG_INTERNAL, "a job ended with status %d and no result",
+				WEXITSTATUS(status));
 	}
 	job->spec.done(job->spec.ctx, job->err.kind == GG_OK ? job->result : NULL, &job->err);
 }

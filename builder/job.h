@@ -28,7 +28,8 @@ void job_send(const struct job_port *port, const struct gg_json *message);
 
 struct job_spec {
 	/* Runs in the child; fills `result`. */
-	int (*run)(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err);
+	int (*run)(void *ctx, const struct job_port *port, struct gg_json *result,
+		   struct gg_err *err);
 	/* Run in the parent. done: `err` has kind GG_OK on success. All may be NULL but done. */
 	void (*message)(void *ctx, const struct gg_json *message);
 	void (*output)(void *ctx, const char *bytes, size_t len);
@@ -36,7 +37,8 @@ struct job_spec {
 	/* Instead of done, when the job was killed: releases ctx. */
 	void (*killed)(void *ctx);
 	void *ctx;
-	const char *file; /* the one whose positions errors keep on their way out of the child; may be NULL */
+	/* the one whose positions errors keep on their way out of the child; may be NULL */
+	const char *file;
 	const struct userns *userns; /* the child runs inside it; NULL: as we are */
 };
 
@@ -53,4 +55,4 @@ void jobs_kill(struct jobs *j);
 /* Waits for events for at most timeout_ms and runs the callbacks. -1 when a signal arrived (its error is
  * interrupt.h's) or the loop itself failed. */
 int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err) GG_MUST_USE;
-uint64_t job_now_ns(void);	       /* CLOCK_MONOTONIC */
+uint64_t job_now_ns(void); /* CLOCK_MONOTONIC */

@@ -25,17 +25,19 @@ static void search_done(struct search *s)
 static const struct leak_value *find(const struct search *s, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->values[i].len >= LEAK_MIN && memmem(bytes, len, s->values[i].bytes, s->values[i].len))
+		if (s->values[i].len >= LEAK_MIN &&
+		    memmem(bytes, len, s->values[i].bytes, s->values[i].len))
 			return &s->values[i];
 	return NULL;
 }
 
-static int find_in_file(struct search *s, int rootfd, const struct tree_entry *e, const struct leak_value **ret,
-			struct gg_err *err)
+static int find_in_file(struct search *s, int rootfd, const struct tree_entry *e,
+			const struct leak_value **ret, struct gg_err *err)
 {
 	const char *name;
 	int dir = dirs_parent(s->dirs, rootfd, e->path, &name, err);
-	_cleanup_close_ int fd = dir < 0 ? -1 : gg_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
+	_cleanup_close_ int fd =
+		dir < 0 ? -1 : gg_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
 	size_t kept = 0;
 
 	if (fd < 0)
@@ -54,7 +56,8 @@ static int find_in_file(struct search *s, int rootfd, const struct tree_entry *e
 	return 0;
 }
 
-int leak_check(int rootfd, const struct tree *t, const struct leak_value *values, size_t n, struct gg_err *err)
+int leak_check(int rootfd, const struct tree *t, const struct leak_value *values, size_t n,
+	       struct gg_err *err)
 {
 	GG_CLEANUP(search_done) struct search s = { .values = values, .n = n };
 
@@ -71,14 +74,18 @@ int leak_check(int rootfd, const struct tree *t, const struct leak_value *values
 
 		/* Without the name, which is the value. */
 		if (found)
-			return gg_fail(err, GG_STEP, "the name of a file that it made holds the value of %s", found->what);
+			return gg_fail(err, GG_STEP,
+				       "the name of a file that it made holds the value of %s",
+				       found->what);
 		if (e->target)
 			found = find(&s, e->target, strlen(e->target));
-		if (!found && e->type == TREE_FILE && !e->hardlink && find_in_file(&s, rootfd, e, &found, err) < 0)
-			return gg_context(err, "search '%.200s' for what must stay secret", e->path);
+		if (!found && e->type == TREE_FILE && !e->hardlink &&
+		    find_in_file(&s, rootfd, e, &found, err) < 0)
+			return gg_context(err, "search '%.200s' for what must stay secret",
+					  e->path);
 		if (found)
-			return gg_fail(err, GG_STEP, "the output '%.200s' holds the value of %s", e->path,
-				       found->what);
+			return gg_fail(err, GG_STEP, "the output '%.200s' holds the value of %s",
+				       e->path, found->what);
 	}
 	return 0;
 }

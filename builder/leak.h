@@ -22,5 +22,5 @@ struct leak_value {
 };
 
 /* GG_STEP with the first file in tree order that holds a value, and which; the remedy is the caller's to say. The tree's content is at rootfd. */
-int leak_check(int rootfd, const struct tree *t, const struct leak_value *values, size_t n, struct gg_err *err)
-	GG_MUST_USE;
+int leak_check(int rootfd, const struct tree *t, const struct leak_value *values, size_t n,
+	       struct gg_err *err) GG_MUST_USE;

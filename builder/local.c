@@ -22,11 +22,13 @@ int local_open(struct session *s, const struct recipe_input *in, struct gg_err *
 
 	if (fd >= 0)
 		return fd;
-	gg_fail_at(err, GG_RECIPE, in->pos, "input '%s': open directory '%s': %s", in->name, in->local, strerror(errno));
+	gg_fail_at(err, GG_RECIPE, in->pos, "input '%s': open directory '%s': %s", in->name,
+		   in->local, strerror(errno));
 	return gg_hint(err, "paths are relative to the recipe's directory");
 }
 
-static int read_ignore(int fd, const struct recipe_input *in, struct ignore **ret, struct gg_err *err)
+static int read_ignore(int fd, const struct recipe_input *in, struct ignore **ret,
+		       struct gg_err *err)
 {
 	_cleanup_ignore_ struct ignore *ig = NULL;
 
@@ -62,16 +64,19 @@ struct local_trees {
 	struct local_tree {
 		const struct recipe_input *input;
 		struct tree *tree;
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
-static int scan_input(struct session *s, const struct recipe_input *in, int fd, struct tree **ret, struct gg_err *err)
+static int scan_input(struct session *s, const struct recipe_input *in, int fd, struct tree **ret,
+		      struct gg_err *err)
 {
 	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(s->store, fd);
 	_cleanup_ignore_ struct ignore *ig = NULL;
-	struct scan_options scan = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS | SCAN_NO_HARDLINKS,
-				     .skip = skip, .memory = stat_cache_memory(cache) };
+	struct scan_options scan = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS |
+					      SCAN_NO_HARDLINKS,
+				     .skip = skip,
+				     .memory = stat_cache_memory(cache) };
 
 	if (read_ignore(fd, in, &ig, err) < 0)
 		return -1;
@@ -84,7 +89,8 @@ static int scan_input(struct session *s, const struct recipe_input *in, int fd, 
 	return 0;
 }
 
-int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret, struct gg_err *err)
+int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret,
+		   struct gg_err *err)
 {
 	struct local_trees *all = s->locals ? s->locals : (s->locals = gg_zalloc(sizeof(*all)));
 	_cleanup_close_ int fd = -1;

@@ -22,24 +22,25 @@ struct tree;
 /* The input's directory. GG_RECIPE when it is missing or no directory. */
 int local_open(struct session *s, const struct recipe_input *in, struct gg_err *err) GG_MUST_USE;
 /* Its manifest, as it was when the session first asked; borrowed. */
-int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret, struct gg_err *err)
-	GG_MUST_USE;
+int local_manifest(struct session *s, const struct recipe_input *in, const struct tree **ret,
+		   struct gg_err *err) GG_MUST_USE;
 void local_trees_free(struct local_trees *t);
 
 /* An import, ready to run in another process. */
 struct local_import {
-	int fd;			   /* the input's directory */
-	const struct tree *tree;   /* what it held; borrowed */
-	struct contents *previous; /* of the last import: what had changed, if anything, and the whole tree last; or NULL */
-	uint32_t owner;		   /* of what is made: host id of the store's id 0 */
+	int fd;                  /* the input's directory */
+	const struct tree *tree; /* what it held; borrowed */
+	/* of the last import: what had changed, if anything, and the whole tree last; or NULL */
+	struct contents *previous;
+	uint32_t owner; /* of what is made: host id of the store's id 0 */
 };
 int local_import_open(struct session *s, const struct recipe_input *in, struct local_import **ret,
 		      struct gg_err *err) GG_MUST_USE;
 void local_import_free(void *import);
 /* In the child: makes the action's tree, as the caller and outside of the store's user namespace: a checkout's files may
  * be nobody else's to read. GG_INTEGRITY for a file that is no longer what the manifest says. */
-int local_import_run(struct action *a, const struct local_import *i, struct gg_json *result, struct gg_err *err)
-	GG_MUST_USE;
+int local_import_run(struct action *a, const struct local_import *i, struct gg_json *result,
+		     struct gg_err *err) GG_MUST_USE;
 /* For the next import. */
-int local_import_remember(struct session *s, const struct local_import *i, const struct gg_json *record,
-			  struct gg_err *err) GG_MUST_USE;
+int local_import_remember(struct session *s, const struct local_import *i,
+			  const struct gg_json *record, struct gg_err *err) GG_MUST_USE;

@@ -15,7 +15,8 @@
 
 enum {
 	PARTS_MAX = 2,
-	WHOLE_SHARE = 4, /* when a quarter of the files is not in the whole tree, it is time for another */
+	WHOLE_SHARE =
+		4, /* when a quarter of the files is not in the whole tree, it is time for another */
 };
 
 static void open_previous(struct session *s, struct local_import *i)
@@ -25,7 +26,8 @@ static void open_previous(struct session *s, struct local_import *i)
 	struct gg_digest about, parts[PARTS_MAX];
 	size_t n;
 
-	if (stat_cache_identity(i->fd, "import", &about) < 0 || !store_note_get(s->store, &about, &note))
+	if (stat_cache_identity(i->fd, "import", &about) < 0 ||
+	    !store_note_get(s->store, &about, &note))
 		return;
 	n = note.len / GG_DIGEST_LEN;
 	if (n == 0 || n > PARTS_MAX || note.len % GG_DIGEST_LEN)
@@ -39,7 +41,8 @@ static void open_previous(struct session *s, struct local_import *i)
 		i->previous = NULL;
 }
 
-int local_import_open(struct session *s, const struct recipe_input *in, struct local_import **ret, struct gg_err *err)
+int local_import_open(struct session *s, const struct recipe_input *in, struct local_import **ret,
+		      struct gg_err *err)
 {
 	struct local_import *i = gg_zalloc(sizeof(*i));
 
@@ -81,8 +84,8 @@ static struct tree *located(const struct local_import *i)
 }
 
 /* Copies from the input, links from the rest. Ids as they are outside of the namespace. */
-static int make(struct action *a, const struct local_import *i, const struct tree *t, struct gg_json *result,
-		struct gg_err *err)
+static int make(struct action *a, const struct local_import *i, const struct tree *t,
+		struct gg_json *result, struct gg_err *err)
 {
 	int origins[1 + PARTS_MAX] = { i->fd };
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
@@ -102,7 +105,8 @@ static int make(struct action *a, const struct local_import *i, const struct tre
 	return action_give_tree(a, "tree", t, result, err);
 }
 
-int local_import_run(struct action *a, const struct local_import *i, struct gg_json *result, struct gg_err *err)
+int local_import_run(struct action *a, const struct local_import *i, struct gg_json *result,
+		     struct gg_err *err)
 {
 	_cleanup_tree_ struct tree *all = located(i), *fresh = tree_new();
 	unsigned whole = i->previous ? (unsigned)i->previous->n : 0;
@@ -124,8 +128,8 @@ int local_import_run(struct action *a, const struct local_import *i, struct gg_j
 	return action_give_contents(a, i->tree, &i->previous->digests[whole - 1], 1, result, err);
 }
 
-int local_import_remember(struct session *s, const struct local_import *i, const struct gg_json *record,
-			  struct gg_err *err)
+int local_import_remember(struct session *s, const struct local_import *i,
+			  const struct gg_json *record, struct gg_err *err)
 {
 	_cleanup_free_ struct gg_digest *parts = NULL;
 	struct gg_digest about, tree;
@@ -135,6 +139,7 @@ int local_import_remember(struct session *s, const struct local_import *i, const
 	    gg_digest_parse(gg_json_get_str(record, "tree", ""), &tree, err) < 0)
 		return -1;
 	if (stat_cache_identity(i->fd, "import", &about) == 0)
-		store_note_put(s->store, &about, parts ? parts : &tree, (parts ? n : 1) * sizeof(tree));
+		store_note_put(s->store, &about, parts ? parts : &tree,
+			       (parts ? n : 1) * sizeof(tree));
 	return 0;
 }

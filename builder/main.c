@@ -13,26 +13,32 @@
 #include "recipes/recipe.h"
 
 static const struct command_def *const commands[] = {
-	&command_init,	&command_build, &command_lock,	&command_fetch, &command_plan, &command_explain,
-	&command_store, &command_completion, &command_man, NULL,
+	&command_init,    &command_build, &command_lock,       &command_fetch, &command_plan,
+	&command_explain, &command_store, &command_completion, &command_man,   NULL,
 };
 
 const struct program_def command_program = {
 	.name = "ggbuild",
-	.summary = "build OCI images from declarative recipes: no daemon, hermetic, the same bytes everywhere",
-	.text = "A recipe (NAME.recipe) says what an image is made of. The first build resolves what it names and writes "
-		"NAME.lock beside it; from then on the same bytes are built, with or without a network. "
+	.summary = "build OCI images from declarative recipes: no daemon, hermetic, the same bytes "
+		   "everywhere",
+	.text = "A recipe (NAME.recipe) says what an image is made of. The first build resolves "
+		"what it names and writes "
+		"NAME.lock beside it; from then on the same bytes are built, with or without a "
+		"network. "
 		"`ggbuild RECIPE` is short for `ggbuild build RECIPE`.\n\n"
-		"Results go to standard output, progress and errors to standard error. Exit status: 0 ok, 1 system, "
-		"2 usage, 3 recipe, 4 lock, 5 step failed, 6 integrity, 7 remote, 8 test failed, 70 internal error, "
+		"Results go to standard output, progress and errors to standard error. Exit "
+		"status: 0 ok, 1 system, "
+		"2 usage, 3 recipe, 4 lock, 5 step failed, 6 integrity, 7 remote, 8 test failed, "
+		"70 internal error, "
 		"128 + n ended by signal n.",
-	.examples = "  ggbuild init app.recipe                     a recipe to begin with\n"
-		    "  ggbuild app.recipe -o oci:out               build it, write an OCI layout\n"
-		    "  ggbuild app.recipe --locked -o oci:out      in CI: as the lock has it, or not\n"
-		    "  ggbuild fetch app.recipe                    all that needs a network, and then\n"
-		    "  ggbuild app.recipe --offline --locked       without one\n"
-		    "  ggbuild plan app.recipe                     what would run\n"
-		    "  ggbuild explain app.recipe                  and why\n",
+	.examples =
+		"  ggbuild init app.recipe                     a recipe to begin with\n"
+		"  ggbuild app.recipe -o oci:out               build it, write an OCI layout\n"
+		"  ggbuild app.recipe --locked -o oci:out      in CI: as the lock has it, or not\n"
+		"  ggbuild fetch app.recipe                    all that needs a network, and then\n"
+		"  ggbuild app.recipe --offline --locked       without one\n"
+		"  ggbuild plan app.recipe                     what would run\n"
+		"  ggbuild explain app.recipe                  and why\n",
 	.commands = commands,
 };
 
@@ -67,7 +73,8 @@ static void read_source(const struct gg_pos *pos, struct gg_buf *ret)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 
-	if (!pos->file || !pos->line || gg_read_regular(AT_FDCWD, pos->file, RECIPE_MAX_BYTES, ret, &ignored) < 0)
+	if (!pos->file || !pos->line ||
+	    gg_read_regular(AT_FDCWD, pos->file, RECIPE_MAX_BYTES, ret, &ignored) < 0)
 		gg_buf_done(ret);
 }
 
@@ -94,7 +101,8 @@ static void print_error(const struct gg_err *err)
 }
 
 /* The arguments outlive the call: an error's position borrows the recipe's name from them. */
-static int run(const struct command_def *c, int argc, char **argv, struct gg_strv *args, struct gg_err *err)
+static int run(const struct command_def *c, int argc, char **argv, struct gg_strv *args,
+	       struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf help = { 0 };
 	void *values = gg_zalloc(c->options_size);
@@ -122,7 +130,8 @@ static int dispatch(int argc, char **argv, struct gg_strv *args, struct gg_err *
 		return command_print(text.data, text.len, err);
 	}
 	if (gg_streq(argv[1], "--version"))
-		return command_print("ggbuild " GGBUILD_VERSION "\n", strlen("ggbuild " GGBUILD_VERSION "\n"), err);
+		return command_print("ggbuild " GGBUILD_VERSION "\n",
+				     strlen("ggbuild " GGBUILD_VERSION "\n"), err);
 	c = options_command(&command_program, argv[1]);
 	if (!c && (gg_ends(argv[1], ".recipe") || argv[1][0] == '-'))
 		return run(&command_build, argc - 1, argv + 1, args, err);
@@ -136,7 +145,8 @@ static int dispatch(int argc, char **argv, struct gg_strv *args, struct gg_err *
 static void claim_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			_exit(GG_SYSTEM);
 }
 

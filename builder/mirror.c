@@ -65,7 +65,8 @@ static void choose(const struct session *s, const struct recipe_from *from, stru
 		ret->security = gg_strv_getenv(&s->config->mirrors, security);
 }
 
-static int find(struct session *s, const struct recipe_from *from, struct found *ret, struct gg_err *err)
+static int find(struct session *s, const struct recipe_from *from, struct found *ret,
+		struct gg_err *err)
 {
 	_cleanup_free_ char *keyring = NULL;
 	_cleanup_close_ int root = gg_openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0, err);
@@ -77,7 +78,8 @@ static int find(struct session *s, const struct recipe_from *from, struct found 
 	if (from->keyring)
 		keyring = gg_asprintf("%s/%s", s->recipe_dir, from->keyring);
 	options.keyring = keyring;
-	if (apt_mirrors_find(root, from->distro, mirror_deb_arch(), &options, &ret->mirrors, err) < 0) {
+	if (apt_mirrors_find(root, from->distro, mirror_deb_arch(), &options, &ret->mirrors, err) <
+	    0) {
 		if (!err->pos.file)
 			err->pos = from->pos;
 		return -1;
@@ -86,7 +88,8 @@ static int find(struct session *s, const struct recipe_from *from, struct found 
 	return 0;
 }
 
-const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from, struct gg_err *err)
+const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from,
+				      struct gg_err *err)
 {
 	struct mirror_cache *c = s->mirror_cache;
 	struct found *fresh;
@@ -106,7 +109,8 @@ const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_fro
 	return &fresh->mirrors;
 }
 
-static int package_url(struct session *s, const struct plan_node *n, char **ret_url, struct gg_err *err)
+static int package_url(struct session *s, const struct plan_node *n, char **ret_url,
+		       struct gg_err *err)
 {
 	const struct apt_mirrors *m = mirror_find(s, &n->stage->from, err);
 

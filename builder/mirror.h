@@ -17,6 +17,7 @@ struct mirror_cache;
 int mirror_url(struct session *s, const struct recipe *r, const struct plan_node *n, char **ret_url,
 	       char **ret_label, struct gg_err *err) GG_MUST_USE;
 /* The archive of a stage's distribution; borrowed from the session's cache. */
-const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from, struct gg_err *err);
+const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from,
+				      struct gg_err *err);
 void mirror_cache_free(struct mirror_cache *c);
 const char *mirror_deb_arch(void); /* Debian's name of this machine's architecture */

@@ -45,7 +45,8 @@ static int usage_hint(struct parse *p)
 }
 
 /* The option whose long name is the first len bytes of word; ret_field is where its value goes. */
-static const struct option_def *find_long(struct parse *p, const char *word, size_t len, void **ret_field)
+static const struct option_def *find_long(struct parse *p, const char *word, size_t len,
+					  void **ret_field)
 {
 	for (size_t g = 0; g < p->command->n_groups; g++) {
 		const struct option_group *group = &p->command->groups[g];
@@ -90,12 +91,13 @@ static int unknown_option(struct parse *p, const char *word, size_t len)
 	near = gg_nearest(name, (const char *const *)names.v, names.n);
 	gg_fail(p->err, GG_USAGE, "unknown option '--%s'", name);
 	if (near)
-		return gg_hint(p->err, "did you mean '--%s'? All options: %s %s --help", near, p->program->name,
-			       p->command->name);
+		return gg_hint(p->err, "did you mean '--%s'? All options: %s %s --help", near,
+			       p->program->name, p->command->name);
 	return usage_hint(p);
 }
 
-static int bad_value(struct parse *p, const struct option_def *o, const char *value, const char *want)
+static int bad_value(struct parse *p, const struct option_def *o, const char *value,
+		     const char *want)
 {
 	gg_fail(p->err, GG_USAGE, "option '--%s' with value '%s': %s", o->name, value, want);
 	return usage_hint(p);
@@ -120,16 +122,17 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{"", 1},
-	{"KiB", UINT64_C(1) << 10},
-	{"MiB", UINT64_C(1) << 20},
-	{"GiB", UINT64_C(1) << 30},
-	{"TiB", UINT64_C(1) << 40},
+	{ "", 1 },
+	{ "KiB", UINT64_C(1) << 10 },
+	{ "MiB", UINT64_C(1) << 20 },
+	{ "GiB", UINT64_C(1) << 30 },
+	{ "TiB", UINT64_C(1) << 40 },
 };
 
 static const struct unit time_units[] = {
-	{"ms", UINT64_C(1000000)},	  {"s", UINT64_C(1000000000)},	      {"m", UINT64_C(60000000000)},
-	{"h", UINT64_C(3600000000000)}, {"d", UINT64_C(86400000000000)},
+	{ "ms", UINT64_C(1000000) },       { "s", UINT64_C(1000000000) },
+	{ "m", UINT64_C(60000000000) },    { "h", UINT64_C(3600000000000) },
+	{ "d", UINT64_C(86400000000000) },
 };
 
 /* Zero would be the same as not given. */
@@ -156,7 +159,11 @@ static int find_word(struct parse *p, const struct option_def *o, const char *va
 			return i;
 	gg_buf_puts(&want, "must be ");
 	for (int i = 0; o->values[i]; i++)
-		gg_buf_printf(&want, "%s%s", i == 0 ? "" : o->values[i + 1] ? ", " : " or ", o->values[i]);
+		gg_buf_printf(&want, "%s%s",
+			      i == 0             ? ""
+			      : o->values[i + 1] ? ", "
+						 : " or ",
+			      o->values[i]);
 	return bad_value(p, o, value, want.data);
 }
 
@@ -188,11 +195,13 @@ static int set_value(struct parse *p, const struct option_def *o, void *field, c
 		return 0;
 	case OPTION_SIZE:
 		if (read_quantity(value, size_units, GG_LEN(size_units), field) < 0)
-			return bad_value(p, o, value, "must be a size such as 512MiB (KiB, MiB, GiB, TiB)");
+			return bad_value(p, o, value,
+					 "must be a size such as 512MiB (KiB, MiB, GiB, TiB)");
 		return 0;
 	case OPTION_TIME:
 		if (read_quantity(value, time_units, GG_LEN(time_units), field) < 0)
-			return bad_value(p, o, value, "must be a time such as 30s (ms, s, m, h, d)");
+			return bad_value(p, o, value,
+					 "must be a time such as 30s (ms, s, m, h, d)");
 		return 0;
 	}
 	return gg_fail(p->err, GG_INTERNAL, "option '--%s' has no kind", o->name);
@@ -202,7 +211,8 @@ static int set_value(struct parse *p, const struct option_def *o, void *field, c
 static int take_value(struct parse *p, const struct option_def *o, void *field)
 {
 	if (p->at == p->argc) {
-		gg_fail(p->err, GG_USAGE, "option '--%s' needs a value: --%s %s", o->name, o->name, o->arg);
+		gg_fail(p->err, GG_USAGE, "option '--%s' needs a value: --%s %s", o->name, o->name,
+			o->arg);
 		return usage_hint(p);
 	}
 	return set_value(p, o, field, p->argv[p->at++]);
@@ -238,7 +248,8 @@ static int parse_letters(struct parse *p, const char *letters)
 			return usage_hint(p);
 		}
 		if (o->kind != OPTION_FLAG)
-			return letters[1] ? set_value(p, o, field, letters + 1) : take_value(p, o, field);
+			return letters[1] ? set_value(p, o, field, letters + 1)
+					  : take_value(p, o, field);
 		if (set_value(p, o, field, "") < 0)
 			return -1;
 	}
@@ -254,14 +265,21 @@ static int check_args(struct parse *p, const struct gg_strv *args)
 	if (args->n > c->max_args)
 		gg_fail(p->err, GG_USAGE, "too many arguments: '%s'", args->v[c->max_args]);
 	else
-		gg_fail(p->err, GG_USAGE, "missing argument: %s %s %s", p->program->name, c->name, c->args);
+		gg_fail(p->err, GG_USAGE, "missing argument: %s %s %s", p->program->name, c->name,
+			c->args);
 	return usage_hint(p);
 }
 
-int options_parse(const struct program_def *program, const struct command_def *c, int argc, char *const *argv,
-		  void *values, struct gg_strv *ret_args, bool *ret_help, struct gg_err *err)
+int options_parse(const struct program_def *program, const struct command_def *c, int argc,
+		  char *const *argv, void *values, struct gg_strv *ret_args, bool *ret_help,
+		  struct gg_err *err)
 {
-	struct parse p = {.program = program, .command = c, .argc = argc, .argv = argv, .values = values, .err = err};
+	struct parse p = { .program = program,
+			   .command = c,
+			   .argc = argc,
+			   .argv = argv,
+			   .values = values,
+			   .err = err };
 
 	*ret_help = false;
 	/* Help first: a line with a mistake in it is when it is wanted. */
@@ -296,6 +314,7 @@ void options_done(const struct command_def *c, void *values)
 
 		for (size_t i = 0; i < group->n_defs; i++)
 			if (group->defs[i].kind == OPTION_LIST)
-				gg_strv_done((void *)((char *)values + group->offset + group->defs[i].offset));
+				gg_strv_done((void *)((char *)values + group->offset +
+						      group->defs[i].offset));
 	}
 }

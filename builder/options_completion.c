@@ -152,7 +152,8 @@ static void zsh_option(struct gg_buf *ret, const struct option_def *o)
 
 static void zsh_script(const struct program_def *p, struct gg_buf *ret)
 {
-	gg_buf_printf(ret, "#compdef %s\n_%s() {\n\tlocal -a commands\n\tcommands=(\n", p->name, p->name);
+	gg_buf_printf(ret, "#compdef %s\n_%s() {\n\tlocal -a commands\n\tcommands=(\n", p->name,
+		      p->name);
 	for (size_t i = 0; p->commands[i]; i++) {
 		if (p->commands[i]->hidden)
 			continue;
@@ -160,8 +161,10 @@ static void zsh_script(const struct program_def *p, struct gg_buf *ret)
 		zsh_text(ret, p->commands[i]->summary);
 		gg_buf_puts(ret, "'\n");
 	}
-	gg_buf_puts(ret, "\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command commands\n\t\t_files\n\t\treturn\n"
-			 "\tfi\n\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n\tcase $command in\n");
+	gg_buf_puts(ret, "\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command "
+			 "commands\n\t\t_files\n\t\treturn\n"
+			 "\tfi\n\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- "
+			 "))\n\tcase $command in\n");
 	for (size_t i = 0; p->commands[i]; i++) {
 		const struct command_def *c = p->commands[i];
 
@@ -182,10 +185,11 @@ static void zsh_script(const struct program_def *p, struct gg_buf *ret)
 	gg_buf_printf(ret, "\t*) _files ;;\n\tesac\n}\n_%s \"$@\"\n", p->name);
 }
 
-static void fish_option(const struct program_def *p, const struct command_def *c, const struct option_def *o,
-			struct gg_buf *ret)
+static void fish_option(const struct program_def *p, const struct command_def *c,
+			const struct option_def *o, struct gg_buf *ret)
 {
-	gg_buf_printf(ret, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s", p->name, c->name, o->name);
+	gg_buf_printf(ret, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s", p->name,
+		      c->name, o->name);
 	if (o->letter)
 		gg_buf_printf(ret, " -s %c", o->letter);
 	if (o->values) {
@@ -193,9 +197,10 @@ static void fish_option(const struct program_def *p, const struct command_def *c
 		join(ret, o->values);
 		gg_buf_puts(ret, "'");
 	} else if (o->kind != OPTION_FLAG) {
-		gg_buf_puts(ret, gg_streq(o->arg, "FILE")  ? " -r -F"
-				 : gg_streq(o->arg, "DIR") ? " -x -a '(__fish_complete_directories)'"
-							   : " -x");
+		gg_buf_puts(ret, gg_streq(o->arg, "FILE") ? " -r -F"
+				 : gg_streq(o->arg, "DIR")
+					 ? " -x -a '(__fish_complete_directories)'"
+					 : " -x");
 	}
 	gg_buf_puts(ret, " -d ");
 	quoted(ret, o->help, "\\'");
@@ -209,12 +214,14 @@ static void fish_script(const struct program_def *p, struct gg_buf *ret)
 
 		if (c->hidden)
 			continue;
-		gg_buf_printf(ret, "complete -c %s -n __fish_use_subcommand -a %s -d ", p->name, c->name);
+		gg_buf_printf(ret, "complete -c %s -n __fish_use_subcommand -a %s -d ", p->name,
+			      c->name);
 		quoted(ret, c->summary, "\\'");
 		gg_buf_putc(ret, '\n');
 		if (c->words) {
-			gg_buf_printf(ret, "complete -c %s -n '__fish_seen_subcommand_from %s' -f -a '", p->name,
-				      c->name);
+			gg_buf_printf(ret,
+				      "complete -c %s -n '__fish_seen_subcommand_from %s' -f -a '",
+				      p->name, c->name);
 			join(ret, c->words);
 			gg_buf_puts(ret, "'\n");
 		}
@@ -224,11 +231,13 @@ static void fish_script(const struct program_def *p, struct gg_buf *ret)
 	}
 }
 
-int options_completion(const struct program_def *p, const char *shell, struct gg_buf *ret, struct gg_err *err)
+int options_completion(const struct program_def *p, const char *shell, struct gg_buf *ret,
+		       struct gg_err *err)
 {
 	static const char *const names[] = { "bash", "zsh", "fish" };
-	static void (*const scripts[])(const struct program_def *p, struct gg_buf *ret) = { bash_script, zsh_script,
-											    fish_script };
+	static void (*const scripts[])(const struct program_def *p,
+				       struct gg_buf *ret) = { bash_script, zsh_script,
+							       fish_script };
 
 	for (size_t i = 0; i < GG_LEN(names); i++) {
 		if (gg_streq(shell, names[i])) {

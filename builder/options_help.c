@@ -9,12 +9,14 @@
 enum {
 	WIDTH = 80,
 	INDENT = 2,
-	HELP_COLUMN = 26, /* where an option's help begins; longer options put it on the next line */
+	HELP_COLUMN =
+		26, /* where an option's help begins; longer options put it on the next line */
 };
 
 /* Appends `len` bytes of words, wrapped, with lines after the first indented to `indent`. *column is where the line
  * stands, before and after. */
-static void wrap(struct gg_buf *ret, const char *text, size_t len, unsigned indent, unsigned *column)
+static void wrap(struct gg_buf *ret, const char *text, size_t len, unsigned indent,
+		 unsigned *column)
 {
 	const char *end = text + len;
 	bool first = true;
@@ -189,7 +191,8 @@ static void roff_paragraphs(struct gg_buf *ret, const char *text)
 	}
 }
 
-static void roff_command(const struct program_def *p, const struct command_def *c, struct gg_buf *ret)
+static void roff_command(const struct program_def *p, const struct command_def *c,
+			 struct gg_buf *ret)
 {
 	gg_buf_puts(ret, ".SS ");
 	roff_line(ret, c->name);
@@ -216,8 +219,8 @@ static void roff_command(const struct program_def *p, const struct command_def *
 
 void options_man(const struct program_def *p, const char *version, struct gg_buf *ret)
 {
-	gg_buf_printf(ret, ".TH %s 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", p->name, p->name, version,
-		      p->name);
+	gg_buf_printf(ret, ".TH %s 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", p->name,
+		      p->name, version, p->name);
 	roff_line(ret, p->summary);
 	gg_buf_printf(ret, ".SH SYNOPSIS\n.B %s\nCOMMAND [ARGUMENT]... [OPTION]...\n", p->name);
 	if (p->text) {

@@ -10,7 +10,7 @@ struct pathset {
 	struct pathset_slot {
 		const char *path; /* NULL: free */
 		size_t value;
-	} *slots;
+	} * slots;
 	size_t n, cap; /* cap is a power of two */
 };
 void pathset_done(struct pathset *s);

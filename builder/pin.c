@@ -22,23 +22,29 @@ static char *difference(struct action *a, const struct gg_buf *text)
 	const char *path;
 
 	if (store_tree_manifest(a->session->store, &a->node->pin, &old, &ignored) < 0)
-		return gg_strdup("what differs is not known: this store never held the pinned content");
-	if (tree_parse(text->data, text->len, &new, &ignored) < 0 || !tree_first_difference(old, new, &path, &what))
+		return gg_strdup(
+			"what differs is not known: this store never held the pinned content");
+	if (tree_parse(text->data, text->len, &new, &ignored) < 0 ||
+	    !tree_first_difference(old, new, &path, &what))
 		return gg_strdup("what differs is not known");
 	return gg_asprintf("first difference: '%s': %s", path, what);
 }
 
-static int mismatch(struct action *a, const struct gg_digest *got, const struct gg_buf *text, struct gg_err *err)
+static int mismatch(struct action *a, const struct gg_digest *got, const struct gg_buf *text,
+		    struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
 	char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
 	_cleanup_free_ char *what = difference(a, text);
 
 	gg_fail_at(err, GG_INTEGRITY, step->pos,
-		   "fetch '%s' gave other content than the lock pins: %s instead of %s\n%s", step->fetch,
-		   gg_digest_text(got, is), gg_digest_text(&a->node->pin, want), what);
-	return gg_hint(err, "exclude files that record when or where something was fetched, or accept the new content "
-			    "with `ggbuild lock --update %s`", step->fetch);
+		   "fetch '%s' gave other content than the lock pins: %s instead of %s\n%s",
+		   step->fetch, gg_digest_text(got, is), gg_digest_text(&a->node->pin, want), what);
+	return gg_hint(err,
+		       "exclude files that record when or where something was fetched, or accept "
+		       "the new content "
+		       "with `ggbuild lock --update %s`",
+		       step->fetch);
 }
 
 int pin_take(struct action *a, struct gg_err *err)

@@ -61,7 +61,8 @@ struct plan_node *plan_node_at(struct plan_making *m, size_t id)
 	return &m->plan->nodes[id];
 }
 
-size_t plan_add_node(struct plan_making *m, const struct plan_node *proto, struct gg_buf *text, const struct plan_ids *deps)
+size_t plan_add_node(struct plan_making *m, const struct plan_node *proto, struct gg_buf *text,
+		     const struct plan_ids *deps)
 {
 	struct plan *p = m->plan;
 	struct plan_node n = *proto;

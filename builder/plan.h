@@ -48,27 +48,27 @@ enum plan_kind {
 struct plan_node {
 	enum plan_kind kind;
 	const char *name; /* "builder/compile", "layer ggen", "package curl": for people */
-	bool keyed;	  /* false: behind an unpinned fetch; key and text are void */
+	bool keyed;       /* false: behind an unpinned fetch; key and text are void */
 	struct gg_digest key;
-	const char *text; /* canonical */
+	const char *text;   /* canonical */
 	const size_t *deps; /* nodes whose results the action reads */
 	size_t n_deps;
 	/* What the action is about, by kind. */
-	const struct recipe_stage *stage;      /* DISTRO, ROOTFS, STEP; DEB: the first that needs it */
-	const struct recipe_step *step;	       /* STEP */
-	const struct recipe_layer *layer;      /* LAYER */
-	const struct recipe_input *input;      /* LOCAL, URL */
-	const struct recipe_test *test;	       /* TEST */
-	const struct lock_distro *distro;      /* DISTRO */
-	const struct lock_package *package;    /* DEB */
-	size_t below;			       /* STEP: nodes of the chain under it are chain[0…below) of its stage; USER,
+	const struct recipe_stage *stage;   /* DISTRO, ROOTFS, STEP; DEB: the first that needs it */
+	const struct recipe_step *step;     /* STEP */
+	const struct recipe_layer *layer;   /* LAYER */
+	const struct recipe_input *input;   /* LOCAL, URL */
+	const struct recipe_test *test;     /* TEST */
+	const struct lock_distro *distro;   /* DISTRO */
+	const struct lock_package *package; /* DEB */
+	size_t below; /* STEP: nodes of the chain under it are chain[0…below) of its stage; USER,
 						* LAYER: image base chain nodes, then `below` earlier layer nodes */
-	struct gg_digest definition;	       /* fetch STEP: what the pin belongs to */
-	const char *definition_text;	       /* fetch STEP: its digest is the definition */
-	bool pinned;			       /* fetch STEP */
-	struct gg_digest pin;		       /* fetch STEP: tree digest of the output */
-	struct gg_digest blob;		       /* DEB, URL, ROOTFS: what must be in the store first */
-	uint64_t blob_size;		       /* bytes, UINT64_MAX when unknown */
+	struct gg_digest definition; /* fetch STEP: what the pin belongs to */
+	const char *definition_text; /* fetch STEP: its digest is the definition */
+	bool pinned;                 /* fetch STEP */
+	struct gg_digest pin;        /* fetch STEP: tree digest of the output */
+	struct gg_digest blob;       /* DEB, URL, ROOTFS: what must be in the store first */
+	uint64_t blob_size;          /* bytes, UINT64_MAX when unknown */
 };
 
 /* A stage's content: trees bottom first. */
@@ -85,7 +85,8 @@ struct plan {
 	struct plan_stage *stages; /* parallel to the recipe's */
 	size_t n_stages;
 	bool has_image;
-	const size_t *layers; /* the image's trees, bottom first: the base's chain, user, declared layers */
+	/* the image's trees, bottom first: the base's chain, user, declared layers */
+	const size_t *layers;
 	size_t n_layers;
 	const size_t *packs; /* parallel to layers */
 	const size_t *tests;
@@ -97,9 +98,10 @@ struct plan {
 struct plan_input {
 	const struct recipe *recipe;
 	const struct lock *lock;
-	const char *platform;		     /* "linux/amd64" */
-	const struct gg_digest *locals;	     /* tree digests, parallel to recipe->inputs (LOCAL ones) */
-	const struct gg_digest *rootfs_files; /* sha256 of local rootfs archives, parallel to recipe->stages */
+	const char *platform;           /* "linux/amd64" */
+	const struct gg_digest *locals; /* tree digests, parallel to recipe->inputs (LOCAL ones) */
+	const struct gg_digest
+		*rootfs_files; /* sha256 of local rootfs archives, parallel to recipe->stages */
 };
 
 /* GG_LOCK when the lock lacks something that only a network can give (a distro or URL entry). */

@@ -21,7 +21,8 @@ static size_t add_user(struct plan_making *m, const struct plan_ids *below)
 
 /* Destinations may run through symlinks of the base (/bin), parents keep the base's mode and owner, owners are the
  * base's names, libraries may be there already: a declared layer depends on all that is below it. */
-static size_t add_layer(struct plan_making *m, const struct recipe_layer *l, const struct plan_ids *below)
+static size_t add_layer(struct plan_making *m, const struct recipe_layer *l,
+			const struct plan_ids *below)
 {
 	struct plan_node n = { .kind = PLAN_LAYER, .layer = l, .below = below->n };
 	_cleanup_buf_ struct gg_buf text = { 0 };
@@ -68,7 +69,8 @@ static size_t add_pack(struct plan_making *m, size_t tree)
 	return plan_add_node(m, &n, &text, &deps);
 }
 
-static size_t add_test(struct plan_making *m, const struct recipe_test *t, const struct plan_ids *layers)
+static size_t add_test(struct plan_making *m, const struct recipe_test *t,
+		       const struct plan_ids *layers)
 {
 	const struct recipe_image *image = &m->in->recipe->image;
 	struct plan_node n = { .kind = PLAN_TEST, .test = t };
@@ -113,10 +115,14 @@ int plan_make_image(struct plan_making *m, struct gg_err *err)
 	for (size_t i = 0; i < r->image.n_layers; i++)
 		plan_ids_add(&layers, add_layer(m, &r->image.layers[i], &layers));
 	if (layers.n > IMAGE_LAYERS_MAX) {
-		gg_fail_at(err, GG_RECIPE, r->image.from_pos, "the image would have %zu layers, and engines take at most %d",
-			   layers.n, IMAGE_LAYERS_MAX);
-		return gg_hint(err, "each step of the stage '%s' is one: put several commands into a step, or copy what "
-				    "the image needs out of the stage", r->image.from ? r->image.from : "");
+		gg_fail_at(err, GG_RECIPE, r->image.from_pos,
+			   "the image would have %zu layers, and engines take at most %d", layers.n,
+			   IMAGE_LAYERS_MAX);
+		return gg_hint(err,
+			       "each step of the stage '%s' is one: put several commands into a "
+			       "step, or copy what "
+			       "the image needs out of the stage",
+			       r->image.from ? r->image.from : "");
 	}
 	for (size_t i = 0; i < layers.n; i++)
 		plan_ids_add(&packs, add_pack(m, layers.v[i]));

@@ -27,7 +27,8 @@ const size_t *plan_ids_keep(struct gg_arena *a, const struct plan_ids *l);
 struct plan_node *plan_node_at(struct plan_making *m, size_t id);
 struct plan_stage *plan_stage_of(struct plan_making *m, const char *name);
 /* Adds a node; its key is that of the text, and it has none when something that it reads has none. */
-size_t plan_add_node(struct plan_making *m, const struct plan_node *proto, struct gg_buf *text, const struct plan_ids *deps);
+size_t plan_add_node(struct plan_making *m, const struct plan_node *proto, struct gg_buf *text,
+		     const struct plan_ids *deps);
 
 /* "name value" lines; NULL values of plan_line_optional give none. */
 void plan_text_begin(struct gg_buf *b, enum plan_kind kind, int version);
@@ -39,8 +40,8 @@ void plan_line_optional(struct gg_buf *b, const char *name, const char *value);
 void plan_line_below(struct plan_making *m, struct gg_buf *text, const struct plan_ids *layers);
 void plan_describe_command(struct gg_buf *text, const struct recipe_command *c);
 void plan_describe_makes(struct gg_buf *text, const struct recipe_make *k, size_t n);
-void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps, const struct recipe_copy *c,
-			    size_t n);
+void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
+			  const struct recipe_copy *c, size_t n);
 
 int plan_check_inputs(const struct plan_input *in, struct gg_err *err) GG_MUST_USE;
 int plan_make_stage(struct plan_making *m, size_t index, struct gg_err *err) GG_MUST_USE;

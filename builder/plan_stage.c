@@ -13,9 +13,13 @@ static size_t find_key(const struct plan *p, enum plan_kind kind, const struct g
 	return SIZE_MAX;
 }
 
-static size_t add_deb(struct plan_making *m, const struct recipe_stage *stage, const struct lock_package *package)
+static size_t add_deb(struct plan_making *m, const struct recipe_stage *stage,
+		      const struct lock_package *package)
 {
-	struct plan_node n = { .kind = PLAN_DEB, .stage = stage, .package = package, .blob = package->sha256,
+	struct plan_node n = { .kind = PLAN_DEB,
+			       .stage = stage,
+			       .package = package,
+			       .blob = package->sha256,
 			       .blob_size = package->size };
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	size_t found = find_key(m->plan, PLAN_DEB, &package->sha256);
@@ -54,11 +58,13 @@ char *plan_distro_key(const struct recipe_from *from)
 
 static int not_locked(struct gg_err *err, struct gg_pos pos, const char *what, const char *name)
 {
-	gg_fail_at(err, GG_LOCK, pos, "%s '%s' are not in the lock as the recipe has them", what, name);
+	gg_fail_at(err, GG_LOCK, pos, "%s '%s' are not in the lock as the recipe has them", what,
+		   name);
 	return gg_hint(err, "resolve them with `ggbuild lock`, which needs a network");
 }
 
-static int add_distro(struct plan_making *m, const struct recipe_stage *stage, size_t *ret, struct gg_err *err)
+static int add_distro(struct plan_making *m, const struct recipe_stage *stage, size_t *ret,
+		      struct gg_err *err)
 {
 	struct plan_node n = { .kind = PLAN_DISTRO, .stage = stage, .name = stage->name };
 	_cleanup_free_ char *key = plan_distro_key(&stage->from);
@@ -89,7 +95,9 @@ static int add_distro(struct plan_making *m, const struct recipe_stage *stage, s
 
 static size_t add_rootfs(struct plan_making *m, const struct recipe_stage *stage)
 {
-	struct plan_node n = { .kind = PLAN_ROOTFS, .stage = stage, .name = stage->name, .blob_size = UINT64_MAX };
+	struct plan_node n = {
+		.kind = PLAN_ROOTFS, .stage = stage, .name = stage->name, .blob_size = UINT64_MAX
+	};
 	_cleanup_buf_ struct gg_buf text = { 0 };
 
 	n.blob = stage->from.sha256;
@@ -137,14 +145,16 @@ int plan_check_inputs(const struct plan_input *in, struct gg_err *err)
 	for (size_t i = 0; i < in->recipe->n_inputs; i++) {
 		const struct recipe_input *input = &in->recipe->inputs[i];
 
-		if (input->kind == RECIPE_INPUT_URL && url_size(in->lock, &input->sha256) == UINT64_MAX)
+		if (input->kind == RECIPE_INPUT_URL &&
+		    url_size(in->lock, &input->sha256) == UINT64_MAX)
 			return not_locked(err, input->pos, "the contents of input", input->name);
 	}
 	return 0;
 }
 
 /* A source's identity is the key of its topmost node, which chains down; an empty stage has none. */
-static void line_source(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps, const char *label, const char *name)
+static void line_source(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
+			const char *label, const char *name)
 {
 	const struct recipe_input *input = recipe_input(m->in->recipe, name);
 	struct plan_stage *stage;
@@ -161,13 +171,14 @@ static void line_source(struct plan_making *m, struct gg_buf *text, struct plan_
 	for (size_t i = 0; i < stage->n_chain; i++)
 		plan_ids_add(deps, stage->chain[i]);
 	if (stage->n_chain)
-		plan_line_digest(text, label, &plan_node_at(m, stage->chain[stage->n_chain - 1])->key);
+		plan_line_digest(text, label,
+				 &plan_node_at(m, stage->chain[stage->n_chain - 1])->key);
 	else
 		plan_line(text, label, "empty");
 }
 
-void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps, const struct recipe_copy *c,
-			    size_t n)
+void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
+			  const struct recipe_copy *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		line_source(m, text, deps, "copy-from", c[i].from);
@@ -182,7 +193,8 @@ void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct pla
 	}
 }
 
-static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps, const struct recipe_step *s)
+static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
+			 const struct recipe_step *s)
 {
 	plan_describe_command(text, &s->command);
 	plan_line_list(text, "arg", &s->args);
@@ -202,7 +214,8 @@ static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan
 }
 
 /* What a fetch's pin belongs to: its own words and the inputs that it reads, not the stage that it runs in. */
-static void describe_fetch(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps, const struct recipe_step *s)
+static void describe_fetch(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
+			   const struct recipe_step *s)
 {
 	gg_buf_puts(text, "ggbuild-fetch 1\n");
 	describe_run(m, text, deps, s);
@@ -220,10 +233,12 @@ void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, 
 	plan_line(ret, "output", s->output);
 }
 
-static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage, const struct recipe_step *s,
-			const struct plan_ids *chain)
+static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage,
+			const struct recipe_step *s, const struct plan_ids *chain)
 {
-	struct plan_node n = { .kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n };
+	struct plan_node n = {
+		.kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n
+	};
 	_cleanup_buf_ struct gg_buf text = { 0 }, definition = { 0 };
 	_cleanup_plan_ids_ struct plan_ids deps = { 0 };
 	const struct lock_fetch *pin;
@@ -249,10 +264,12 @@ static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage,
 	return id;
 }
 
-static size_t add_step(struct plan_making *m, const struct recipe_stage *stage, const struct recipe_step *s,
-		       const struct plan_ids *chain)
+static size_t add_step(struct plan_making *m, const struct recipe_stage *stage,
+		       const struct recipe_step *s, const struct plan_ids *chain)
 {
-	struct plan_node n = { .kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n };
+	struct plan_node n = {
+		.kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n
+	};
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	_cleanup_plan_ids_ struct plan_ids deps = { 0 };
 

@@ -39,7 +39,8 @@ void plan_line_optional(struct gg_buf *b, const char *name, const char *value)
 
 void plan_text_begin(struct gg_buf *b, enum plan_kind kind, int version)
 {
-	gg_buf_printf(b, "ggbuild-action %d\nkind %s %d\n", PLAN_VERSION, plan_kind_name(kind), version);
+	gg_buf_printf(b, "ggbuild-action %d\nkind %s %d\n", PLAN_VERSION, plan_kind_name(kind),
+		      version);
 }
 
 void plan_line_below(struct plan_making *m, struct gg_buf *text, const struct plan_ids *layers)

@@ -11,16 +11,18 @@ struct range {
 
 /* Bidirectional embeddings, overrides and isolates can make a line read as something else. */
 static const struct range invisible[] = {
-	{ 0x80, 0x9f }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 }, { 0xfeff, 0xfeff },
+	{ 0x80, 0x9f },     { 0x200e, 0x200f }, { 0x2028, 0x202e },
+	{ 0x2066, 0x2069 }, { 0xfeff, 0xfeff },
 };
 /* Coarse: what is common in the output of compilers and package managers. */
 static const struct range combining[] = {
-	{ 0x300, 0x36f }, { 0x200b, 0x200d }, { 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f },
+	{ 0x300, 0x36f },   { 0x200b, 0x200d }, { 0x20d0, 0x20ff },
+	{ 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f },
 };
 static const struct range wide[] = {
-	{ 0x1100, 0x115f }, { 0x2e80, 0x303e },	  { 0x3041, 0xa4cf },	{ 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },
-	{ 0xfe30, 0xfe6f }, { 0xff00, 0xff60 },	  { 0xffe0, 0xffe6 },	{ 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff },
-	{ 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
+	{ 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0xa4cf },   { 0xac00, 0xd7a3 },
+	{ 0xf900, 0xfaff },   { 0xfe30, 0xfe6f },   { 0xff00, 0xff60 },   { 0xffe0, 0xffe6 },
+	{ 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
 };
 
 static bool in_ranges(uint32_t c, const struct range *r, size_t n)
@@ -42,9 +44,11 @@ static unsigned width(uint32_t c)
 static int decode(const unsigned char *s, size_t len, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3
-		     : s[0] >= 0xf0 && s[0] < 0xf5			      ? 4
-									      : 0;
+	unsigned n = s[0] < 0x80                   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : (s[0] & 0xf0) == 0xe0       ? 3
+		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						   : 0;
 	uint32_t c = n == 1 ? s[0] : s[0] & (0x7fU >> n);
 
 	if (n == 0)
@@ -149,7 +153,8 @@ static void multibyte(struct printable *s, printable_line *line, void *ctx)
 	s->n_rest = 0;
 }
 
-void printable_feed(struct printable *s, const char *bytes, size_t len, printable_line *line, void *ctx)
+void printable_feed(struct printable *s, const char *bytes, size_t len, printable_line *line,
+		    void *ctx)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)bytes[i];

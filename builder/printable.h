@@ -15,19 +15,26 @@
 
 enum { PRINTABLE_MAX = 16384 };
 
-enum printable_state { PRINTABLE_TEXT, PRINTABLE_ESCAPE, PRINTABLE_CSI, PRINTABLE_STRING, PRINTABLE_STRING_ESCAPE };
+enum printable_state {
+	PRINTABLE_TEXT,
+	PRINTABLE_ESCAPE,
+	PRINTABLE_CSI,
+	PRINTABLE_STRING,
+	PRINTABLE_STRING_ESCAPE
+};
 
 struct printable {
 	struct gg_buf line; /* what the current line holds so far */
 	enum printable_state state;
-	bool cr;		/* a carriage return came last */
+	bool cr;               /* a carriage return came last */
 	unsigned char rest[4]; /* the beginning of a character */
 	unsigned n_rest;
 };
 
 typedef void printable_line(void *ctx, const char *text, size_t len);
 
-void printable_feed(struct printable *s, const char *bytes, size_t len, printable_line *line, void *ctx);
+void printable_feed(struct printable *s, const char *bytes, size_t len, printable_line *line,
+		    void *ctx);
 /* Gives out an unfinished line. */
 void printable_end(struct printable *s, printable_line *line, void *ctx);
 void printable_done(struct printable *s);

@@ -13,7 +13,8 @@ const char *const progress_mode_names[] = { "auto", "tty", "plain", "json", "non
 
 static const struct progress_view view_none = { 0 };
 
-enum progress_mode progress_resolve(enum progress_mode mode, int fd, const char *term, const char *ci)
+enum progress_mode progress_resolve(enum progress_mode mode, int fd, const char *term,
+				    const char *ci)
 {
 	if (mode != PROGRESS_AUTO)
 		return mode;
@@ -140,7 +141,8 @@ void progress_job_output(struct progress *p, uint64_t id, const char *bytes, siz
 
 	if (i == p->n_jobs)
 		return;
-	printable_feed(&p->jobs[i]->text, bytes, len, job_line, &(struct line_ctx){ p, p->jobs[i] });
+	printable_feed(&p->jobs[i]->text, bytes, len, job_line,
+		       &(struct line_ctx){ p, p->jobs[i] });
 	flush(p);
 }
 
@@ -160,7 +162,8 @@ void progress_job_bytes(struct progress *p, uint64_t id, uint64_t done, uint64_t
 	if (elapsed >= SECOND || j->rate == 0) {
 		/* In double: bytes times ns would overflow at 18 GB. */
 		if (elapsed > 0 && done > j->sample_done)
-			j->rate = (uint64_t)((double)(done - j->sample_done) * 1e9 / (double)elapsed);
+			j->rate =
+				(uint64_t)((double)(done - j->sample_done) * 1e9 / (double)elapsed);
 		if (elapsed >= SECOND) {
 			j->sample_time = p->now;
 			j->sample_done = done;

@@ -34,16 +34,18 @@ extern const char *const progress_mode_names[];
 
 struct progress_options {
 	enum progress_mode mode;
-	int fd;		 /* borrowed */
-	uint64_t now;	 /* ns; times are relative to it */
-	bool colour;	 /* allow colours (the caller has looked at NO_COLOR) */
-	unsigned width;	 /* columns; 0: asked of the terminal at each redraw, 80 if it does not know */
+	int fd;       /* borrowed */
+	uint64_t now; /* ns; times are relative to it */
+	bool colour;  /* allow colours (the caller has looked at NO_COLOR) */
+	unsigned
+		width; /* columns; 0: asked of the terminal at each redraw, 80 if it does not know */
 	unsigned height; /* rows; 0: likewise, 24 */
 };
 
 /* What PROGRESS_AUTO means here: TTY if fd is a terminal that moves its cursor and `ci` (value of CI) is not set, else
  * PLAIN. The environment's values are the caller's to read; each may be NULL. */
-enum progress_mode progress_resolve(enum progress_mode mode, int fd, const char *term, const char *ci);
+enum progress_mode progress_resolve(enum progress_mode mode, int fd, const char *term,
+				    const char *ci);
 
 struct progress;
 struct progress *progress_new(const struct progress_options *options);
@@ -55,7 +57,8 @@ void progress_freep(struct progress **p);
  * not run are ignored. Cached work is one call of progress_job_start and one of progress_job_end. */
 void progress_job_start(struct progress *p, uint64_t id, const char *name);
 void progress_job_output(struct progress *p, uint64_t id, const char *bytes, size_t len);
-void progress_job_bytes(struct progress *p, uint64_t id, uint64_t done, uint64_t total); /* total 0: unknown */
+void progress_job_bytes(struct progress *p, uint64_t id, uint64_t done,
+			uint64_t total); /* total 0: unknown */
 /* ns: what the work took, when it was done (a cached job may give 0). */
 void progress_job_end(struct progress *p, uint64_t id, enum progress_status status, uint64_t ns);
 /* A line of its own, above everything; may hold several lines. */

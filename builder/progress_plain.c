@@ -71,7 +71,8 @@ static void plain_bytes(struct progress *p, struct progress_job *j)
 	plain_line(p, j, text.data, text.len);
 }
 
-static void plain_end(struct progress *p, struct progress_job *j, enum progress_status status, uint64_t ns)
+static void plain_end(struct progress *p, struct progress_job *j, enum progress_status status,
+		      uint64_t ns)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 
@@ -153,7 +154,8 @@ const struct progress_view progress_view_plain = {
 
 /* ---- JSON ---- */
 
-static struct gg_json *event(const struct progress *p, const char *name, const struct progress_job *j)
+static struct gg_json *event(const struct progress *p, const char *name,
+			     const struct progress_job *j)
 {
 	struct gg_json *e = gg_json_object();
 
@@ -210,7 +212,8 @@ static void json_bytes(struct progress *p, struct progress_job *j)
 	emit(p, e);
 }
 
-static void json_end(struct progress *p, struct progress_job *j, enum progress_status status, uint64_t ns)
+static void json_end(struct progress *p, struct progress_job *j, enum progress_status status,
+		     uint64_t ns)
 {
 	static const char *const words[] = { "cached", "done", "failed" };
 	struct gg_json *e = event(p, "end", j);

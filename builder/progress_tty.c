@@ -15,7 +15,8 @@
 
 static const uint64_t REDRAW = 100000000, SECOND = 1000000000;
 
-static const char BOLD[] = "\x1b[1m", DIM[] = "\x1b[2m", RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", PLAIN[] = "\x1b[0m";
+static const char BOLD[] = "\x1b[1m", DIM[] = "\x1b[2m", RED[] = "\x1b[31m", GREEN[] = "\x1b[32m",
+		  PLAIN[] = "\x1b[0m";
 
 enum { NAME_MIN = 8 }; /* columns */
 
@@ -38,7 +39,8 @@ static struct screen screen_size(const struct progress *p)
 }
 
 /* A line of the live part, clipped to one column less than there is: some terminals wrap at the last one. */
-static void live_line(struct progress *p, const struct screen *s, const char *colour, const char *text, size_t len)
+static void live_line(struct progress *p, const struct screen *s, const char *colour,
+		      const char *text, size_t len)
 {
 	bool coloured = p->options.colour && *colour;
 
@@ -76,12 +78,14 @@ static void head_line(struct progress *p, const struct screen *s, const struct p
 		shown = printable_clip(j->name, len, s->width - 3 - (unsigned)numbers.len);
 	if (shown < len)
 		shown = printable_clip(j->name, len, s->width - 4 - (unsigned)numbers.len);
-	gg_buf_printf(&line, "  %.*s%s%s", (int)shown, j->name, shown < len ? "…" : "", numbers.data);
+	gg_buf_printf(&line, "  %.*s%s%s", (int)shown, j->name, shown < len ? "…" : "",
+		      numbers.data);
 	live_line(p, s, BOLD, line.data, line.len);
 }
 
 /* An unfinished line is the last one: many programs show how far they are in one that they write over and over. */
-static void draw_job(struct progress *p, const struct screen *s, const struct progress_job *j, unsigned tail)
+static void draw_job(struct progress *p, const struct screen *s, const struct progress_job *j,
+		     unsigned tail)
 {
 	size_t whole = tail && j->text.line.len ? tail - 1 : tail;
 
@@ -96,7 +100,8 @@ static void draw_live(struct progress *p)
 {
 	struct screen s = screen_size(p);
 	_cleanup_buf_ struct gg_buf line = { 0 };
-	size_t rows = s.height > 4 ? s.height - 3 : 1; /* without the head, "more" and the cursor's line */
+	size_t rows = s.height > 4 ? s.height - 3
+				   : 1; /* without the head, "more" and the cursor's line */
 	size_t shown = p->n_jobs < rows ? p->n_jobs : rows;
 	unsigned tail;
 
@@ -154,14 +159,15 @@ static void tty_bytes(struct progress *p, struct progress_job *j)
 	p->dirty = true;
 }
 
-static void tty_end(struct progress *p, struct progress_job *j, enum progress_status status, uint64_t ns)
+static void tty_end(struct progress *p, struct progress_job *j, enum progress_status status,
+		    uint64_t ns)
 {
 	static const char *const words[] = { "cached", "done  ", "FAILED" };
 	static const char *const colours[] = { DIM, GREEN, RED };
 	bool colour = p->options.colour;
 
-	gg_buf_printf(&p->above, "  %s%s%s  %s", colour ? colours[status] : "", words[status], colour ? PLAIN : "",
-		      j->name);
+	gg_buf_printf(&p->above, "  %s%s%s  %s", colour ? colours[status] : "", words[status],
+		      colour ? PLAIN : "", j->name);
 	if (status != PROGRESS_CACHED) {
 		gg_buf_puts(&p->above, "  ");
 		progress_put_time(&p->above, ns);

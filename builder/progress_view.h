@@ -15,15 +15,15 @@ struct progress_job {
 	char *name;
 	uint64_t started;
 	struct printable text;
-	struct gg_strv tail;	/* the last lines, oldest first; at most PROGRESS_TAIL */
-	struct gg_buf held;	/* plain: lines that wait for the floor */
-	uint64_t last_line;	/* when the last line came */
-	bool announced;		/* plain: its start was printed */
-	bool counts_bytes;	/* progress_job_bytes was called */
+	struct gg_strv tail; /* the last lines, oldest first; at most PROGRESS_TAIL */
+	struct gg_buf held;  /* plain: lines that wait for the floor */
+	uint64_t last_line;  /* when the last line came */
+	bool announced;      /* plain: its start was printed */
+	bool counts_bytes;   /* progress_job_bytes was called */
 	uint64_t done, total;
 	uint64_t sample_time, sample_done; /* where the current second's rate is measured from */
-	uint64_t rate;			   /* bytes/s */
-	uint64_t last_bytes;		   /* when bytes were last shown */
+	uint64_t rate;                     /* bytes/s */
+	uint64_t last_bytes;               /* when bytes were last shown */
 };
 
 struct progress {
@@ -39,8 +39,8 @@ struct progress {
 	struct progress_job *floor; /* whose lines are printed as they come */
 	/* tty */
 	struct gg_buf above; /* lines that will stay, to be printed at the next redraw */
-	unsigned live;	     /* lines of the view on the screen */
-	uint64_t drawn;	     /* when */
+	unsigned live;       /* lines of the view on the screen */
+	uint64_t drawn;      /* when */
 	bool dirty;
 };
 
@@ -49,7 +49,8 @@ struct progress_view {
 	void (*start)(struct progress *p, struct progress_job *j);
 	void (*line)(struct progress *p, struct progress_job *j, const char *text, size_t len);
 	void (*bytes)(struct progress *p, struct progress_job *j);
-	void (*end)(struct progress *p, struct progress_job *j, enum progress_status status, uint64_t ns);
+	void (*end)(struct progress *p, struct progress_job *j, enum progress_status status,
+		    uint64_t ns);
 	void (*note)(struct progress *p, const char *text, size_t len); /* one line */
 	void (*tick)(struct progress *p);
 	int (*timeout)(const struct progress *p);

@@ -37,25 +37,29 @@ static const char *const *piece_names(void *ctx, struct gg_arena *arena, size_t 
 		const char *name = embedded_files[i].name;
 
 		if (gg_starts(name, PIECE_PREFIX) && gg_ends(name, PIECE_SUFFIX))
-			names[(*ret_n)++] = gg_arena_strndup(arena, name + strlen(PIECE_PREFIX),
-							     strlen(name) - strlen(PIECE_PREFIX PIECE_SUFFIX));
+			names[(*ret_n)++] =
+				gg_arena_strndup(arena, name + strlen(PIECE_PREFIX),
+						 strlen(name) - strlen(PIECE_PREFIX PIECE_SUFFIX));
 	}
 	return names;
 }
 
 static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
 {
-	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names,
+	struct recipe_options o = { .piece = find_piece,
+				    .piece_names = piece_names,
 				    .allow_outside = options->allow_outside };
 	struct recipe_errors errors = { 0 };
 	_cleanup_buf_ struct gg_buf words = { 0 };
 	const char *base = strrchr(p->path, '/');
 	int r;
 
-	if (gg_read_regular(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
+	if (gg_read_regular(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text,
+			    err) < 0)
 		return -1;
 	gg_strv_copy(&o.args, options->args);
-	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe, &errors);
+	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe,
+			&errors);
 	if (r < 0) {
 		recipe_errors_print(&errors, p->text.data, p->text.len, &words);
 		gg_fail(err, GG_RECIPE, "%s", words.data ? words.data : "the recipe is wrong");
@@ -98,13 +102,16 @@ static int read_lock(struct project *p, struct gg_err *err)
 	return name_lock(p, err);
 }
 
-int project_open(const char *path, const struct project_options *options, struct project *ret, struct gg_err *err)
+int project_open(const char *path, const struct project_options *options, struct project *ret,
+		 struct gg_err *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	size_t len = strlen(base);
 
 	ret->path = path;
-	ret->dir = slash == path ? gg_strdup("/") : slash ? gg_strndup(path, (size_t)(slash - path)) : gg_strdup(".");
+	ret->dir = slash == path ? gg_strdup("/")
+		   : slash       ? gg_strndup(path, (size_t)(slash - path))
+				 : gg_strdup(".");
 	if (gg_ends(base, ".recipe"))
 		len -= strlen(".recipe");
 	ret->lock_name = gg_asprintf("%.*s.lock", (int)len, base);
@@ -132,13 +139,16 @@ int project_save_lock(struct project *p, bool *ret_written, struct gg_err *err)
 	_cleanup_close_ int fd = openat(p->dirfd, p->lock_name, O_RDONLY | O_CLOEXEC);
 
 	*ret_written = false;
-	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, err) == 0 && old.data && gg_streq(old.data, text))
+	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, err) == 0 && old.data &&
+	    gg_streq(old.data, text))
 		return 0;
-	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE, err) < 0) {
+	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE,
+			  err) < 0) {
 		if (err->errnum == ENOSPC || err->errnum == EDQUOT)
 			gg_hint(err, "free some space on the file system that holds '%s'", p->dir);
 		else if (err->errnum == EROFS || err->errnum == EACCES)
-			gg_hint(err, "the lock is written beside its recipe; where it is complete, --locked needs no writing");
+			gg_hint(err, "the lock is written beside its recipe; where it is complete, "
+				     "--locked needs no writing");
 		return gg_context(err, "write the lock in '%s'", p->dir);
 	}
 	*ret_written = true;

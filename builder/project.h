@@ -12,7 +12,7 @@
 
 struct project {
 	const char *path; /* as given; borrowed, also by errors' positions */
-	char *dir;	 /* its directory */
+	char *dir;        /* its directory */
 	int dirfd;
 	char *lock_name; /* in dir */
 	struct gg_buf text;
@@ -20,7 +20,10 @@ struct project {
 	struct lock *lock;
 	bool lock_missing; /* there was no lock file */
 };
-#define PROJECT_INIT { .dirfd = -1 }
+#define PROJECT_INIT                                                                               \
+	{                                                                                          \
+		.dirfd = -1                                                                        \
+	}
 
 struct project_options {
 	const struct gg_strv *args; /* "NAME=value" */
@@ -28,8 +31,8 @@ struct project_options {
 };
 
 /* A recipe with complaints is one GG_RECIPE error whose text is all of them, positions and lines included. */
-int project_open(const char *path, const struct project_options *options, struct project *ret, struct gg_err *err)
-	GG_MUST_USE;
+int project_open(const char *path, const struct project_options *options, struct project *ret,
+		 struct gg_err *err) GG_MUST_USE;
 void project_done(struct project *p);
 #define _cleanup_project_ GG_CLEANUP(project_done)
 /* Writes the lock when its text differs from the file's. */

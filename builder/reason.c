@@ -11,7 +11,7 @@
 #include "layers/store.h"
 
 const char *const reason_words[] = {
-	[REASON_NONE] = "none",		[REASON_FIRST] = "first",   [REASON_CHANGED] = "changed",
+	[REASON_NONE] = "none",         [REASON_FIRST] = "first",   [REASON_CHANGED] = "changed",
 	[REASON_UNPINNED] = "unpinned", [REASON_BEHIND] = "behind",
 };
 
@@ -51,8 +51,8 @@ static const char *new_name(void *ctx, const char *key, size_t len)
 }
 
 /* The text of an earlier key; *ret_found false when the store has it no more. */
-static int read_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret, bool *ret_found,
-		     struct gg_err *err)
+static int read_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret,
+		     bool *ret_found, struct gg_err *err)
 {
 	*ret_found = store_action_text(s, key, ret, err) == 0;
 	if (*ret_found || err->errnum != ENOENT)
@@ -62,7 +62,8 @@ static int read_text(struct store *s, const struct gg_digest *key, struct gg_buf
 	return 0;
 }
 
-static int compare_key(struct store *s, const struct past *past, size_t id, struct reason *ret, struct gg_err *err)
+static int compare_key(struct store *s, const struct past *past, size_t id, struct reason *ret,
+		       struct gg_err *err)
 {
 	const struct plan_node *n = &past->plan->nodes[id];
 	const struct reason_names names = { old_name, new_name, (void *)past };
@@ -83,8 +84,8 @@ static int compare_key(struct store *s, const struct past *past, size_t id, stru
 	return 0;
 }
 
-static int compare_definition(struct store *s, const struct recipe *r, const struct past *past, size_t id,
-			      struct reason *ret, struct gg_err *err)
+static int compare_definition(struct store *s, const struct recipe *r, const struct past *past,
+			      size_t id, struct reason *ret, struct gg_err *err)
 {
 	const struct plan_node *n = &past->plan->nodes[id];
 	const struct reason_names names = { old_name, new_name, (void *)past };
@@ -99,12 +100,13 @@ static int compare_definition(struct store *s, const struct recipe *r, const str
 	if (read_text(s, &old, &text, &found, err) < 0)
 		return -1;
 	if (found)
-		reason_text(text.data, text.len, n->definition_text, strlen(n->definition_text), &names, ret);
+		reason_text(text.data, text.len, n->definition_text, strlen(n->definition_text),
+			    &names, ret);
 	return 0;
 }
 
-static int find(struct store *s, const struct recipe *r, const struct past *past, const struct forecast *f, size_t id,
-		struct reason *ret, struct gg_err *err)
+static int find(struct store *s, const struct recipe *r, const struct past *past,
+		const struct forecast *f, size_t id, struct reason *ret, struct gg_err *err)
 {
 	const struct plan_node *n = &past->plan->nodes[id];
 
@@ -125,7 +127,8 @@ static bool has_own(const struct reason *reasons, const struct plan *p, const ch
 {
 	for (size_t i = 0; i < p->n_nodes; i++)
 		if (gg_streq(p->nodes[i].name, name))
-			return reasons[i].changes.n || reasons[i].packages.n || reasons[i].kind == REASON_FIRST;
+			return reasons[i].changes.n || reasons[i].packages.n ||
+			       reasons[i].kind == REASON_FIRST;
 	return false;
 }
 
@@ -143,8 +146,8 @@ static void prune(struct reason *reasons, const struct plan *p, struct reason *r
 	r->because = own;
 }
 
-int reasons_find(struct store *store, const struct recipe *r, const struct plan *p, const struct forecast *f,
-		 struct reason **ret, struct gg_err *err)
+int reasons_find(struct store *store, const struct recipe *r, const struct plan *p,
+		 const struct forecast *f, struct reason **ret, struct gg_err *err)
 {
 	_cleanup_free_ struct gg_digest *keys = gg_calloc(p->n_nodes + 1, sizeof(*keys));
 	_cleanup_free_ bool *known = gg_calloc(p->n_nodes + 1, sizeof(*known));
@@ -153,7 +156,8 @@ int reasons_find(struct store *store, const struct recipe *r, const struct plan 
 
 	for (size_t i = 0; store && i < p->n_nodes; i++)
 		if (p->nodes[i].kind != PLAN_DEB &&
-		    results_recall(store, r, &p->nodes[i], RESULTS_KEY, &keys[i], &known[i], err) < 0)
+		    results_recall(store, r, &p->nodes[i], RESULTS_KEY, &keys[i], &known[i], err) <
+			    0)
 			goto fail;
 	for (size_t i = 0; i < p->n_nodes; i++)
 		if (find(store, r, &past, f, i, &reasons[i], err) < 0)

@@ -127,7 +127,8 @@ static const char *new_name(const struct comparison *c, const struct entry *e)
 }
 
 /* The entry that a new reference replaces: that of the same step, else one that no step has any more. */
-static struct entry *replaced_by(struct comparison *c, const struct entry *e, const char *name, bool exact)
+static struct entry *replaced_by(struct comparison *c, const struct entry *e, const char *name,
+				 bool exact)
 {
 	for (size_t i = 0; i < c->n_gone; i++) {
 		struct entry *old = &c->old.v[c->gone[i]];
@@ -185,7 +186,8 @@ static struct entry *find_package(struct comparison *c, const char *name)
 
 static void tell_package(struct comparison *c, struct entry *e)
 {
-	_cleanup_free_ char *name = package_field(e, 0), *version = package_field(e, 1), *was = NULL;
+	_cleanup_free_ char *name = package_field(e, 0), *version = package_field(e, 1),
+			    *was = NULL;
 	struct entry *old = find_package(c, name);
 
 	e->used = true;
@@ -210,7 +212,8 @@ static void tell_packages(struct comparison *c)
 		struct entry *old = &c->old.v[c->gone[i]];
 
 		if (!old->used && item_is(&old->name, "package")) {
-			_cleanup_free_ char *name = package_field(old, 0), *version = package_field(old, 1);
+			_cleanup_free_ char *name = package_field(old, 0),
+					    *version = package_field(old, 1);
 
 			old->used = true;
 			gg_strv_addf(&c->reason->packages, "removed %s %s", name, version);
@@ -265,7 +268,8 @@ static void tell_line(void *ctx, enum text_side side, size_t index)
 static void tell_long(const struct entry *old, const struct entry *fresh, struct gg_strv *out)
 {
 	_cleanup_free_ struct text_item *before = NULL, *after = NULL;
-	size_t n_before = old ? split(&old->value, &before) : 0, n_after = fresh ? split(&fresh->value, &after) : 0;
+	size_t n_before = old ? split(&old->value, &before) : 0,
+	       n_after = fresh ? split(&fresh->value, &after) : 0;
 	struct lines l = { before, after, out };
 
 	add_line(out, ' ', &(fresh ? fresh : old)->name);
@@ -279,8 +283,9 @@ static void tell_entry(const struct comparison *c, char sign, const struct entry
 	if (is_long(e))
 		tell_long(sign == '-' ? e : NULL, sign == '-' ? NULL : e, &c->reason->changes);
 	else
-		gg_strv_addf(&c->reason->changes, "%c%.*s %.*s", sign, (int)e->name.len, e->name.bytes,
-			     name ? (int)strlen(name) : (int)e->value.len, name ? name : e->value.bytes);
+		gg_strv_addf(&c->reason->changes, "%c%.*s %.*s", sign, (int)e->name.len,
+			     e->name.bytes, name ? (int)strlen(name) : (int)e->value.len,
+			     name ? name : e->value.bytes);
 }
 
 /* What stands in the old entry's place now. */
@@ -320,8 +325,8 @@ static void tell_rest(struct comparison *c)
 			tell_entry(c, '+', &c->fresh.v[c->come[i]]);
 }
 
-void reason_text(const char *old, size_t old_len, const char *fresh, size_t fresh_len, const struct reason_names *names,
-		 struct reason *ret)
+void reason_text(const char *old, size_t old_len, const char *fresh, size_t fresh_len,
+		 const struct reason_names *names, struct reason *ret)
 {
 	struct comparison c = { .names = names, .reason = ret };
 

@@ -16,5 +16,5 @@ struct reason_names {
 };
 
 /* Adds to the reason's changes, packages and because. */
-void reason_text(const char *old, size_t old_len, const char *fresh, size_t fresh_len, const struct reason_names *names,
-		 struct reason *ret);
+void reason_text(const char *old, size_t old_len, const char *fresh, size_t fresh_len,
+		 const struct reason_names *names, struct reason *ret);

@@ -82,7 +82,8 @@ static size_t match(const struct redact *r, const char *p, size_t left, bool *re
 }
 
 /* Returns how many bytes were dealt with. */
-static size_t pass(const struct redact *r, const char *bytes, size_t len, bool last, redact_out *out, void *ctx)
+static size_t pass(const struct redact *r, const char *bytes, size_t len, bool last,
+		   redact_out *out, void *ctx)
 {
 	size_t plain = 0, i = 0;
 

@@ -21,7 +21,7 @@ enum { RELEASE_MAX = 8 << 20, PACKAGES_MAX = 512 << 20, PACKAGES_FILE_MAX = 128 
 struct suite {
 	const char *name;
 	const char *archive; /* URL of its archive */
-	bool main;	     /* must exist; -updates and -security may not */
+	bool main;           /* must exist; -updates and -security may not */
 	bool absent;
 	struct gg_digest digest; /* of the InRelease file */
 	struct release *release;
@@ -89,8 +89,9 @@ static bool reuse_releases(struct resolving *r, const struct lock_platform *plat
 	for (size_t i = 0; i < platform->n_distros; i++) {
 		const struct lock_distro *d = &platform->distros[i];
 
-		if (gg_streq(d->distro, r->stage->from.distro) && same_list(&d->suites, &r->names) &&
-		    store_has_releases(r, d) && (!found || newest_date(d) > newest_date(found)))
+		if (gg_streq(d->distro, r->stage->from.distro) &&
+		    same_list(&d->suites, &r->names) && store_has_releases(r, d) &&
+		    (!found || newest_date(d) > newest_date(found)))
 			found = d;
 	}
 	for (size_t i = 0; found && i < r->n; i++) {
@@ -109,8 +110,9 @@ static int download_releases(struct resolving *r, struct gg_err *err)
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct suite *u = &r->suites[i];
-		struct download *d = downloads_add(&list, gg_asprintf("%s/dists/%s/InRelease", u->archive, u->name),
-						   gg_asprintf("release of %s", u->name));
+		struct download *d = downloads_add(
+			&list, gg_asprintf("%s/dists/%s/InRelease", u->archive, u->name),
+			gg_asprintf("release of %s", u->name));
 
 		d->kind = DOWNLOAD_RELEASE;
 		d->optional = !u->main;
@@ -135,8 +137,8 @@ static int read_release(struct resolving *r, struct suite *u, struct gg_err *err
 		return 0;
 	if (store_blob_read(r->s->store, &u->digest, RELEASE_MAX, &signed_text, err) < 0)
 		return -1;
-	if (release_verify(name, r->stage->from.distro, signed_text.data, signed_text.len, &r->mirrors->keys, &text,
-			   err) < 0 ||
+	if (release_verify(name, r->stage->from.distro, signed_text.data, signed_text.len,
+			   &r->mirrors->keys, &text, err) < 0 ||
 	    release_parse(name, text.data, text.len, &u->release, err) < 0 ||
 	    release_check(u->release, name, u->name, (int64_t)time(NULL), flags, err) < 0)
 		return -1;
@@ -164,8 +166,8 @@ static void wanted_done(struct wanted_list *w)
 	free(w->v);
 }
 
-static int want_index(struct wanted_list *w, const struct suite *u, const char *component, const char *arch,
-		      struct gg_err *err)
+static int want_index(struct wanted_list *w, const struct suite *u, const char *component,
+		      const char *arch, struct gg_err *err)
 {
 	char *path = NULL;
 	const struct release_file *file = release_packages(u->release, component, arch, &path);
@@ -174,12 +176,16 @@ static int want_index(struct wanted_list *w, const struct suite *u, const char *
 		/* Only the main suite has to have every component. */
 		if (!u->main)
 			return 0;
-		gg_fail(err, GG_RECIPE, "suite '%s' has no component '%s' for %s", u->name, component, arch);
+		gg_fail(err, GG_RECIPE, "suite '%s' has no component '%s' for %s", u->name,
+			component, arch);
 		return gg_hint(err, "check `components:` and the machine's architecture");
 	}
 	GG_GROW(w->v, w->n, w->cap);
-	w->v[w->n++] = (struct wanted){ .file = file, .suite = u, .path = path,
-					.name = gg_asprintf("packages of %s/%s", u->name, component) };
+	w->v[w->n++] =
+		(struct wanted){ .file = file,
+				 .suite = u,
+				 .path = path,
+				 .name = gg_asprintf("packages of %s/%s", u->name, component) };
 	return 0;
 }
 
@@ -189,7 +195,8 @@ static int want_indexes(struct resolving *r, struct wanted_list *w, struct gg_er
 
 	for (size_t i = 0; i < r->n; i++)
 		for (size_t j = 0; !r->suites[i].absent && j < components->n; j++) {
-			if (want_index(w, &r->suites[i], components->v[j], mirror_deb_arch(), err) < 0)
+			if (want_index(w, &r->suites[i], components->v[j], mirror_deb_arch(), err) <
+			    0)
 				return -1;
 			if (r->suites[i].release->all_is_separate &&
 			    want_index(w, &r->suites[i], components->v[j], "all", err) < 0)
@@ -208,8 +215,8 @@ static int download_indexes(struct resolving *r, const struct wanted_list *w, st
 		if (store_blob_has(r->s->store, &w->v[i].file->sha256))
 			continue;
 		d = downloads_add(&list,
-				  gg_asprintf("%s/dists/%s/%s", w->v[i].suite->archive, w->v[i].suite->name,
-					      w->v[i].path),
+				  gg_asprintf("%s/dists/%s/%s", w->v[i].suite->archive,
+					      w->v[i].suite->name, w->v[i].path),
 				  gg_strdup(w->v[i].name));
 		d->kind = DOWNLOAD_INDEX;
 		d->has_digest = true;
@@ -220,11 +227,13 @@ static int download_indexes(struct resolving *r, const struct wanted_list *w, st
 	return download_all(r->s, &list, err);
 }
 
-static int load_indexes(struct resolving *r, const struct wanted_list *w, struct index *ix, struct gg_err *err)
+static int load_indexes(struct resolving *r, const struct wanted_list *w, struct index *ix,
+			struct gg_err *err)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		_cleanup_buf_ struct gg_buf text = { 0 };
-		_cleanup_close_ int fd = store_blob_open(r->s->store, &w->v[i].file->sha256, NULL, err);
+		_cleanup_close_ int fd =
+			store_blob_open(r->s->store, &w->v[i].file->sha256, NULL, err);
 
 		if (fd < 0 || index_inflate(w->v[i].name, fd, PACKAGES_MAX, &text, err) < 0 ||
 		    index_add(ix, w->v[i].suite->name, w->v[i].name, &text, err) < 0)
@@ -234,8 +243,8 @@ static int load_indexes(struct resolving *r, const struct wanted_list *w, struct
 	return 0;
 }
 
-int resolve_distro_keyring(const struct session *s, const struct recipe_from *from, struct gg_digest *ret,
-			   struct gg_err *err)
+int resolve_distro_keyring(const struct session *s, const struct recipe_from *from,
+			   struct gg_digest *ret, struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -244,7 +253,8 @@ int resolve_distro_keyring(const struct session *s, const struct recipe_from *fr
 		return 0;
 	fd = openat(s->recipe_dirfd, from->keyring, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", from->keyring, strerror(errno));
+		return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", from->keyring,
+				  strerror(errno));
 	return gg_digest_fd(fd, ret, NULL, err);
 }
 
@@ -253,8 +263,9 @@ static char *keep(struct lock *lock, struct deb_slice s)
 	return gg_arena_strndup(lock->arena, s.p, s.len);
 }
 
-static int put_entry(struct resolving *r, const char *key, const struct index *ix, const struct resolution *found,
-		      struct lock *lock, struct lock_platform *platform, struct gg_err *err)
+static int put_entry(struct resolving *r, const char *key, const struct index *ix,
+		     const struct resolution *found, struct lock *lock,
+		     struct lock_platform *platform, struct gg_err *err)
 {
 	const struct recipe_from *from = &r->stage->from;
 	struct lock_distro d = { .key = key, .distro = from->distro, .essential = from->essential };
@@ -270,7 +281,8 @@ static int put_entry(struct resolving *r, const char *key, const struct index *i
 	for (size_t i = 0; i < r->n; i++)
 		if (!r->suites[i].absent)
 			d.releases[d.n_releases++] = (struct lock_release){
-				.suite = r->suites[i].name, .date = r->suites[i].release->date,
+				.suite = r->suites[i].name,
+				.date = r->suites[i].release->date,
 				.sha256 = r->suites[i].digest,
 			};
 	d.packages = gg_arena_calloc(lock->arena, found->n + 1, sizeof(*d.packages));
@@ -278,9 +290,13 @@ static int put_entry(struct resolving *r, const char *key, const struct index *i
 		const struct index_package *p = found->packages[i].package;
 
 		d.packages[d.n_packages++] = (struct lock_package){
-			.name = keep(lock, p->name), .version = keep(lock, p->version),
-			.architecture = keep(lock, p->architecture), .path = keep(lock, p->filename),
-			.suite = index_suite(ix, p->suite), .size = p->size, .sha256 = p->sha256,
+			.name = keep(lock, p->name),
+			.version = keep(lock, p->version),
+			.architecture = keep(lock, p->architecture),
+			.path = keep(lock, p->filename),
+			.suite = index_suite(ix, p->suite),
+			.size = p->size,
+			.sha256 = p->sha256,
 		};
 	}
 	lock_put_distro(lock, platform, &d);
@@ -297,8 +313,8 @@ static int choose(struct resolving *r, const char *key, const struct index *ix, 
 	_cleanup_resolution_ struct resolution *found = NULL;
 	int request = RESOLVE_NO_REQUEST;
 
-	if (resolve(ix, from->packages.v, from->packages.n, from->essential ? RESOLVE_ESSENTIAL : 0, &found, &request,
-		    err) < 0) {
+	if (resolve(ix, from->packages.v, from->packages.n, from->essential ? RESOLVE_ESSENTIAL : 0,
+		    &found, &request, err) < 0) {
 		if (request >= 0 && from->package_pos)
 			err->pos = from->package_pos[request];
 		return -1;
@@ -317,8 +333,10 @@ static int find_archives(struct resolving *r, struct gg_err *err)
 	if (!r->mirrors)
 		return -1;
 	for (size_t i = 0; i < r->n; i++)
-		r->suites[i] = (struct suite){ .name = r->names.v[i], .archive = apt_archive_of(r->mirrors, r->names.v[i]),
-					       .main = gg_streq(r->names.v[i], from->suite) || from->suites.n > 0 };
+		r->suites[i] = (struct suite){ .name = r->names.v[i],
+					       .archive = apt_archive_of(r->mirrors, r->names.v[i]),
+					       .main = gg_streq(r->names.v[i], from->suite) ||
+						       from->suites.n > 0 };
 	return 0;
 }
 
@@ -326,7 +344,8 @@ static int find_archives(struct resolving *r, struct gg_err *err)
 static int take_releases(struct resolving *r, struct wanted_list *w, struct gg_err *err)
 {
 	if (!r->reused && r->s->offline) {
-		gg_fail(err, GG_REMOTE, "its packages have to be resolved, and --offline forbids every connection");
+		gg_fail(err, GG_REMOTE,
+			"its packages have to be resolved, and --offline forbids every connection");
 		return gg_hint(err, "run `ggbuild lock` where there is a network");
 	}
 	if (!r->reused && download_releases(r, err) < 0)
@@ -357,8 +376,8 @@ static void drop_releases(struct resolving *r, struct wanted_list *w)
 	r->reused = false;
 }
 
-static int run(struct resolving *r, const char *key, struct lock *lock, struct lock_platform *platform, bool fresh,
-	       struct gg_err *err)
+static int run(struct resolving *r, const char *key, struct lock *lock,
+	       struct lock_platform *platform, bool fresh, struct gg_err *err)
 {
 	_cleanup_index_ struct index *ix = index_new(mirror_deb_arch());
 	struct wanted_list w GG_CLEANUP(wanted_done) = { 0 };
@@ -378,11 +397,13 @@ static int run(struct resolving *r, const char *key, struct lock *lock, struct l
 	return choose(r, key, ix, lock, platform, err);
 }
 
-int resolve_distro(struct session *s, const struct recipe_stage *stage, const char *key, struct lock *lock,
-		   struct lock_platform *platform, bool fresh, struct gg_err *err)
+int resolve_distro(struct session *s, const struct recipe_stage *stage, const char *key,
+		   struct lock *lock, struct lock_platform *platform, bool fresh,
+		   struct gg_err *err)
 {
 	struct resolving r = { .s = s, .stage = stage };
-	_cleanup_free_ char *note = gg_asprintf("resolving the packages of stage '%s'", stage->name);
+	_cleanup_free_ char *note =
+		gg_asprintf("resolving the packages of stage '%s'", stage->name);
 	int result;
 
 	progress_note(s->progress, note);

@@ -18,7 +18,8 @@ struct recipe_stage;
 struct session;
 
 /* The sha256 of the recipe's own keyring, all zero when it names none: whom a stage trusts is part of the lock. */
-int resolve_distro_keyring(const struct session *s, const struct recipe_from *from, struct gg_digest *ret,
-			   struct gg_err *err) GG_MUST_USE;
-int resolve_distro(struct session *s, const struct recipe_stage *stage, const char *key, struct lock *lock,
-		   struct lock_platform *platform, bool fresh, struct gg_err *err) GG_MUST_USE;
+int resolve_distro_keyring(const struct session *s, const struct recipe_from *from,
+			   struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
+int resolve_distro(struct session *s, const struct recipe_stage *stage, const char *key,
+		   struct lock *lock, struct lock_platform *platform, bool fresh,
+		   struct gg_err *err) GG_MUST_USE;

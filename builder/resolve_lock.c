@@ -16,12 +16,13 @@ bool resolve_wants(const struct resolve_options *o, const char *name)
 	return o->all || (o->names && gg_strv_has(o->names, name));
 }
 
-static int refuse_when_locked(const struct session *s, struct gg_pos pos, const char *what, const char *name,
-			      struct gg_err *err)
+static int refuse_when_locked(const struct session *s, struct gg_pos pos, const char *what,
+			      const char *name, struct gg_err *err)
 {
 	if (!s->locked)
 		return 0;
-	gg_fail_at(err, GG_LOCK, pos, "%s '%s' is not in the lock as the recipe has it", what, name);
+	gg_fail_at(err, GG_LOCK, pos, "%s '%s' is not in the lock as the recipe has it", what,
+		   name);
 	return gg_hint(err, RESOLVE_LOCKED_HINT);
 }
 
@@ -43,7 +44,8 @@ static int lock_stage(struct session *s, const struct recipe_stage *stage, struc
 	other_keys = entry && !gg_digest_eq(&entry->keyring, &keyring);
 	if (entry && !other_keys && !resolve_wants(o, stage->name))
 		return 0;
-	if (refuse_when_locked(s, stage->from.pos, other_keys ? "the keyring of stage" : "the package list of stage",
+	if (refuse_when_locked(s, stage->from.pos,
+			       other_keys ? "the keyring of stage" : "the package list of stage",
 			       stage->name, err) < 0)
 		return -1;
 	*changed = true;
@@ -59,8 +61,8 @@ static const struct lock_url *find_url(const struct lock *lock, const struct gg_
 }
 
 /* The digest is the recipe's own; the lock adds the size, which makes an endless body an early error. */
-static int lock_input(struct session *s, const struct recipe_input *in, struct lock *lock, bool *changed,
-		      struct gg_err *err)
+static int lock_input(struct session *s, const struct recipe_input *in, struct lock *lock,
+		      bool *changed, struct gg_err *err)
 {
 	_cleanup_downloads_ struct downloads list = { 0 };
 	struct lock_url entry = { .sha256 = in->sha256 };
@@ -74,7 +76,8 @@ static int lock_input(struct session *s, const struct recipe_input *in, struct l
 	if (!store_blob_has(s->store, &in->sha256)) {
 		if (s->offline)
 			return gg_fail_at(err, GG_REMOTE, in->pos,
-					  "input '%s' is not in the store and --offline forbids every connection",
+					  "input '%s' is not in the store and --offline forbids "
+					  "every connection",
 					  in->name);
 		d = downloads_add(&list, gg_strdup(in->url), gg_asprintf("input '%s'", in->name));
 		d->pos = in->pos;
@@ -92,8 +95,8 @@ static int lock_input(struct session *s, const struct recipe_input *in, struct l
 	return 0;
 }
 
-static int lock_step_piece(struct session *s, const struct recipe_step *step, struct lock *lock, bool *changed,
-			   struct gg_err *err)
+static int lock_step_piece(struct session *s, const struct recipe_step *step, struct lock *lock,
+			   bool *changed, struct gg_err *err)
 {
 	struct lock_piece entry = { .name = step->piece, .sha256 = step->piece_digest };
 
@@ -111,18 +114,26 @@ static int lock_step_piece(struct session *s, const struct recipe_step *step, st
 }
 
 /* The lock names the formats that its bytes were made with: what a lock promises does not change under it. */
-static int lock_formats(const struct session *s, struct lock *lock, bool *changed, struct gg_err *err)
+static int lock_formats(const struct session *s, struct lock *lock, bool *changed,
+			struct gg_err *err)
 {
-	const struct lock_formats ours = { .tar = TAR_FORMAT, .gzip = COMPRESS_FORMAT, .zstd = COMPRESS_FORMAT,
+	const struct lock_formats ours = { .tar = TAR_FORMAT,
+					   .gzip = COMPRESS_FORMAT,
+					   .zstd = COMPRESS_FORMAT,
 					   .tree = TREE_FORMAT };
 	const struct lock_formats *f = &lock->formats;
 
-	if (f->tar == ours.tar && f->gzip == ours.gzip && f->zstd == ours.zstd && f->tree == ours.tree)
+	if (f->tar == ours.tar && f->gzip == ours.gzip && f->zstd == ours.zstd &&
+	    f->tree == ours.tree)
 		return 0;
 	if (s->locked) {
-		gg_fail(err, GG_LOCK, "the lock is for other versions of the formats that this ggbuild writes (tar %d, "
-				      "gzip %d, zstd %d, tree %d)", f->tar, f->gzip, f->zstd, f->tree);
-		return gg_hint(err, "build with the ggbuild that wrote it, or run `ggbuild lock` and commit the lock file");
+		gg_fail(err, GG_LOCK,
+			"the lock is for other versions of the formats that this ggbuild writes "
+			"(tar %d, "
+			"gzip %d, zstd %d, tree %d)",
+			f->tar, f->gzip, f->zstd, f->tree);
+		return gg_hint(err, "build with the ggbuild that wrote it, or run `ggbuild lock` "
+				    "and commit the lock file");
 	}
 	lock->formats = ours;
 	*changed = true;
@@ -134,7 +145,8 @@ static bool has_fetch(const struct recipe *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_stages; i++)
 		for (size_t j = 0; j < r->stages[i].n_steps; j++)
-			if (r->stages[i].steps[j].fetch && gg_streq(r->stages[i].steps[j].fetch, name))
+			if (r->stages[i].steps[j].fetch &&
+			    gg_streq(r->stages[i].steps[j].fetch, name))
 				return true;
 	return false;
 }
@@ -157,8 +169,11 @@ static int unknown_name(const struct recipe *r, const char *name, struct gg_err 
 	for (size_t i = 0; i < known.n; i++)
 		gg_buf_printf(&list, "%s%s", i ? ", " : "", known.v[i]);
 	near = gg_nearest(name, (const char *const *)known.v, known.n);
-	gg_fail(err, GG_USAGE, "nothing in the lock belongs to '%s': stages with packages, and fetches, can be resolved "
-			       "anew", name);
+	gg_fail(err, GG_USAGE,
+		"nothing in the lock belongs to '%s': stages with packages, and fetches, can be "
+		"resolved "
+		"anew",
+		name);
 	if (near)
 		return gg_hint(err, "did you mean '%s'?", near);
 	return known.n ? gg_hint(err, "there are: %s", list.data) : -1;
@@ -193,8 +208,8 @@ static void set_epoch(struct lock *lock, const struct resolve_options *o)
 	lock->epoch = newest < 0 ? 0 : newest;
 }
 
-int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock, const struct resolve_options *options,
-		 bool *ret_changed, struct gg_err *err)
+int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
+		 const struct resolve_options *options, bool *ret_changed, struct gg_err *err)
 {
 	*ret_changed = false;
 	if (check_names(r, options->names, err) < 0)

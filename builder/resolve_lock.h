@@ -12,18 +12,21 @@
 
 struct session;
 
-#define RESOLVE_LOCKED_HINT "run `ggbuild lock` and commit the lock file; --locked forbids changing it"
+#define RESOLVE_LOCKED_HINT                                                                        \
+	"run `ggbuild lock` and commit the lock file; --locked forbids changing it"
 
 struct resolve_options {
 	const char *platform;
 	bool all; /* forget what the platform has and resolve everything anew: drops what the recipe as it stands, with
 		   * these arguments, does not use */
-	const struct gg_strv *names; /* stages to resolve anew, and fetches, which are the caller's; may be NULL */
+	/* stages to resolve anew, and fetches, which are the caller's; may be NULL */
+	const struct gg_strv *names;
 };
 
 /* Adds what is missing; *ret_changed tells whether anything did. GG_LOCK under --locked when something is missing or
  * was made for another version of our formats. GG_USAGE for a name that is neither a stage with packages nor a fetch. */
-int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock, const struct resolve_options *options,
-		 bool *ret_changed, struct gg_err *err) GG_MUST_USE;
+int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
+		 const struct resolve_options *options, bool *ret_changed,
+		 struct gg_err *err) GG_MUST_USE;
 /* That it was asked for by name, or everything was. */
 bool resolve_wants(const struct resolve_options *o, const char *name);

@@ -23,7 +23,8 @@ static bool contents_there(struct store *s, const struct gg_json *record)
 	size_t n;
 
 	if (contents_read(record, &parts, &n, &ignored) < 0 || !parts ||
-	    gg_digest_parse(gg_json_get_str(record, "tree", ""), &d, &ignored) < 0 || !store_blob_has(s, &d))
+	    gg_digest_parse(gg_json_get_str(record, "tree", ""), &d, &ignored) < 0 ||
+	    !store_blob_has(s, &d))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!store_tree_has(s, &parts[i]))
@@ -49,7 +50,8 @@ static bool objects_there(struct store *s, const struct gg_json *record)
 	return true;
 }
 
-int results_find(struct store *s, const struct plan_node *n, struct gg_json **ret, struct gg_err *err)
+int results_find(struct store *s, const struct plan_node *n, struct gg_json **ret,
+		 struct gg_err *err)
 {
 	*ret = NULL;
 	if (!n->keyed)
@@ -71,11 +73,13 @@ static bool has_name(const struct plan_node *n)
 
 static char *name_of(const struct recipe *r, const struct plan_node *n, enum results_text what)
 {
-	return gg_asprintf("%s:%s%s", r->name, n->name, what == RESULTS_DEFINITION ? " definition" : "");
+	return gg_asprintf("%s:%s%s", r->name, n->name,
+			   what == RESULTS_DEFINITION ? " definition" : "");
 }
 
-int results_recall(struct store *s, const struct recipe *r, const struct plan_node *n, enum results_text what,
-		   struct gg_digest *ret, bool *ret_found, struct gg_err *err)
+int results_recall(struct store *s, const struct recipe *r, const struct plan_node *n,
+		   enum results_text what, struct gg_digest *ret, bool *ret_found,
+		   struct gg_err *err)
 {
 	_cleanup_free_ char *name = name_of(r, n, what);
 
@@ -83,7 +87,8 @@ int results_recall(struct store *s, const struct recipe *r, const struct plan_no
 }
 
 /* The definition of a fetch is no key of a result, but its text is worth keeping like one. */
-static int remember_definition(struct store *s, const struct recipe *r, const struct plan_node *n, struct gg_err *err)
+static int remember_definition(struct store *s, const struct recipe *r, const struct plan_node *n,
+			       struct gg_err *err)
 {
 	_cleanup_free_ char *name = name_of(r, n, RESULTS_DEFINITION);
 	_cleanup_json_ struct gg_json *record = NULL;
@@ -101,7 +106,8 @@ static int remember_definition(struct store *s, const struct recipe *r, const st
 	return store_name_put(s, name, &n->definition, err);
 }
 
-int results_remember(struct store *s, const struct recipe *r, const struct plan_node *n, struct gg_err *err)
+int results_remember(struct store *s, const struct recipe *r, const struct plan_node *n,
+		     struct gg_err *err)
 {
 	_cleanup_free_ char *name = name_of(r, n, RESULTS_KEY);
 
@@ -112,8 +118,8 @@ int results_remember(struct store *s, const struct recipe *r, const struct plan_
 	return n->definition_text ? remember_definition(s, r, n, err) : 0;
 }
 
-static int is_remembered(struct store *s, const struct recipe *r, const struct plan_node *n, bool *ret,
-			 struct gg_err *err)
+static int is_remembered(struct store *s, const struct recipe *r, const struct plan_node *n,
+			 bool *ret, struct gg_err *err)
 {
 	struct gg_digest key;
 
@@ -123,8 +129,8 @@ static int is_remembered(struct store *s, const struct recipe *r, const struct p
 	return 0;
 }
 
-int results_are_last(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
-		     bool *ret, struct gg_err *err)
+int results_are_last(struct store *s, const struct recipe *r, const struct plan *p,
+		     const size_t *goals, size_t n, bool *ret, struct gg_err *err)
 {
 	*ret = true;
 	for (size_t i = 0; i < n && *ret; i++)
@@ -133,8 +139,8 @@ int results_are_last(struct store *s, const struct recipe *r, const struct plan 
 	return 0;
 }
 
-int results_remember_all(struct store *s, const struct recipe *r, const struct plan *p, const size_t *goals, size_t n,
-			 struct gg_err *err)
+int results_remember_all(struct store *s, const struct recipe *r, const struct plan *p,
+			 const size_t *goals, size_t n, struct gg_err *err)
 {
 	_cleanup_free_ bool *reached = gg_calloc(p->n_nodes + 1, sizeof(*reached));
 

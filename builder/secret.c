@@ -41,13 +41,16 @@ static char **field_of(struct option *o, const char *key, size_t len)
 static int fail_form(struct gg_err *err)
 {
 	gg_fail(err, GG_USAGE, "--secret: write id=ID,env=NAME or id=ID,src=FILE");
-	return gg_hint(err, "the value itself is never on the command line, where every process can read it");
+	return gg_hint(
+		err,
+		"the value itself is never on the command line, where every process can read it");
 }
 
 static int parse(const char *text, struct option *ret, struct gg_err *err)
 {
 	for (const char *p = text;; p++) {
-		size_t len = strcspn(p, "=,"), value = p[len] == '=' ? strcspn(p + len + 1, ",") : 0;
+		size_t len = strcspn(p, "=,"),
+		       value = p[len] == '=' ? strcspn(p + len + 1, ",") : 0;
 		char **field = field_of(ret, p, len);
 
 		if (!field || *field || !value)
@@ -74,8 +77,9 @@ static int check_declared(const struct recipe *r, const char *id, struct gg_err 
 	nearest = gg_nearest(id, known, r->n_secrets);
 	if (nearest)
 		return gg_hint(err, "did you mean '%s'?", nearest);
-	return r->n_secrets ? gg_hint(err, "it declares: %s%s", known[0], r->n_secrets > 1 ? ", …" : "") :
-			      gg_hint(err, "declare it: secrets: [ { id: %s } ]", id);
+	return r->n_secrets
+		       ? gg_hint(err, "it declares: %s%s", known[0], r->n_secrets > 1 ? ", …" : "")
+		       : gg_hint(err, "declare it: secrets: [ { id: %s } ]", id);
 }
 
 int secret_check(const struct session *s, const struct recipe *r, struct gg_err *err)
@@ -89,7 +93,8 @@ int secret_check(const struct session *s, const struct recipe *r, struct gg_err 
 			return -1;
 		for (size_t j = 0; j < seen.n; j++)
 			if (gg_streq(seen.v[j], o.id))
-				return gg_fail(err, GG_USAGE, "--secret id=%s is given twice", o.id);
+				return gg_fail(err, GG_USAGE, "--secret id=%s is given twice",
+					       o.id);
 		gg_strv_add(&seen, o.id);
 	}
 	return 0;
@@ -102,7 +107,8 @@ static int read_value(const struct option *o, struct gg_buf *ret, struct gg_err 
 	if (o->src && gg_read_file(AT_FDCWD, o->src, SECRET_MAX, ret, err) < 0)
 		return gg_context(err, "secret '%s'", o->id);
 	if (o->env && !value)
-		return gg_fail(err, GG_USAGE, "secret '%s': the environment has no variable '%s'", o->id, o->env);
+		return gg_fail(err, GG_USAGE, "secret '%s': the environment has no variable '%s'",
+			       o->id, o->env);
 	if (value)
 		gg_buf_puts(ret, value);
 	if (ret->len == 0)
@@ -121,5 +127,6 @@ int secret_value(const struct session *s, const char *id, struct gg_buf *ret, st
 			return read_value(&o, ret, err);
 	}
 	gg_fail(err, GG_USAGE, "secret '%s' was not passed", id);
-	return gg_hint(err, "pass it with --secret id=%s,env=NAME or --secret id=%s,src=FILE", id, id);
+	return gg_hint(err, "pass it with --secret id=%s,env=NAME or --secret id=%s,src=FILE", id,
+		       id);
 }

@@ -23,23 +23,25 @@ struct session {
 	struct userns userns;
 	struct jobs *jobs;
 	struct progress *progress;
-	int recipe_dirfd;	  /* the directory that relative paths of the recipe start from */
-	const char *recipe_dir;	  /* for messages */
-	unsigned n_jobs;	  /* actions at once */
-	bool offline;		  /* no connection at all */
-	bool locked;		  /* the lock is complete and final */
-	bool no_cache;		  /* run again what is not pinned by content */
+	int recipe_dirfd;       /* the directory that relative paths of the recipe start from */
+	const char *recipe_dir; /* for messages */
+	unsigned n_jobs;        /* actions at once */
+	bool offline;           /* no connection at all */
+	bool locked;            /* the lock is complete and final */
+	bool no_cache;          /* run again what is not pinned by content */
 	bool no_test;
-	bool read_only;		  /* nothing is made: the store may be NULL, there is no user namespace */
-	const char *report;	  /* failure_report.h: where a failed action is to be told, or NULL */
-	bool allow_network;	  /* steps with `network: true` may run */
-	struct config *config;	  /* the user's, NULL when there is none; owned */
+	bool read_only;     /* nothing is made: the store may be NULL, there is no user namespace */
+	const char *report; /* failure_report.h: where a failed action is to be told, or NULL */
+	bool allow_network; /* steps with `network: true` may run */
+	struct config *config; /* the user's, NULL when there is none; owned */
 	/* What the command line adds to it. */
-	struct gg_strv mirrors;	  /* "debian=URL" */
-	struct mirror_cache *mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
-	struct local_trees *locals; /* local inputs as they were found; owned, see local_trees_free */
+	struct gg_strv mirrors; /* "debian=URL" */
+	struct mirror_cache
+		*mirror_cache; /* what mirror_find found; owned, see mirror_cache_free */
+	struct local_trees
+		*locals;          /* local inputs as they were found; owned, see local_trees_free */
 	struct gg_strv fetch_env; /* "[STEP:]NAME=value" */
-	unsigned fetch_network;	  /* enum step_network */
+	unsigned fetch_network;   /* enum step_network */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
-	struct gg_strv secrets;	     /* "id=ID,env=NAME" or "id=ID,src=FILE" */
+	struct gg_strv secrets;      /* "id=ID,env=NAME" or "id=ID,src=FILE" */
 };

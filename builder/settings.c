@@ -34,7 +34,8 @@ int settings_read(struct config **ret, struct gg_err *err)
 	r = config_parse(path, text.data ? text.data : "", text.len, ret, &errors);
 	if (r < 0) {
 		recipe_errors_print(&errors, text.data, text.len, &words);
-		gg_fail(err, GG_USAGE, "%s", words.data ? words.data : "the configuration is wrong");
+		gg_fail(err, GG_USAGE, "%s",
+			words.data ? words.data : "the configuration is wrong");
 		err->whole = true;
 	}
 	recipe_errors_done(&errors);

@@ -48,8 +48,11 @@ static uint64_t ns(const struct timespec *t)
 
 static struct record record_of(const struct stat *st)
 {
-	return (struct record){ .ino = st->st_ino, .size = (uint64_t)st->st_size, .mtime = ns(&st->st_mtim),
-				.ctime = ns(&st->st_ctim), .mode = st->st_mode };
+	return (struct record){ .ino = st->st_ino,
+				.size = (uint64_t)st->st_size,
+				.mtime = ns(&st->st_mtim),
+				.ctime = ns(&st->st_ctim),
+				.mode = st->st_mode };
 }
 
 static int compare(const void *a, const void *b)
@@ -68,8 +71,8 @@ static bool known(void *ctx, const struct stat *st, struct gg_digest *ret)
 	if (c->n_old == 0 || st->st_dev != c->dev)
 		return false;
 	found = bsearch(&want, c->old, c->n_old, sizeof(want), compare);
-	if (!found || found->size != want.size || found->mtime != want.mtime || found->ctime != want.ctime ||
-	    found->mode != want.mode)
+	if (!found || found->size != want.size || found->mtime != want.mtime ||
+	    found->ctime != want.ctime || found->mode != want.mode)
 		return false;
 	if (!c->used[found - c->old]) {
 		c->used[found - c->old] = true;
@@ -84,14 +87,16 @@ static bool is_older(const struct timespec *t, const struct timespec *start)
 {
 	if (t->tv_nsec == 0)
 		return t->tv_sec < start->tv_sec - 2;
-	return t->tv_sec < start->tv_sec || (t->tv_sec == start->tv_sec && t->tv_nsec < start->tv_nsec);
+	return t->tv_sec < start->tv_sec ||
+	       (t->tv_sec == start->tv_sec && t->tv_nsec < start->tv_nsec);
 }
 
 static void learned(void *ctx, const struct stat *st, const struct gg_digest *content)
 {
 	struct stat_cache *c = ctx;
 
-	if (st->st_dev != c->dev || !is_older(&st->st_mtim, &c->start) || !is_older(&st->st_ctim, &c->start))
+	if (st->st_dev != c->dev || !is_older(&st->st_mtim, &c->start) ||
+	    !is_older(&st->st_ctim, &c->start))
 		return;
 	GG_GROW(c->new, c->n_new, c->cap_new);
 	c->new[c->n_new] = record_of(st);

@@ -13,18 +13,21 @@ int step_cache_open(struct action *a, struct grants *g, struct gg_err *err)
 
 	g->caches = gg_calloc(step->caches.n, sizeof(*g->caches));
 	for (size_t i = 0; i < step->caches.n; i++) {
-		_cleanup_free_ char *name = gg_asprintf("%s %s %s", a->recipe->name, step->user ? step->user : "0",
-							step->caches.v[i]);
+		_cleanup_free_ char *name =
+			gg_asprintf("%s %s %s", a->recipe->name, step->user ? step->user : "0",
+				    step->caches.v[i]);
 
 		g->caches[g->n_caches++] = (struct store_cache)STORE_CACHE_INIT;
 		if (!a->session->locked &&
-		    store_cache_take(a->session->store, name, a->session->userns.base, &g->caches[i], err) < 0)
+		    store_cache_take(a->session->store, name, a->session->userns.base,
+				     &g->caches[i], err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t gid, struct gg_err *err)
+int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t gid,
+		     struct gg_err *err)
 {
 	const struct recipe_list *paths = &a->node->step->caches;
 

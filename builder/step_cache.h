@@ -17,4 +17,5 @@ struct grants;
 /* In the scheduler. */
 int step_cache_open(struct action *a, struct grants *g, struct gg_err *err) GG_MUST_USE;
 /* In the child: adds the mounts. */
-int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t gid, struct gg_err *err) GG_MUST_USE;
+int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t gid,
+		     struct gg_err *err) GG_MUST_USE;

@@ -55,9 +55,9 @@ static void note(int logfd, const char *text)
 
 static void note_host(int logfd, const char *why)
 {
-	_cleanup_free_ char *text = gg_asprintf("the host's, %s its abstract sockets%s%s",
-						scope_is_there() ? "without" : "with", why ? "; " : "",
-						why ? why : "");
+	_cleanup_free_ char *text =
+		gg_asprintf("the host's, %s its abstract sockets%s%s",
+			    scope_is_there() ? "without" : "with", why ? "; " : "", why ? why : "");
 
 	note(logfd, text);
 }
@@ -73,12 +73,14 @@ static char *resolv_conf(void)
 	if (gg_read_file(AT_FDCWD, RESOLV_CONF, RESOLV_CONF_MAX, &host, &ignored) < 0 || !host.data)
 		return gg_buf_steal(&mine);
 	for (rest = host.data; (line = strsep(&rest, "\n"));)
-		if (gg_starts(line, "search ") || gg_starts(line, "domain ") || gg_starts(line, "options "))
+		if (gg_starts(line, "search ") || gg_starts(line, "domain ") ||
+		    gg_starts(line, "options "))
 			gg_buf_printf(&mine, "%s\n", line);
 	return gg_buf_steal(&mine);
 }
 
-int step_network_enter(struct grants *g, const struct session *s, int logfd, struct network *ret, struct gg_err *err)
+int step_network_enter(struct grants *g, const struct session *s, int logfd, struct network *ret,
+		       struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err why = GG_ERR_INIT;
 	_cleanup_free_ char *text = NULL;
@@ -87,8 +89,9 @@ int step_network_enter(struct grants *g, const struct session *s, int logfd, str
 	if (!g->network)
 		return 0;
 	if (!wants_own(g, s)) {
-		note_host(logfd, s->fetch_network == STEP_NETWORK_HOST ? NULL :
-									 "--fetch-env names its loopback");
+		note_host(logfd, s->fetch_network == STEP_NETWORK_HOST
+					 ? NULL
+					 : "--fetch-env names its loopback");
 		return 0;
 	}
 	if (network_isolate(g->tun, ret, &why) == 0) {
@@ -100,7 +103,8 @@ int step_network_enter(struct grants *g, const struct session *s, int logfd, str
 	if (s->fetch_network == STEP_NETWORK_ISOLATED) {
 		gg_err_move(err, &why);
 		gg_context(err, "make a network of its own");
-		return gg_hint(err, "install passt or slirp4netns, or give it the host's network: --fetch-network host");
+		return gg_hint(err, "install passt or slirp4netns, or give it the host's network: "
+				    "--fetch-network host");
 	}
 	note_host(logfd, why.text);
 	return 0;

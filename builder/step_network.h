@@ -17,7 +17,8 @@ enum step_network { STEP_NETWORK_AUTO, STEP_NETWORK_HOST, STEP_NETWORK_ISOLATED 
 extern const char *const step_network_names[]; /* for the option */
 
 /* In the scheduler: a device node for the helper, in directory `dir`, where the host's is for root alone. */
-int step_network_prepare(struct grants *g, const struct session *s, int dir, struct gg_err *err) GG_MUST_USE;
+int step_network_prepare(struct grants *g, const struct session *s, int dir,
+			 struct gg_err *err) GG_MUST_USE;
 /* In the job's process, before the sandbox starts: enters the network, changes what the step sees as resolv.conf. */
 int step_network_enter(struct grants *g, const struct session *s, int logfd, struct network *ret,
 		       struct gg_err *err) GG_MUST_USE;

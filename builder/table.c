@@ -24,8 +24,8 @@ void table_print(const struct table *t, struct gg_buf *ret)
 		size_t column = i % t->columns;
 		int width = (int)widths[column];
 
-		gg_buf_printf(ret, "%*s%s", (t->right >> column) & 1 ? width : -width, t->cells.v[i],
-			      column + 1 < t->columns ? "  " : "");
+		gg_buf_printf(ret, "%*s%s", (t->right >> column) & 1 ? width : -width,
+			      t->cells.v[i], column + 1 < t->columns ? "  " : "");
 		if (column + 1 < t->columns)
 			continue;
 		while (ret->len && ret->data[ret->len - 1] == ' ')

@@ -11,7 +11,7 @@
 
 struct table {
 	size_t columns;
-	unsigned right; /* bit i: column i is aligned to the right */
+	unsigned right;       /* bit i: column i is aligned to the right */
 	struct gg_strv cells; /* row by row */
 };
 

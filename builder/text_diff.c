@@ -11,7 +11,8 @@ static bool same(const struct text_item *a, const struct text_item *b)
 }
 
 /* left[i * (m + 1) + j]: how long the longest common subsequence of old[i…n) and fresh[j…m) is. */
-static unsigned *measure(const struct text_item *old, size_t n, const struct text_item *fresh, size_t m)
+static unsigned *measure(const struct text_item *old, size_t n, const struct text_item *fresh,
+			 size_t m)
 {
 	unsigned *left = gg_calloc((n + 1) * (m + 1), sizeof(*left));
 
@@ -28,8 +29,9 @@ static unsigned *measure(const struct text_item *old, size_t n, const struct tex
 	return left;
 }
 
-void text_diff(const struct text_item *old, size_t n_old, const struct text_item *fresh, size_t n_fresh,
-	       void (*emit)(void *ctx, enum text_side side, size_t index), void *ctx)
+void text_diff(const struct text_item *old, size_t n_old, const struct text_item *fresh,
+	       size_t n_fresh, void (*emit)(void *ctx, enum text_side side, size_t index),
+	       void *ctx)
 {
 	size_t head = 0, tail = 0, n, m, i = 0, j = 0;
 	_cleanup_free_ unsigned *left = NULL;
@@ -47,7 +49,8 @@ void text_diff(const struct text_item *old, size_t n_old, const struct text_item
 		if (left && i < n && j < m && same(&old[head + i], &fresh[head + j])) {
 			emit(ctx, TEXT_SAME, head + j++);
 			i++;
-		} else if (j == m || (i < n && (!left || left[(i + 1) * (m + 1) + j] >= left[i * (m + 1) + j + 1]))) {
+		} else if (j == m || (i < n && (!left || left[(i + 1) * (m + 1) + j] >=
+								 left[i * (m + 1) + j + 1]))) {
 			emit(ctx, TEXT_OLD, head + i++);
 		} else {
 			emit(ctx, TEXT_NEW, head + j++);

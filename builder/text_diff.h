@@ -17,5 +17,6 @@ struct text_item {
 enum text_side { TEXT_SAME, TEXT_OLD, TEXT_NEW };
 
 /* `emit` gets each item once, in order: index counts in the old list for TEXT_OLD, else in the new one. */
-void text_diff(const struct text_item *old, size_t n_old, const struct text_item *fresh, size_t n_fresh,
-	       void (*emit)(void *ctx, enum text_side side, size_t index), void *ctx);
+void text_diff(const struct text_item *old, size_t n_old, const struct text_item *fresh,
+	       size_t n_fresh, void (*emit)(void *ctx, enum text_side side, size_t index),
+	       void *ctx);

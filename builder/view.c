@@ -42,7 +42,8 @@ static void add_fd(struct view *v, size_t at, int fd, const struct gg_digest *di
 	v->digests[at] = digest;
 }
 
-int view_make(const struct action *a, const size_t *nodes, size_t n, struct view *ret, struct gg_err *err)
+int view_make(const struct action *a, const size_t *nodes, size_t n, struct view *ret,
+	      struct gg_err *err)
 {
 	_cleanup_free_ const struct tree **trees = gg_calloc(n + 1, sizeof(*trees));
 	_cleanup_free_ const struct action_tree **from = gg_calloc(n + 1, sizeof(*from));
@@ -60,7 +61,8 @@ int view_make(const struct action *a, const size_t *nodes, size_t n, struct view
 	for (size_t i = 0; i < n; i++) {
 		add_fd(ret, i, from[i]->fd, &from[i]->digest);
 		for (size_t j = 0; from[i]->contents && j < from[i]->contents->n; j++)
-			add_fd(ret, first[i] + j, from[i]->contents->fds[j], &from[i]->contents->digests[j]);
+			add_fd(ret, first[i] + j, from[i]->contents->fds[j],
+			       &from[i]->contents->digests[j]);
 	}
 	if (n == 0) {
 		ret->merged = tree_new();
@@ -90,11 +92,12 @@ int view_flatten(struct view *v, struct action *a, struct gg_err *err)
 
 int view_open(const struct view *v, const struct tree_entry *e, struct gg_err *err)
 {
-	return gg_openat_in(v->fds[e->origin], e->source ? e->source : e->path, O_RDONLY | O_NOFOLLOW, 0, err);
+	return gg_openat_in(v->fds[e->origin], e->source ? e->source : e->path,
+			    O_RDONLY | O_NOFOLLOW, 0, err);
 }
 
-int view_read(const struct view *v, const char *path, size_t max, struct gg_buf *ret, bool *ret_found,
-	      struct gg_err *err)
+int view_read(const struct view *v, const char *path, size_t max, struct gg_buf *ret,
+	      bool *ret_found, struct gg_err *err)
 {
 	const struct tree_entry *e = tree_resolve(v->merged, path, true, NULL);
 	_cleanup_close_ int fd = -1;
@@ -164,16 +167,19 @@ static int find_user(const struct view *v, const char *user, struct owner *ret, 
 	if (view_read(v, "/etc/passwd", DATABASE_MAX, &text, &found, err) < 0)
 		return -1;
 	ret->gid = numeric ? ret->uid : 0;
-	if (found && text.len && find_line(text.data, numeric ? NULL : user, ret->uid, GG_LEN(fields), fields)) {
+	if (found && text.len &&
+	    find_line(text.data, numeric ? NULL : user, ret->uid, GG_LEN(fields), fields)) {
 		if (!parse_id(fields[2], &ret->uid) || !parse_id(fields[3], &ret->gid))
-			return gg_fail(err, GG_RECIPE, "/etc/passwd has no usable ids for '%s'", user);
+			return gg_fail(err, GG_RECIPE, "/etc/passwd has no usable ids for '%s'",
+				       user);
 		ret->home = fields[5] ? gg_strdup(fields[5]) : NULL;
 		return 0;
 	}
 	if (numeric)
 		return 0;
 	gg_fail(err, GG_RECIPE, "there is no user '%s' in /etc/passwd", user);
-	return gg_hint(err, "make it in a step, declare it under image.user, or write its ids, as \"1000:1000\"");
+	return gg_hint(err, "make it in a step, declare it under image.user, or write its ids, as "
+			    "\"1000:1000\"");
 }
 
 static int find_group(const struct view *v, const char *group, uint32_t *ret, struct gg_err *err)
@@ -186,7 +192,8 @@ static int find_group(const struct view *v, const char *group, uint32_t *ret, st
 		return 0;
 	if (view_read(v, "/etc/group", DATABASE_MAX, &text, &found, err) < 0)
 		return -1;
-	if (found && text.len && find_line(text.data, group, 0, GG_LEN(fields), fields) && parse_id(fields[2], ret))
+	if (found && text.len && find_line(text.data, group, 0, GG_LEN(fields), fields) &&
+	    parse_id(fields[2], ret))
 		return 0;
 	return gg_fail(err, GG_RECIPE, "there is no group '%s' in /etc/group", group);
 }

@@ -13,19 +13,19 @@
 enum { BLOCK = 128 * 1024, MAGIC = 6 };
 
 /* What is used of libarchive, by its own prototypes. */
-#define FUNCTIONS(X)                       \
-	X(archive_read_new)                \
-	X(archive_read_free)               \
-	X(archive_read_support_format_raw) \
-	X(archive_read_append_filter)      \
-	X(archive_read_set_read_callback)  \
-	X(archive_read_set_callback_data)  \
-	X(archive_read_open1)              \
-	X(archive_read_next_header)        \
-	X(archive_read_data_block)         \
-	X(archive_filter_bytes)            \
-	X(archive_filter_count)            \
-	X(archive_errno)                   \
+#define FUNCTIONS(X)                                                                               \
+	X(archive_read_new)                                                                        \
+	X(archive_read_free)                                                                       \
+	X(archive_read_support_format_raw)                                                         \
+	X(archive_read_append_filter)                                                              \
+	X(archive_read_set_read_callback)                                                          \
+	X(archive_read_set_callback_data)                                                          \
+	X(archive_read_open1)                                                                      \
+	X(archive_read_next_header)                                                                \
+	X(archive_read_data_block)                                                                 \
+	X(archive_filter_bytes)                                                                    \
+	X(archive_filter_count)                                                                    \
+	X(archive_errno)                                                                           \
 	X(archive_error_string)
 
 struct library {
@@ -40,7 +40,7 @@ struct archive_stream {
 	int read_errno; /* of a pread below libarchive, which keeps the text only */
 	struct library lib;
 	struct archive *reader; /* NULL: not compressed */
-	uint64_t next_offset;	/* where the next decoded block must begin: there are no holes */
+	uint64_t next_offset;   /* where the next decoded block must begin: there are no holes */
 	bool ended;
 	char *block;
 };
@@ -54,9 +54,9 @@ static int load(struct library *lib, struct gg_err *err)
 		gg_fail(err, GG_SYSTEM, "load libarchive: %s", dlerror());
 		return gg_hint(err, "install the package libarchive13 (libarchive13t64)");
 	}
-#define FIND(name)                                                                      \
-	*(void **)&lib->name = dlsym(handle, #name);                                    \
-	if (!lib->name)                                                                 \
+#define FIND(name)                                                                                 \
+	*(void **)&lib->name = dlsym(handle, #name);                                               \
+	if (!lib->name)                                                                            \
 		return gg_fail(err, GG_SYSTEM, "load libarchive: it has no " #name);
 	FUNCTIONS(FIND)
 #undef FIND
@@ -158,7 +158,8 @@ static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
 	}
 }
 
-int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret, struct gg_err *err)
+int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
+		 struct gg_err *err)
 {
 	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
 	ssize_t n;
@@ -182,7 +183,8 @@ int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream *
 /* libarchive stops silently where the last member ends. */
 static int check_rest(struct archive_stream *s, struct gg_err *err)
 {
-	la_int64_t used = s->lib.archive_filter_bytes(s->reader, s->lib.archive_filter_count(s->reader) - 1);
+	la_int64_t used =
+		s->lib.archive_filter_bytes(s->reader, s->lib.archive_filter_count(s->reader) - 1);
 	ssize_t n;
 
 	s->ended = true;
@@ -190,13 +192,16 @@ static int check_rest(struct archive_stream *s, struct gg_err *err)
 	while ((n = read_some(s)) > 0)
 		for (ssize_t i = 0; i < n; i++)
 			if (s->block[i])
-				return gg_fail(err, GG_INTEGRITY, "decompress: something else after the end of the stream");
+				return gg_fail(
+					err, GG_INTEGRITY,
+					"decompress: something else after the end of the stream");
 	if (n < 0)
 		return gg_fail_errno(err, "read the archive");
 	return 0;
 }
 
-static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err)
+static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+			struct gg_err *err)
 {
 	la_int64_t offset;
 
@@ -216,7 +221,8 @@ static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t
 	return 0;
 }
 
-int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err)
+int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+		 struct gg_err *err)
 {
 	ssize_t n;
 

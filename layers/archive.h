@@ -17,9 +17,11 @@ struct archive_stream;
 
 /* Decodes `size` bytes of fd from `offset`, by pread: fd is borrowed and its position unused. UINT64_MAX: to the
  * end of the file. */
-int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret, struct gg_err *err) GG_MUST_USE;
+int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
+		 struct gg_err *err) GG_MUST_USE;
 /* The next decoded block, borrowed until the next call; *ret_len is 0 at the end, when all input has been seen. */
-int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len, struct gg_err *err) GG_MUST_USE;
+int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+		 struct gg_err *err) GG_MUST_USE;
 void archive_close(struct archive_stream *s);
 void archive_closep(struct archive_stream **s);
 #define _cleanup_archive_ GG_CLEANUP(archive_closep)

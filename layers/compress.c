@@ -33,7 +33,7 @@ struct block {
 struct worker {
 	struct compress *c;
 	struct libdeflate_compressor *deflate; /* gzip */
-	ZSTD_CCtx *zstd;		       /* zstd */
+	ZSTD_CCtx *zstd;                       /* zstd */
 	pthread_t thread;
 };
 
@@ -127,7 +127,8 @@ static int worker_start(struct worker *w, struct compress *c)
 		w->deflate = libdeflate_alloc_compressor(c->level);
 	} else {
 		w->zstd = ZSTD_createCCtx();
-		if (w->zstd && ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, c->level)))
+		if (w->zstd && ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel,
+								   c->level)))
 			abort(); /* the level was checked */
 	}
 	if (!w->deflate && !w->zstd)
@@ -175,9 +176,11 @@ int compress_new(const struct compress_options *options, struct compress **ret, 
 	c->ctx = options->ctx;
 	c->level = options->level ? options->level : gzip ? GZIP_LEVEL : ZSTD_LEVEL;
 	if (c->level < 1 || c->level > max)
-		return gg_fail(err, GG_USAGE, "compression level %d is not within 1..%d", c->level, max);
+		return gg_fail(err, GG_USAGE, "compression level %d is not within 1..%d", c->level,
+			       max);
 	c->in_cap = gzip ? COMPRESS_GZIP_BLOCK : COMPRESS_ZSTD_BLOCK;
-	c->out_cap = gzip ? libdeflate_gzip_compress_bound(NULL, c->in_cap) : ZSTD_compressBound(c->in_cap);
+	c->out_cap = gzip ? libdeflate_gzip_compress_bound(NULL, c->in_cap)
+			  : ZSTD_compressBound(c->in_cap);
 	if (c->kind == COMPRESS_NONE) {
 		c->n_blocks = 1;
 		c->ring = gg_calloc(1, sizeof(*c->ring));

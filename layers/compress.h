@@ -35,14 +35,15 @@ typedef int compress_sink(void *ctx, const void *bytes, size_t len, struct gg_er
 
 struct compress_options {
 	enum compress_kind kind;
-	int level;	  /* 0: the default named above; gzip 1..12, zstd 1..19 */
+	int level;        /* 0: the default named above; gzip 1..12, zstd 1..19 */
 	unsigned threads; /* 0: one a CPU that this process may use; at most 16 are started */
 	compress_sink *sink;
 	void *ctx;
 };
 
 struct compress;
-int compress_new(const struct compress_options *options, struct compress **ret, struct gg_err *err) GG_MUST_USE;
+int compress_new(const struct compress_options *options, struct compress **ret,
+		 struct gg_err *err) GG_MUST_USE;
 /* Room for input, to be filled in place and then handed in with compress_fill; never empty. */
 void *compress_room(struct compress *c, size_t *ret_len);
 /* Takes the first `len` bytes of the room. */

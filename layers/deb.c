@@ -12,7 +12,13 @@
 #include "layers/untar.h"
 
 static const char GLOBAL_MAGIC[] = "!<arch>\n";
-enum { GLOBAL_LEN = 8, HEADER_LEN = 60, MAGIC_MAX = 6, CONTROL_MAX = 10 << 20, CONTROL_FILES_MAX = 10000 };
+enum {
+	GLOBAL_LEN = 8,
+	HEADER_LEN = 60,
+	MAGIC_MAX = 6,
+	CONTROL_MAX = 10 << 20,
+	CONTROL_FILES_MAX = 10000
+};
 
 /* ar(5): blank-padded text. */
 struct ar_header {
@@ -47,7 +53,10 @@ static const struct kind {
 } kinds[] = {
 	{ "", 0, "", true },
 	{ ".gz", 2, "\x1f\x8b", true },
-	{ ".xz", 6, "\xfd" "7zXZ", true },
+	{ ".xz", 6,
+	  "\xfd"
+	  "7zXZ",
+	  true },
 	{ ".zst", 4, "\x28\xb5\x2f\xfd", true },
 	{ ".bz2", 3, "BZh", false },
 };
@@ -117,12 +126,13 @@ static int unexpected(const char *name, const char *want, struct gg_err *err)
 
 	for (const char *p = name; *p; p++)
 		text = text && *p > ' ' && *p < 0x7f;
-	return gg_fail(err, GG_INTEGRITY, "not a Debian package: member '%s' where %s must be", text ? name : "?", want);
+	return gg_fail(err, GG_INTEGRITY, "not a Debian package: member '%s' where %s must be",
+		       text ? name : "?", want);
 }
 
 /* The member that begins at *at, which moves behind it. */
-static int next_member(struct deb *d, uint64_t *at, uint64_t end, char ret_name[17], struct part *ret,
-		       struct gg_err *err)
+static int next_member(struct deb *d, uint64_t *at, uint64_t end, char ret_name[17],
+		       struct part *ret, struct gg_err *err)
 {
 	struct ar_header h;
 	char pad;
@@ -133,7 +143,8 @@ static int next_member(struct deb *d, uint64_t *at, uint64_t end, char ret_name[
 		return -1;
 	member_name(&h, ret_name);
 	if (memchr(h.name, '\0', sizeof(h.name)) || !header_fits(&h, &ret->size))
-		return gg_fail(err, GG_INTEGRITY, "not a Debian package: malformed header at byte %llu",
+		return gg_fail(err, GG_INTEGRITY,
+			       "not a Debian package: malformed header at byte %llu",
 			       (unsigned long long)*at);
 	ret->offset = *at + HEADER_LEN;
 	if (ret->size > end - ret->offset)
@@ -146,12 +157,14 @@ static int next_member(struct deb *d, uint64_t *at, uint64_t end, char ret_name[
 	if (read_at(d->fd, (*at)++, &pad, 1, err) < 0)
 		return -1;
 	if (pad != '\n')
-		return gg_fail(err, GG_INTEGRITY, "not a Debian package: malformed padding at byte %llu",
+		return gg_fail(err, GG_INTEGRITY,
+			       "not a Debian package: malformed padding at byte %llu",
 			       (unsigned long long)*at - 1);
 	return 0;
 }
 
-static int check_archive(struct deb *d, const char *name, const char *base, const struct part *p, struct gg_err *err)
+static int check_archive(struct deb *d, const char *name, const char *base, const struct part *p,
+			 struct gg_err *err)
 {
 	bool control = gg_streq(base, "control.tar");
 	char magic[MAGIC_MAX];
@@ -162,11 +175,14 @@ static int check_archive(struct deb *d, const char *name, const char *base, cons
 		if (!gg_streq(name + strlen(base), k->suffix) || (control && !k->control))
 			continue;
 		if (p->size < k->len)
-			return gg_fail(err, GG_INTEGRITY, "not a Debian package: '%s' is empty", name);
+			return gg_fail(err, GG_INTEGRITY, "not a Debian package: '%s' is empty",
+				       name);
 		if (read_at(d->fd, p->offset, magic, k->len, err) < 0)
 			return -1;
 		if (memcmp(magic, k->magic, k->len) != 0)
-			return gg_fail(err, GG_INTEGRITY, "not a Debian package: '%s' is not what its name says", name);
+			return gg_fail(err, GG_INTEGRITY,
+				       "not a Debian package: '%s' is not what its name says",
+				       name);
 		return 0;
 	}
 	return unexpected(name, base, err);
@@ -186,15 +202,18 @@ static int read_members(struct deb *d, uint64_t end, struct gg_err *err)
 		return -1;
 	if (!gg_streq(name, "debian-binary"))
 		return unexpected(name, "debian-binary", err);
-	if (first.size != sizeof(version) || read_at(d->fd, first.offset, version, sizeof(version), err) < 0 ||
+	if (first.size != sizeof(version) ||
+	    read_at(d->fd, first.offset, version, sizeof(version), err) < 0 ||
 	    memcmp(version, "2.0\n", sizeof(version)) != 0)
 		return gg_fail(err, GG_INTEGRITY, "not a Debian package of format version 2.0");
 	if (next_member(d, &at, end, name, &d->control, err) < 0 ||
 	    check_archive(d, name, "control.tar", &d->control, err) < 0 ||
-	    next_member(d, &at, end, name, &d->data, err) < 0 || check_archive(d, name, "data.tar", &d->data, err) < 0)
+	    next_member(d, &at, end, name, &d->data, err) < 0 ||
+	    check_archive(d, name, "data.tar", &d->data, err) < 0)
 		return -1;
 	if (at != end)
-		return gg_fail(err, GG_INTEGRITY, "not a Debian package: something after its last member");
+		return gg_fail(err, GG_INTEGRITY,
+			       "not a Debian package: something after its last member");
 	return 0;
 }
 
@@ -229,8 +248,8 @@ void deb_closep(struct deb **d)
 	deb_close(*d);
 }
 
-static int add_member(struct deb *d, struct untar *u, const struct untar_entry *e, const char *name, size_t *total,
-		      struct gg_err *err)
+static int add_member(struct deb *d, struct untar *u, const struct untar_entry *e, const char *name,
+		      size_t *total, struct gg_err *err)
 {
 	struct deb_member *m;
 	char *bytes;
@@ -238,7 +257,8 @@ static int add_member(struct deb *d, struct untar *u, const struct untar_entry *
 	const void *piece;
 
 	if (e->size > CONTROL_MAX - *total || d->n_members == CONTROL_FILES_MAX)
-		return gg_fail(err, GG_INTEGRITY, "control archive: larger than %d bytes", CONTROL_MAX);
+		return gg_fail(err, GG_INTEGRITY, "control archive: larger than %d bytes",
+			       CONTROL_MAX);
 	*total += (size_t)e->size;
 	bytes = gg_arena_alloc(d->arena, (size_t)e->size + 1);
 	for (;;) {
@@ -251,7 +271,9 @@ static int add_member(struct deb *d, struct untar *u, const struct untar_entry *
 	}
 	GG_GROW(d->members, d->n_members, d->cap_members);
 	m = &d->members[d->n_members++];
-	*m = (struct deb_member){ .name = gg_arena_strdup(d->arena, name), .bytes = bytes, .len = len, .mode = e->mode };
+	*m = (struct deb_member){
+		.name = gg_arena_strdup(d->arena, name), .bytes = bytes, .len = len, .mode = e->mode
+	};
 	return 0;
 }
 
@@ -280,9 +302,11 @@ static int read_control(struct deb *d, struct gg_err *err)
 		name = gg_starts(e->name, "./") ? e->name + 2 : e->name;
 		if (e->type == '5' && (gg_streq(name, "") || gg_streq(name, ".")))
 			continue;
-		if (e->type != '0' || strchr(name, '/') || gg_streq(name, "") || gg_streq(name, ".") ||
-		    gg_streq(name, ".."))
-			return gg_fail(err, GG_INTEGRITY, "control archive: '%.200s' is not a file of the top level", e->name);
+		if (e->type != '0' || strchr(name, '/') || gg_streq(name, "") ||
+		    gg_streq(name, ".") || gg_streq(name, ".."))
+			return gg_fail(err, GG_INTEGRITY,
+				       "control archive: '%.200s' is not a file of the top level",
+				       e->name);
 		if (add_member(d, u, e, name, &total, err) < 0)
 			return -1;
 	}
@@ -303,7 +327,8 @@ int deb_control(struct deb *d, const struct deb_member **ret, size_t *ret_n, str
 			found = found || gg_streq(d->members[i].name, "control");
 			if (i > 0 && gg_streq(d->members[i - 1].name, d->members[i].name)) {
 				d->n_members = 0;
-				return gg_fail(err, GG_INTEGRITY, "control archive: '%s' comes twice",
+				return gg_fail(err, GG_INTEGRITY,
+					       "control archive: '%s' comes twice",
 					       d->members[i].name);
 			}
 		}
@@ -317,7 +342,8 @@ int deb_control(struct deb *d, const struct deb_member **ret, size_t *ret_n, str
 	return 0;
 }
 
-int deb_extract(struct deb *d, int destfd, const struct extract_options *options, struct tree **ret, struct gg_err *err)
+int deb_extract(struct deb *d, int destfd, const struct extract_options *options, struct tree **ret,
+		struct gg_err *err)
 {
 	struct tree *t = NULL;
 

@@ -29,7 +29,8 @@ struct deb_member {
 	uint32_t mode;
 };
 /* All files of the control archive sorted by name, at most 10 MiB in sum; "control" is always there. Borrowed. */
-int deb_control(struct deb *d, const struct deb_member **ret, size_t *ret_n, struct gg_err *err) GG_MUST_USE;
+int deb_control(struct deb *d, const struct deb_member **ret, size_t *ret_n,
+		struct gg_err *err) GG_MUST_USE;
 /* Writes data.tar below destfd (empty); options may be NULL. */
 int deb_extract(struct deb *d, int destfd, const struct extract_options *options, struct tree **ret,
 		struct gg_err *err) GG_MUST_USE;

@@ -94,14 +94,16 @@ void dirs_freep(struct dirs **d)
 	dirs_free(*d);
 }
 
-int dirs_parent(struct dirs *d, int rootfd, const char *path, const char **ret_name, struct gg_err *err)
+int dirs_parent(struct dirs *d, int rootfd, const char *path, const char **ret_name,
+		struct gg_err *err)
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = slash ? (size_t)(slash - path) : 0;
 	struct slot *s = &d->slots[(unsigned)rootfd % SLOTS];
 
 	*ret_name = slash ? slash + 1 : path;
-	if (s->fd >= 0 && s->rootfd == rootfd && strlen(s->path) == len && !memcmp(s->path, path, len))
+	if (s->fd >= 0 && s->rootfd == rootfd && strlen(s->path) == len &&
+	    !memcmp(s->path, path, len))
 		return s->fd;
 	gg_close(s->fd);
 	free(s->path);

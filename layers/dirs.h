@@ -21,6 +21,7 @@ void dirs_freep(struct dirs **d);
 #define _cleanup_dirs_ GG_CLEANUP(dirs_freep)
 /* The directory that holds the last component of `path`, which is *ret_name (points into path; "." for the root).
  * Borrowed until the next call but one with another root slot. -1 on failure. */
-int dirs_parent(struct dirs *d, int rootfd, const char *path, const char **ret_name, struct gg_err *err) GG_MUST_USE;
+int dirs_parent(struct dirs *d, int rootfd, const char *path, const char **ret_name,
+		struct gg_err *err) GG_MUST_USE;
 /* Forgets what is open, after directories were removed or renamed. */
 void dirs_flush(struct dirs *d);

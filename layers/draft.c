@@ -46,7 +46,8 @@ struct draft_inode *draft_inode_new(struct draft *d, enum tree_type type)
 }
 
 /* Seeded, so that nobody can choose names that meet in one bucket. */
-static uint64_t hash_of(const struct draft *d, const struct draft_node *dir, const char *name, size_t len)
+static uint64_t hash_of(const struct draft *d, const struct draft_node *dir, const char *name,
+			size_t len)
 {
 	const uint64_t prime = 0x9e3779b97f4a7c15;
 	uint64_t h = d->seed ^ (uint64_t)(uintptr_t)dir;
@@ -58,12 +59,14 @@ static uint64_t hash_of(const struct draft *d, const struct draft_node *dir, con
 	return (h ^ h >> 32) * prime >> 8;
 }
 
-struct draft_node *draft_find(const struct draft *d, const struct draft_node *dir, const char *name, size_t len)
+struct draft_node *draft_find(const struct draft *d, const struct draft_node *dir, const char *name,
+			      size_t len)
 {
 	uint64_t hash = hash_of(d, dir, name, len);
 
 	for (struct draft_node *n = d->buckets[hash % d->n_buckets]; n; n = n->bucket)
-		if (n->hash == hash && n->parent == dir && !strncmp(n->name, name, len) && n->name[len] == '\0')
+		if (n->hash == hash && n->parent == dir && !strncmp(n->name, name, len) &&
+		    n->name[len] == '\0')
 			return n;
 	return NULL;
 }
@@ -167,7 +170,8 @@ void draft_path(const struct draft_node *node, struct gg_buf *ret)
 	}
 }
 
-static struct tree_entry *copy_entry(struct draft *d, const struct tree_entry *from, struct tree_entry *to)
+static struct tree_entry *copy_entry(struct draft *d, const struct tree_entry *from,
+				     struct tree_entry *to)
 {
 	struct tree_xattr *xattrs = gg_arena_calloc(d->arena, from->n_xattrs, sizeof(*xattrs));
 
@@ -177,7 +181,8 @@ static struct tree_entry *copy_entry(struct draft *d, const struct tree_entry *f
 	to->target = from->target ? gg_arena_strdup(d->arena, from->target) : NULL;
 	for (size_t i = 0; i < from->n_xattrs; i++) {
 		xattrs[i].name = gg_arena_strdup(d->arena, from->xattrs[i].name);
-		xattrs[i].value = gg_arena_strndup(d->arena, from->xattrs[i].value, from->xattrs[i].len);
+		xattrs[i].value =
+			gg_arena_strndup(d->arena, from->xattrs[i].value, from->xattrs[i].len);
 		xattrs[i].len = from->xattrs[i].len;
 	}
 	to->xattrs = xattrs;
@@ -230,7 +235,8 @@ void draft_load(struct draft *d, const struct tree *t)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct draft_node *const *)a)->name, (*(struct draft_node *const *)b)->name);
+	return strcmp((*(struct draft_node *const *)a)->name,
+		      (*(struct draft_node *const *)b)->name);
 }
 
 static void sort_children(struct draft_node *dir)

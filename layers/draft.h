@@ -26,9 +26,9 @@ struct draft_node {
 	struct draft_inode *inode;
 	uint64_t hash;
 	size_t path_len; /* bytes of its path */
-	bool own;      /* came in this round, not with draft_load */
-	bool implicit; /* a parent that nothing has named yet */
-	bool cleared;  /* a whiteout has been here in this round */
+	bool own;        /* came in this round, not with draft_load */
+	bool implicit;   /* a parent that nothing has named yet */
+	bool cleared;    /* a whiteout has been here in this round */
 };
 
 struct draft {
@@ -48,7 +48,8 @@ void draft_load(struct draft *d, const struct tree *t);
 
 struct draft_inode *draft_inode_new(struct draft *d, enum tree_type type);
 /* NULL when absent. `name` need not be NUL-terminated. */
-struct draft_node *draft_find(const struct draft *d, const struct draft_node *dir, const char *name, size_t len);
+struct draft_node *draft_find(const struct draft *d, const struct draft_node *dir, const char *name,
+			      size_t len);
 struct draft_node *draft_add(struct draft *d, struct draft_node *dir, const char *name, size_t len,
 			     struct draft_inode *inode);
 /* Takes the node and everything below it out. Its memory stays until the draft dies. */

@@ -239,7 +239,7 @@ static int read_need(struct source *s, uint64_t at, const uint8_t *record, unsig
 		return -1;
 	GG_GROW(e->needs, e->n_needs, e->cap_needs);
 	need = &e->needs[e->n_needs++];
-	*need = (struct elf_need){.file = text};
+	*need = (struct elf_need){ .file = text };
 	for (uint64_t i = number(s, record + 2, 2); i > 0; i--) {
 		if (!(*budget)--)
 			return broken(s, "it needs too many versions");
@@ -417,10 +417,9 @@ static int read_entries(struct source *s, const struct dynamic *d)
 
 static int read_dynamic(struct source *s, const struct segment *seg)
 {
-	_cleanup_free_
-	uint8_t *bytes = NULL;
-	struct dynamic d = {0};
-	struct versions v = {0};
+	_cleanup_free_ uint8_t *bytes = NULL;
+	struct dynamic d = { 0 };
+	struct versions v = { 0 };
 	unsigned budget = VERSIONS_MAX;
 	int rc = load_dynamic(s, seg, &d);
 
@@ -437,7 +436,7 @@ static int read_dynamic(struct source *s, const struct segment *seg)
 
 static int read_source(struct source *s)
 {
-	struct segment dynamic = {0};
+	struct segment dynamic = { 0 };
 	uint8_t header[64];
 	int rc = read_header(s, header);
 
@@ -452,10 +451,10 @@ static int read_source(struct source *s)
 
 int elf_read(int fd, struct elf *ret, struct gg_err *err)
 {
-	struct source s = {.fd = fd, .elf = ret, .err = err};
+	struct source s = { .fd = fd, .elf = ret, .err = err };
 	struct stat st;
 
-	*ret = (struct elf){0};
+	*ret = (struct elf){ 0 };
 	if (fstat(fd, &st) < 0)
 		return gg_fail_errno(err, "look at ELF file");
 	if (!S_ISREG(st.st_mode))
@@ -466,9 +465,9 @@ int elf_read(int fd, struct elf *ret, struct gg_err *err)
 
 int elf_parse(const void *bytes, size_t len, struct elf *ret, struct gg_err *err)
 {
-	struct source s = {.fd = -1, .bytes = bytes, .size = len, .elf = ret, .err = err};
+	struct source s = { .fd = -1, .bytes = bytes, .size = len, .elf = ret, .err = err };
 
-	*ret = (struct elf){0};
+	*ret = (struct elf){ 0 };
 	return read_source(&s);
 }
 
@@ -485,5 +484,5 @@ void elf_done(struct elf *e)
 		gg_strv_done(&e->needs[i].versions);
 	}
 	free(e->needs);
-	*e = (struct elf){0};
+	*e = (struct elf){ 0 };
 }

@@ -37,10 +37,10 @@ struct elf {
 	bool big_endian;
 	uint16_t type, machine;
 	uint32_t flags;
-	bool dynamic;			    /* has a dynamic section */
-	char *interp;			    /* PT_INTERP, or NULL */
-	char *soname, *rpath, *runpath;	    /* NULL when absent */
-	struct gg_strv needed;		    /* in the file's order */
+	bool dynamic;                   /* has a dynamic section */
+	char *interp;                   /* PT_INTERP, or NULL */
+	char *soname, *rpath, *runpath; /* NULL when absent */
+	struct gg_strv needed;          /* in the file's order */
 	struct elf_need *needs;
 	size_t n_needs, cap_needs;
 	struct gg_strv defines; /* DT_VERDEF without the base definition */

@@ -22,7 +22,8 @@ struct place {
 	const char *name;
 };
 
-static struct draft_inode *inode_for(struct extract *x, const struct untar_entry *e, enum tree_type type)
+static struct draft_inode *inode_for(struct extract *x, const struct untar_entry *e,
+				     enum tree_type type)
 {
 	struct draft_inode *inode = draft_inode_new(x->draft, type);
 	struct tree_entry *to = &inode->entry;
@@ -59,7 +60,8 @@ static void put(struct extract *x, const struct place *p, struct draft_inode *in
 	draft_add(x->draft, p->dir, p->name, strlen(p->name), inode)->own = true;
 }
 
-static int write_content(struct extract *x, int fd, const char *name, struct tree_entry *e, struct gg_err *err)
+static int write_content(struct extract *x, int fd, const char *name, struct tree_entry *e,
+			 struct gg_err *err)
 {
 	for (;;) {
 		const void *bytes;
@@ -77,34 +79,38 @@ static int write_content(struct extract *x, int fd, const char *name, struct tre
 	return 0;
 }
 
-static int extract_file(struct extract *x, struct place *p, const struct untar_entry *e, struct gg_err *err)
+static int extract_file(struct extract *x, struct place *p, const struct untar_entry *e,
+			struct gg_err *err)
 {
 	struct draft_inode *inode = inode_for(x, e, TREE_FILE);
 	_cleanup_close_ int fd = -1;
 	int dir;
 
 	if (e->size > x->o.max_bytes - x->stats.bytes)
-		return gg_fail(err, GG_INTEGRITY, "the contents are more than %" PRIu64 " bytes", x->o.max_bytes);
+		return gg_fail(err, GG_INTEGRITY, "the contents are more than %" PRIu64 " bytes",
+			       x->o.max_bytes);
 	x->stats.bytes += e->size;
 	inode->entry.size = e->size;
 	if (clear(x, p, err) < 0 || (dir = extract_open(x, p->dir, err)) < 0)
 		return -1;
 	fd = gg_openat(dir, p->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
-	if (fd < 0 || write_content(x, fd, p->name, &inode->entry, err) < 0 || meta_apply(fd, &inode->entry, err) < 0)
+	if (fd < 0 || write_content(x, fd, p->name, &inode->entry, err) < 0 ||
+	    meta_apply(fd, &inode->entry, err) < 0)
 		return -1;
 	put(x, p, inode);
 	return 0;
 }
 
-static int extract_special(struct extract *x, struct place *p, const struct untar_entry *e, enum tree_type type,
-			   struct gg_err *err)
+static int extract_special(struct extract *x, struct place *p, const struct untar_entry *e,
+			   enum tree_type type, struct gg_err *err)
 {
 	struct draft_inode *inode = inode_for(x, e, type);
 	int dir;
 
 	if (type == TREE_SYMLINK) {
 		if (strlen(e->link) > TARGET_MAX)
-			return gg_fail(err, GG_INTEGRITY, "the symlink's target is longer than %d bytes", TARGET_MAX);
+			return gg_fail(err, GG_INTEGRITY,
+				       "the symlink's target is longer than %d bytes", TARGET_MAX);
 		inode->entry.target = gg_arena_strdup(x->draft->arena, e->link);
 	}
 	if (clear(x, p, err) < 0 || (dir = extract_open(x, p->dir, err)) < 0 ||
@@ -114,13 +120,15 @@ static int extract_special(struct extract *x, struct place *p, const struct unta
 	return 0;
 }
 
-static int extract_directory(struct extract *x, struct place *p, const struct untar_entry *e, struct gg_err *err)
+static int extract_directory(struct extract *x, struct place *p, const struct untar_entry *e,
+			     struct gg_err *err)
 {
 	struct draft_inode *inode = inode_for(x, e, TREE_DIR);
 	struct draft_node *behind;
 	int dir;
 
-	if (p->node && p->node->inode->entry.type == TREE_SYMLINK && !(x->o.flags & EXTRACT_LAYER)) {
+	if (p->node && p->node->inode->entry.type == TREE_SYMLINK &&
+	    !(x->o.flags & EXTRACT_LAYER)) {
 		_cleanup_buf_ struct gg_buf path = { 0 };
 
 		draft_path(p->node, &path);
@@ -147,7 +155,8 @@ static int extract_directory(struct extract *x, struct place *p, const struct un
 }
 
 /* The node that a hard link means: never made, the last component not followed. */
-static int find_target(struct extract *x, const char *path, struct draft_node **ret, struct gg_err *err)
+static int find_target(struct extract *x, const char *path, struct draft_node **ret,
+		       struct gg_err *err)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	struct draft_node *dir;
@@ -158,7 +167,8 @@ static int find_target(struct extract *x, const char *path, struct draft_node **
 	return 0;
 }
 
-static int link_node(struct extract *x, const struct place *p, struct draft_node *target, struct gg_err *err)
+static int link_node(struct extract *x, const struct place *p, struct draft_node *target,
+		     struct gg_err *err)
 {
 	_cleanup_close_ int from = -1;
 	int dir = extract_open(x, target->parent, err);
@@ -177,7 +187,8 @@ static int link_node(struct extract *x, const struct place *p, struct draft_node
 	return 0;
 }
 
-static int extract_link(struct extract *x, struct place *p, const struct untar_entry *e, struct gg_err *err)
+static int extract_link(struct extract *x, struct place *p, const struct untar_entry *e,
+			struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf path = { 0 };
 	struct draft_node *target = NULL;
@@ -204,11 +215,13 @@ static int extract_link(struct extract *x, struct place *p, const struct untar_e
 		return extract_special(x, p, &copy, TREE_SYMLINK, err);
 	}
 	if (!target || type != TREE_FILE)
-		return gg_fail(err, GG_INTEGRITY, "hard link to '%.200s', which is no file that came before", e->link);
+		return gg_fail(err, GG_INTEGRITY,
+			       "hard link to '%.200s', which is no file that came before", e->link);
 	return link_node(x, p, target, err);
 }
 
-static int whiteout(struct extract *x, struct place *p, const struct untar_entry *e, struct gg_err *err)
+static int whiteout(struct extract *x, struct place *p, const struct untar_entry *e,
+		    struct gg_err *err)
 {
 	const char *name = p->name + strlen(WHITEOUT);
 	struct draft_node *node;
@@ -216,7 +229,8 @@ static int whiteout(struct extract *x, struct place *p, const struct untar_entry
 	if (e->type != '0')
 		return gg_fail(err, GG_INTEGRITY, "a whiteout that is no file");
 	if (++x->stats.entries > x->o.max_entries)
-		return gg_fail(err, GG_INTEGRITY, "more than %" PRIu64 " entries", x->o.max_entries);
+		return gg_fail(err, GG_INTEGRITY, "more than %" PRIu64 " entries",
+			       x->o.max_entries);
 	if (gg_streq(p->name, OPAQUE))
 		return p->dir ? extract_remove_lower(x, p->dir, false, err) : 0;
 	if (!*name || gg_streq(name, ".") || gg_streq(name, "..") || gg_starts(name, WHITEOUT))
@@ -225,7 +239,8 @@ static int whiteout(struct extract *x, struct place *p, const struct untar_entry
 	return node ? extract_remove_lower(x, node, true, err) : 0;
 }
 
-static int extract_at(struct extract *x, struct place *p, const struct untar_entry *e, struct gg_err *err)
+static int extract_at(struct extract *x, struct place *p, const struct untar_entry *e,
+		      struct gg_err *err)
 {
 	bool unique = x->o.flags & (EXTRACT_LAYER | EXTRACT_UNIQUE);
 
@@ -295,7 +310,8 @@ static int extract_entry(struct extract *x, const struct untar_entry *e, struct 
 	slash = strrchr(path.data, '/');
 	p.name = slash ? slash + 1 : path.data;
 	deletes = (x->o.flags & EXTRACT_LAYER) && gg_starts(p.name, WHITEOUT);
-	if (extract_enter(x, path.data, slash ? (size_t)(slash - path.data) : 0, !deletes, &p.dir, err) < 0)
+	if (extract_enter(x, path.data, slash ? (size_t)(slash - path.data) : 0, !deletes, &p.dir,
+			  err) < 0)
 		return -1;
 	if (deletes)
 		return whiteout(x, &p, e, err);
@@ -366,8 +382,9 @@ static void extract_done(struct extract *x)
 	gg_buf_done(&x->rest);
 }
 
-int extract_range(int fd, uint64_t offset, uint64_t size, int destfd, const struct extract_options *options,
-		  struct tree **io_tree, struct extract_stats *ret_stats, struct gg_err *err)
+int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
+		  const struct extract_options *options, struct tree **io_tree,
+		  struct extract_stats *ret_stats, struct gg_err *err)
 {
 	GG_CLEANUP(extract_done) struct extract x = { 0 };
 	_cleanup_archive_ struct archive_stream *stream = NULL;
@@ -393,8 +410,8 @@ int extract_range(int fd, uint64_t offset, uint64_t size, int destfd, const stru
 	return 0;
 }
 
-int extract_archive(int fd, int destfd, const struct extract_options *options, struct tree **io_tree,
-		    struct extract_stats *ret_stats, struct gg_err *err)
+int extract_archive(int fd, int destfd, const struct extract_options *options,
+		    struct tree **io_tree, struct extract_stats *ret_stats, struct gg_err *err)
 {
 	return extract_range(fd, 0, UINT64_MAX, destfd, options, io_tree, ret_stats, err);
 }

@@ -28,29 +28,32 @@ enum extract_flags {
 	EXTRACT_LAYER = 1 << 0,
 	EXTRACT_UNIQUE = 1 << 1, /* a name that comes twice is an error; else the later one wins */
 	EXTRACT_OWNERS = 1 << 2, /* every owner is 0:0 */
-	EXTRACT_HASH = 1 << 3,	 /* hash the decompressed stream too (a layer's diffID) */
+	EXTRACT_HASH = 1 << 3,   /* hash the decompressed stream too (a layer's diffID) */
 };
 
 struct extract_options {
 	unsigned flags;
-	unsigned strip;			/* leading components dropped from every name; shorter names are skipped */
-	uint64_t max_entries;		/* implied directories included; 0: TREE_MAX_ENTRIES */
-	uint64_t max_bytes;		/* of all contents; 0: 64 GiB */
-	const struct gg_strv *exclude; /* glob_match() patterns of what is not extracted; may be NULL */
+	unsigned strip; /* leading components dropped from every name; shorter names are skipped */
+	uint64_t max_entries; /* implied directories included; 0: TREE_MAX_ENTRIES */
+	uint64_t max_bytes;   /* of all contents; 0: 64 GiB */
+	const struct gg_strv
+		*exclude; /* glob_match() patterns of what is not extracted; may be NULL */
 };
 
 struct extract_stats {
 	uint64_t entries;
-	uint64_t bytes;	       /* of contents */
-	uint64_t stream_bytes; /* of the decompressed archive */
+	uint64_t bytes;                 /* of contents */
+	uint64_t stream_bytes;          /* of the decompressed archive */
 	struct gg_digest stream_digest; /* with EXTRACT_HASH */
 };
 
 /* *io_tree is NULL for an empty destfd, else it describes what is there; on success it is replaced by the new tree.
  * On failure destfd is in disorder and *io_tree unchanged. fd is read from offset 0 by pread. options, ret_stats may be
  * NULL. */
-int extract_archive(int fd, int destfd, const struct extract_options *options, struct tree **io_tree,
-		    struct extract_stats *ret_stats, struct gg_err *err) GG_MUST_USE;
+int extract_archive(int fd, int destfd, const struct extract_options *options,
+		    struct tree **io_tree, struct extract_stats *ret_stats,
+		    struct gg_err *err) GG_MUST_USE;
 /* The same for a part of a file: `size` bytes from `offset`. */
-int extract_range(int fd, uint64_t offset, uint64_t size, int destfd, const struct extract_options *options,
-		  struct tree **io_tree, struct extract_stats *ret_stats, struct gg_err *err) GG_MUST_USE;
+int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
+		  const struct extract_options *options, struct tree **io_tree,
+		  struct extract_stats *ret_stats, struct gg_err *err) GG_MUST_USE;

@@ -11,7 +11,8 @@
 
 enum { LINKS_MAX = 40, COMPONENT_MAX = 255, PATH_BYTES_MAX = 64 * 1024, ALL_PATHS_MAX = 512 << 20 };
 
-int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret, bool *ret_skip, struct gg_err *err)
+int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret, bool *ret_skip,
+		  struct gg_err *err)
 {
 	unsigned strip = x->o.strip;
 
@@ -27,7 +28,8 @@ int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret,
 		if (len == 2 && part[0] == '.' && part[1] == '.')
 			return gg_fail(err, GG_INTEGRITY, "the name has a '..'");
 		if (len > COMPONENT_MAX)
-			return gg_fail(err, GG_INTEGRITY, "a component of the name is longer than %d bytes",
+			return gg_fail(err, GG_INTEGRITY,
+				       "a component of the name is longer than %d bytes",
 				       COMPONENT_MAX);
 		if (strip) {
 			strip--;
@@ -41,18 +43,22 @@ int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret,
 	return 0;
 }
 
-int extract_admit(struct extract *x, const struct draft_node *dir, size_t name_len, struct gg_err *err)
+int extract_admit(struct extract *x, const struct draft_node *dir, size_t name_len,
+		  struct gg_err *err)
 {
 	size_t len = dir->path_len + 1 + name_len;
 
 	if (++x->stats.entries > x->o.max_entries)
-		return gg_fail(err, GG_INTEGRITY, "more than %" PRIu64 " entries", x->o.max_entries);
+		return gg_fail(err, GG_INTEGRITY, "more than %" PRIu64 " entries",
+			       x->o.max_entries);
 	if (len > PATH_BYTES_MAX)
-		return gg_fail(err, GG_INTEGRITY, "its path is longer than %d bytes", PATH_BYTES_MAX);
+		return gg_fail(err, GG_INTEGRITY, "its path is longer than %d bytes",
+			       PATH_BYTES_MAX);
 	/* Memory follows the sum of all paths: a few deep directories with many entries would exhaust it. */
 	x->name_bytes += len;
 	if (x->name_bytes > ALL_PATHS_MAX)
-		return gg_fail(err, GG_INTEGRITY, "all paths together are longer than %d bytes", ALL_PATHS_MAX);
+		return gg_fail(err, GG_INTEGRITY, "all paths together are longer than %d bytes",
+			       ALL_PATHS_MAX);
 	return 0;
 }
 
@@ -67,8 +73,8 @@ int extract_open(struct extract *x, struct draft_node *dir, struct gg_err *err)
 	return x->open_fd;
 }
 
-static struct draft_node *make_directory(struct extract *x, struct draft_node *dir, const char *name, size_t len,
-					 struct gg_err *err)
+static struct draft_node *make_directory(struct extract *x, struct draft_node *dir,
+					 const char *name, size_t len, struct gg_err *err)
 {
 	struct draft_inode *inode = draft_inode_new(x->draft, TREE_DIR);
 	struct draft_node *node;
@@ -104,7 +110,8 @@ static int splice_target(struct extract *x, const char *target, size_t from, str
 }
 
 /* One component. *at moves in x->rest; *node is NULL afterwards when the way ends here. */
-static int step(struct extract *x, struct draft_node **node, size_t *at, bool make, struct gg_err *err)
+static int step(struct extract *x, struct draft_node **node, size_t *at, bool make,
+		struct gg_err *err)
 {
 	const char *part = x->rest.data + *at;
 	size_t len = strcspn(part, "/");
@@ -137,12 +144,13 @@ static int step(struct extract *x, struct draft_node **node, size_t *at, bool ma
 	}
 	*node = NULL;
 	if (make)
-		return gg_fail(err, GG_INTEGRITY, "'%s' in the name is not a directory", child->name);
+		return gg_fail(err, GG_INTEGRITY, "'%s' in the name is not a directory",
+			       child->name);
 	return 0;
 }
 
-int extract_enter(struct extract *x, const char *path, size_t len, bool make, struct draft_node **ret,
-		  struct gg_err *err)
+int extract_enter(struct extract *x, const char *path, size_t len, bool make,
+		  struct draft_node **ret, struct gg_err *err)
 {
 	struct draft_node *node = x->draft->root;
 	size_t at = 0;
@@ -225,7 +233,8 @@ int extract_remove(struct extract *x, struct draft_node *node, struct gg_err *er
 	return 0;
 }
 
-int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself, struct gg_err *err)
+int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself,
+			 struct gg_err *err)
 {
 	GG_CLEANUP(node_list_done) struct node_list l = { 0 };
 

@@ -29,17 +29,19 @@ struct extract {
 
 /* The name's components joined by '/', without "." and empty ones, `strip` taken off; "" is the root. *ret_skip when
  * there are fewer components than are stripped. ".." and overlong components are errors. */
-int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret, bool *ret_skip, struct gg_err *err)
-	GG_MUST_USE;
+int extract_clean(const struct extract *x, const char *name, struct gg_buf *ret, bool *ret_skip,
+		  struct gg_err *err) GG_MUST_USE;
 /* The node of directory `path` (clean, len bytes), symlinks followed with chroot semantics. With `make`, what is
  * missing becomes directories; without, *ret is NULL when something is missing or no directory. */
-int extract_enter(struct extract *x, const char *path, size_t len, bool make, struct draft_node **ret,
-		  struct gg_err *err) GG_MUST_USE;
+int extract_enter(struct extract *x, const char *path, size_t len, bool make,
+		  struct draft_node **ret, struct gg_err *err) GG_MUST_USE;
 /* Whether one more node below `dir` is within the limits: of entries, of a path's length and of all their lengths. */
-int extract_admit(struct extract *x, const struct draft_node *dir, size_t name_len, struct gg_err *err) GG_MUST_USE;
+int extract_admit(struct extract *x, const struct draft_node *dir, size_t name_len,
+		  struct gg_err *err) GG_MUST_USE;
 /* The directory on disk, borrowed until the next call. */
 int extract_open(struct extract *x, struct draft_node *dir, struct gg_err *err) GG_MUST_USE;
 /* Removes the node and all below it from the disk and the draft. */
 int extract_remove(struct extract *x, struct draft_node *node, struct gg_err *err) GG_MUST_USE;
 /* The same for what lower layers have at and below the node; what this layer brought stays. */
-int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself, struct gg_err *err) GG_MUST_USE;
+int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself,
+			 struct gg_err *err) GG_MUST_USE;

@@ -17,7 +17,7 @@ struct loop {
 	CURL *idle[PARALLEL_MAX]; /* handles that nobody uses */
 	size_t n_idle;
 	struct gg_strv dead; /* origins where nothing listens */
-	int64_t reported; /* ms */
+	int64_t reported;    /* ms */
 };
 
 static int64_t now_ms(void)

@@ -21,25 +21,26 @@
 
 struct http_request {
 	const char *url;
-	const char *const *alternates; /* tried in order after url fails for good; NULL-terminated or NULL */
-	bool has_digest;	       /* the body must hash to `digest` */
+	const char *const
+		*alternates; /* tried in order after url fails for good; NULL-terminated or NULL */
+	bool has_digest;     /* the body must hash to `digest` */
 	struct gg_digest digest;
-	uint64_t size;	   /* exact size in bytes, or UINT64_MAX when unknown */
+	uint64_t size;     /* exact size in bytes, or UINT64_MAX when unknown */
 	uint64_t max_size; /* error beyond this many bytes */
-	int outfd;	   /* the body is written here from offset 0; truncated on a restart */
+	int outfd;         /* the body is written here from offset 0; truncated on a restart */
 	/* results */
 	struct gg_digest ret_digest;
 	uint64_t ret_size;
-	int ret_status; /* last HTTP status, 0 before any answer */
+	int ret_status;      /* last HTTP status, 0 before any answer */
 	struct gg_err error; /* kind GG_OK on success */
 };
 
 struct http_options {
-	unsigned parallel;	/* transfers at once; 0: 8 */
+	unsigned parallel;      /* transfers at once; 0: 8 */
 	const char *user_agent; /* NULL: "ggbuild/<version>" */
-	const char *ca_file;	/* extra authorities, or NULL for the system's */
-	unsigned retry_ms;	/* first wait before a retry, doubled each time; 0: 1000 */
-	unsigned stall_s;	/* how long a transfer may stay below 1 KiB/s; 0: 60 */
+	const char *ca_file;    /* extra authorities, or NULL for the system's */
+	unsigned retry_ms;      /* first wait before a retry, doubled each time; 0: 1000 */
+	unsigned stall_s;       /* how long a transfer may stay below 1 KiB/s; 0: 60 */
 	/* Called about 10 times a second and at the end of each request. */
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes, unsigned finished);
 	void (*finished)(void *ctx, struct http_request *r); /* may be NULL */
@@ -47,5 +48,5 @@ struct http_options {
 };
 
 /* Runs all; 0 when every request succeeded, else -1 with the first error (each request has its own). */
-int http_fetch(struct http_request *requests, size_t n, const struct http_options *options, struct gg_err *err)
-	GG_MUST_USE;
+int http_fetch(struct http_request *requests, size_t n, const struct http_options *options,
+	       struct gg_err *err) GG_MUST_USE;

@@ -46,8 +46,8 @@ char *http_url_show(const char *url);
 char *http_url_origin(const char *url);
 bool http_url_has_scheme(const char *url, const char *scheme); /* case does not count */
 /* "bytes START-END/TOTAL"; *ret_total is UINT64_MAX for "*". 0 or -1. */
-int http_parse_content_range(const char *value, uint64_t *ret_start, uint64_t *ret_total)
-	GG_MUST_USE;
+int http_parse_content_range(const char *value, uint64_t *ret_start,
+			     uint64_t *ret_total) GG_MUST_USE;
 
 enum http_state { HTTP_WAITING, HTTP_RUNNING, HTTP_FINISHED };
 
@@ -57,16 +57,16 @@ struct http_transfer {
 	struct http_request *request;
 	enum http_state state;
 	int64_t not_before; /* ms, monotonic */
-	size_t source; /* 0: url, else alternates[source - 1] */
+	size_t source;      /* 0: url, else alternates[source - 1] */
 	unsigned tries, redirects;
-	bool restarted; /* a resumed body had the wrong digest and was fetched anew once */
-	char *location; /* where redirects led; NULL: the source itself */
+	bool restarted;      /* a resumed body had the wrong digest and was fetched anew once */
+	char *location;      /* where redirects led; NULL: the source itself */
 	struct gg_err first; /* why the first source failed */
 
 	/* what has arrived */
 	struct gg_hash *hash;
 	uint64_t offset, total; /* total UINT64_MAX while unknown */
-	char etag[128]; /* strong one of the bytes so far, quoted, or "" */
+	char etag[128];         /* strong one of the bytes so far, quoted, or "" */
 	bool resumed;
 
 	/* this attempt */
@@ -81,8 +81,8 @@ struct http_transfer {
 };
 
 enum http_next {
-	HTTP_NEXT_RETRY, /* after not_before */
-	HTTP_NEXT_DONE, /* finished, well or badly: request->error says */
+	HTTP_NEXT_RETRY,    /* after not_before */
+	HTTP_NEXT_DONE,     /* finished, well or badly: request->error says */
 	HTTP_NEXT_DEAD_HOST /* the same, and nothing listens at the origin */
 };
 

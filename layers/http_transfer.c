@@ -355,7 +355,8 @@ static enum http_next end_status(struct http_transfer *t, long status, int64_t n
 	}
 	fail_url(t, &problem, GG_REMOTE, what);
 	if (status == 401 || status == 403 || status == 407)
-		gg_hint(&problem, "the server or proxy wants credentials: put them into the URL or the proxy variables");
+		gg_hint(&problem, "the server or proxy wants credentials: put them into the URL or "
+				  "the proxy variables");
 	return transient ? try_again(t, TRIES, &problem, now) : http_transfer_give_up(t, &problem);
 }
 

@@ -32,16 +32,13 @@ struct ignore {
 /* Lexical cleaning: "a//b/./c/.." is "a/b"; an empty path is ".". */
 static char *clean(const char *path)
 {
-	_cleanup_strv_
-	struct gg_strv words = {0};
-	_cleanup_buf_
-	struct gg_buf out = {0};
+	_cleanup_strv_ struct gg_strv words = { 0 };
+	_cleanup_buf_ struct gg_buf out = { 0 };
 	bool rooted = path[0] == '/';
 
 	for (const char *p = path; *p;) {
 		size_t len = strcspn(p, "/");
-		_cleanup_free_
-		char *word = gg_strndup(p, len);
+		_cleanup_free_ char *word = gg_strndup(p, len);
 
 		p += len + (p[len] == '/');
 		if (!len || gg_streq(word, "."))
@@ -123,8 +120,7 @@ static enum shape shape_of(const char *text)
 static int add_rule(struct ignore *ig, struct gg_pos pos, const char *line, size_t len,
 		    struct gg_err *err)
 {
-	_cleanup_free_
-	char *text = trimmed(line, len), *body = NULL, *cleaned = NULL;
+	_cleanup_free_ char *text = trimmed(line, len), *body = NULL, *cleaned = NULL;
 	bool exception = text[0] == '!';
 
 	if (!*text)
@@ -141,20 +137,20 @@ static int add_rule(struct ignore *ig, struct gg_pos pos, const char *line, size
 		return gg_hint(err, "a '[' needs its ']', and a '\\' something behind it");
 	}
 	GG_GROW(ig->rules, ig->n, ig->cap);
-	ig->rules[ig->n++] = (struct rule){cleaned, shape_of(cleaned), exception};
+	ig->rules[ig->n++] = (struct rule){ cleaned, shape_of(cleaned), exception };
 	cleaned = NULL;
 	return 0;
 }
 
 int ignore_add(struct ignore *ig, const char *pattern, struct gg_err *err)
 {
-	return add_rule(ig, (struct gg_pos){0}, pattern, strlen(pattern), err);
+	return add_rule(ig, (struct gg_pos){ 0 }, pattern, strlen(pattern), err);
 }
 
 struct ignore *ignore_parse(const char *file, const char *text, size_t len, struct gg_err *err)
 {
 	GG_CLEANUP(ignore_freep) struct ignore *ig = gg_zalloc(sizeof(*ig));
-	struct gg_pos pos = {.file = file, .col = 1};
+	struct gg_pos pos = { .file = file, .col = 1 };
 
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
@@ -221,8 +217,8 @@ static enum token token_at(const char *p, size_t *ret_len)
 /* One UTF-8 character, or one byte where there is none. */
 static size_t character(const char *s, uint32_t *ret)
 {
-	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0},
-				   mask[] = {0x7f, 0x1f, 0x0f, 0x07};
+	static const unsigned char lead[] = { 0, 0xc0, 0xe0, 0xf0 },
+				   mask[] = { 0x7f, 0x1f, 0x0f, 0x07 };
 	unsigned char c = (unsigned char)*s;
 	size_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
 
@@ -308,8 +304,7 @@ static void sweep(enum token token, const char *p, const char *path, size_t len,
 
 static bool match_pattern(const char *p, const char *path, size_t len)
 {
-	_cleanup_free_
-	bool *memory = gg_calloc(2 * (len + 1), sizeof(bool));
+	_cleanup_free_ bool *memory = gg_calloc(2 * (len + 1), sizeof(bool));
 	bool *reach = memory, *next = memory + len + 1;
 
 	reach[0] = true;

@@ -18,7 +18,8 @@ struct ignore;
 
 /* A malformed pattern ("[", "!", a '\' at the end) is a GG_RECIPE error with file and line. `file` is used in
  * positions only and may be NULL; it is not kept. */
-struct ignore *ignore_parse(const char *file, const char *text, size_t len, struct gg_err *err) GG_MUST_USE;
+struct ignore *ignore_parse(const char *file, const char *text, size_t len,
+			    struct gg_err *err) GG_MUST_USE;
 /* Appends patterns, as if they were further lines of the file (a recipe's `ignore:`). */
 int ignore_add(struct ignore *ig, const char *pattern, struct gg_err *err) GG_MUST_USE;
 void ignore_free(struct ignore *ig);

@@ -17,7 +17,7 @@ static const char temporary[] = ".ggtmp-"; /* gg_newfile's */
 /* One write into a directory. */
 struct layout_writer {
 	const struct transport_image *image;
-	int dir, blobs; /* the layout, its blobs/sha256; -1 */
+	int dir, blobs;       /* the layout, its blobs/sha256; -1 */
 	struct gg_strv names; /* of the image's blobs, hex */
 	struct gg_strv added; /* those that were not there */
 	bool was_empty;
@@ -31,7 +31,8 @@ static void writer_done(struct layout_writer *w)
 	gg_strv_done(&w->added);
 }
 
-static int read_json(int dir, const char *name, size_t max, struct gg_json **ret, struct gg_err *err)
+static int read_json(int dir, const char *name, size_t max, struct gg_json **ret,
+		     struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -85,7 +86,8 @@ static int inspect(int dir, const char *path, bool *ret_empty, struct gg_err *er
 	version = gg_json_get_str(layout, "imageLayoutVersion", "");
 	if (!gg_streq(version, OCI_LAYOUT_VERSION)) {
 		gg_fail(err, GG_USAGE, "'%s' is a layout of version '%s'", path, version);
-		return gg_hint(err, "version %s is what can be written; choose another directory", OCI_LAYOUT_VERSION);
+		return gg_hint(err, "version %s is what can be written; choose another directory",
+			       OCI_LAYOUT_VERSION);
 	}
 	if (!index || gg_json_is_array(gg_json_get(index, "manifests")))
 		return 0;
@@ -143,7 +145,8 @@ static const char *ref_of(const struct gg_json *descriptor)
 static struct gg_json *new_index(const struct gg_json *old, const struct transport_target *t,
 				 const struct transport_image *image)
 {
-	struct gg_json *ours = transport_descriptor(t, image), *list = gg_json_array(), *index = oci_index(list);
+	struct gg_json *ours = transport_descriptor(t, image), *list = gg_json_array(),
+		       *index = oci_index(list);
 	const struct gg_json *manifests = t->ref ? gg_json_get(old, "manifests") : NULL;
 	struct gg_json *annotations = t->ref ? gg_json_get(old, "annotations") : NULL;
 	bool placed = false;
@@ -195,7 +198,8 @@ static int write_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
 	gg_strv_add(&w->names, gg_digest_hex(&b->digest, hex));
 	if (blob_there(w->blobs, hex, b->size))
 		return 0;
-	if (gg_newfile_open(&f, w->blobs, 0644, err) < 0 || transport_copy_blob(w->image, b, f.fd, err) < 0)
+	if (gg_newfile_open(&f, w->blobs, 0644, err) < 0 ||
+	    transport_copy_blob(w->image, b, f.fd, err) < 0)
 		return -1;
 	gg_strv_add(&w->added, hex);
 	return gg_newfile_commit(&f, hex, GG_COMMIT_REPLACE, err);
@@ -232,7 +236,8 @@ static int sweep_temporary(void *ctx, int dir, const char *name, struct gg_err *
 static int sweep(const struct layout_writer *w, bool alone, struct gg_err *err)
 {
 	struct sweep s = { .writer = w, .alone = alone };
-	_cleanup_close_ int algorithms = gg_openat(w->dir, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int algorithms =
+		gg_openat(w->dir, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 
 	if (algorithms < 0 || transport_each_name(w->dir, sweep_temporary, &s, err) < 0 ||
 	    transport_each_name(algorithms, sweep_algorithm, &s, err) < 0)
@@ -257,8 +262,9 @@ static int write_blobs(struct layout_writer *w, struct gg_err *err)
 	_cleanup_close_ int algorithms = -1;
 
 	/* First, so that a later run knows a directory for its own in which this one died. */
-	if (w->was_empty && gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644,
-					  GG_COMMIT_REPLACE, err) < 0)
+	if (w->was_empty &&
+	    gg_write_file(w->dir, "oci-layout", OCI_LAYOUT_TEXT, strlen(OCI_LAYOUT_TEXT), 0644,
+			  GG_COMMIT_REPLACE, err) < 0)
 		return -1;
 	algorithms = open_dir(w->dir, "blobs", err);
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
@@ -281,7 +287,8 @@ static int write_index(struct layout_writer *w, const struct transport_target *t
 	if (old && gg_json_eq(old, index))
 		return 0;
 	text = gg_json_compact(index);
-	if (gg_newfile_open(&f, w->dir, 0644, err) < 0 || gg_write_all(f.fd, text, strlen(text), err) < 0)
+	if (gg_newfile_open(&f, w->dir, 0644, err) < 0 ||
+	    gg_write_all(f.fd, text, strlen(text), err) < 0)
 		return gg_context(err, "'index.json'");
 	r = gg_newfile_commit(&f, "index.json", GG_COMMIT_REPLACE, err);
 	*ret_written = f.temp == NULL;
@@ -300,10 +307,11 @@ static int fill(struct layout_writer *w, const struct transport_target *t, struc
 	return sweep(w, !t->ref, err);
 }
 
-static int write_existing(int dir, const struct transport_target *t, const struct transport_image *image,
-			  struct gg_err *err)
+static int write_existing(int dir, const struct transport_target *t,
+			  const struct transport_image *image, struct gg_err *err)
 {
-	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = dir, .blobs = -1 };
+	GG_CLEANUP(writer_done)
+	struct layout_writer w = { .image = image, .dir = dir, .blobs = -1 };
 
 	/* A file system without locks loses only the turns. */
 	while (flock(dir, LOCK_EX) < 0 && errno == EINTR)
@@ -318,7 +326,8 @@ static int write_fresh(int parent, const char *name, const struct transport_targ
 		       const struct transport_image *image, bool *ret_lost, struct gg_err *err)
 {
 	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
-	GG_CLEANUP(writer_done) struct layout_writer w = { .image = image, .dir = -1, .blobs = -1, .was_empty = true };
+	GG_CLEANUP(writer_done)
+	struct layout_writer w = { .image = image, .dir = -1, .blobs = -1, .was_empty = true };
 
 	if (transport_temp_open(parent, name, &temp, err) < 0)
 		return -1;
@@ -337,7 +346,8 @@ static int write_fresh(int parent, const char *name, const struct transport_targ
 	return *ret_lost ? 0 : gg_fail_errno(err, "rename to '%s'", name);
 }
 
-static int write_layout(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
+static int write_layout(const struct transport_target *t, const struct transport_image *image,
+			struct gg_err *err)
 {
 	_cleanup_free_ char *path = without_slashes(t->place), *name = NULL;
 	_cleanup_close_ int parent = -1;
@@ -366,6 +376,11 @@ static char *identity(const struct transport_target *t)
 }
 
 const struct transport transport_oci = {
-	.name = "oci", .form = "oci:DIR[:REF]", .many = true, .parse = transport_parse_path, .identity = identity,
-	.check = check, .write = write_layout,
+	.name = "oci",
+	.form = "oci:DIR[:REF]",
+	.many = true,
+	.parse = transport_parse_path,
+	.identity = identity,
+	.check = check,
+	.write = write_layout,
 };

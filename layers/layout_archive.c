@@ -19,7 +19,9 @@ struct archive_writer {
 static int put(const struct archive_writer *w, const char *path, enum tree_type type, uint64_t size,
 	       struct gg_err *err)
 {
-	struct tree_entry e = { .path = path, .type = type, .mode = type == TREE_DIR ? 0755 : 0644, .size = size };
+	struct tree_entry e = {
+		.path = path, .type = type, .mode = type == TREE_DIR ? 0755 : 0644, .size = size
+	};
 	_cleanup_buf_ struct gg_buf header = { 0 };
 
 	if (tar_entry(&e, 0, &header, err) < 0)
@@ -27,7 +29,8 @@ static int put(const struct archive_writer *w, const char *path, enum tree_type 
 	return gg_write_all(w->fd, header.data, header.len, err);
 }
 
-static int put_text(const struct archive_writer *w, const char *path, const char *text, struct gg_err *err)
+static int put_text(const struct archive_writer *w, const char *path, const char *text,
+		    struct gg_err *err)
 {
 	size_t len = strlen(text);
 
@@ -42,7 +45,8 @@ static int put_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
 	char hex[GG_DIGEST_HEX];
 	_cleanup_free_ char *path = gg_asprintf("blobs/sha256/%s", gg_digest_hex(&b->digest, hex));
 
-	if (put(w, path, TREE_FILE, b->size, err) < 0 || transport_copy_blob(w->image, b, w->fd, err) < 0)
+	if (put(w, path, TREE_FILE, b->size, err) < 0 ||
+	    transport_copy_blob(w->image, b, w->fd, err) < 0)
 		return -1;
 	return gg_write_all(w->fd, tar_zeros, tar_padding(b->size), err);
 }
@@ -55,8 +59,9 @@ static int put_all(struct archive_writer *w, const struct transport_target *t, s
 
 	gg_json_append_take(list, transport_descriptor(t, w->image));
 	text = gg_json_compact(index);
-	if (put_text(w, "oci-layout", OCI_LAYOUT_TEXT, err) < 0 || put_text(w, "index.json", text, err) < 0 ||
-	    put(w, "blobs", TREE_DIR, 0, err) < 0 || put(w, "blobs/sha256", TREE_DIR, 0, err) < 0 ||
+	if (put_text(w, "oci-layout", OCI_LAYOUT_TEXT, err) < 0 ||
+	    put_text(w, "index.json", text, err) < 0 || put(w, "blobs", TREE_DIR, 0, err) < 0 ||
+	    put(w, "blobs/sha256", TREE_DIR, 0, err) < 0 ||
 	    transport_each_blob(w->image, put_blob, w, err) < 0)
 		return -1;
 	return gg_write_all(w->fd, tar_zeros, TAR_END, err);
@@ -70,7 +75,8 @@ static int open_target(const struct transport_target *t, char **ret_name, struct
 
 	if (dir < 0)
 		return -1;
-	if (!**ret_name || (fstatat(dir, *ret_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))) {
+	if (!**ret_name ||
+	    (fstatat(dir, *ret_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))) {
 		gg_fail(err, GG_USAGE, "'%s' is not a regular file", t->place);
 		return gg_hint(err, "choose another name, or remove what is there");
 	}
@@ -87,7 +93,8 @@ static int check(const struct transport_target *t, struct gg_err *err)
 	return dir < 0 ? -1 : 0;
 }
 
-static int write_archive(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
+static int write_archive(const struct transport_target *t, const struct transport_image *image,
+			 struct gg_err *err)
 {
 	_cleanup_free_ char *name = NULL;
 	_cleanup_close_ int dir = open_target(t, &name, err), fd = -1;
@@ -96,7 +103,8 @@ static int write_archive(const struct transport_target *t, const struct transpor
 
 	if (dir < 0 || transport_temp_open(dir, name, &temp, err) < 0)
 		return -1;
-	w.fd = fd = gg_openat(temp.fd, "archive", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	w.fd = fd =
+		gg_openat(temp.fd, "archive", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 	if (fd < 0 || put_all(&w, t, err) < 0)
 		return -1;
 	/* The umask must not reach the file. */
@@ -108,6 +116,10 @@ static int write_archive(const struct transport_target *t, const struct transpor
 }
 
 const struct transport transport_oci_archive = {
-	.name = "oci-archive", .form = "oci-archive:FILE[:REF]", .parse = transport_parse_path,
-	.identity = transport_path_identity, .check = check, .write = write_archive,
+	.name = "oci-archive",
+	.form = "oci-archive:FILE[:REF]",
+	.parse = transport_parse_path,
+	.identity = transport_path_identity,
+	.check = check,
+	.write = write_archive,
 };

@@ -8,7 +8,7 @@
 
 /* A file that the loader has mapped, as far as one program goes. */
 struct object {
-	const char *name; /* as it was asked for; NULL for the program */
+	const char *name;      /* as it was asked for; NULL for the program */
 	const char *from, *to; /* paths as the loader sees them, in the tree and in the image */
 	const struct elf *elf;
 	const struct object *needed_by;
@@ -41,8 +41,7 @@ struct finder {
 static int parse(struct finder *f, const struct libraries_tree *t, const struct tree_entry *e,
 		 const struct elf **ret)
 {
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 	struct parsed *p;
 	int rc;
 
@@ -87,8 +86,7 @@ static struct object *load(struct finder *f, const char *name, const char *from,
 /* ", needed by A, needed by B", nearest first. */
 static char *chain(const struct object *o)
 {
-	_cleanup_buf_
-	struct gg_buf text = {0};
+	_cleanup_buf_ struct gg_buf text = { 0 };
 
 	for (; o; o = o->needed_by)
 		gg_buf_printf(&text, "%sneeded by %s", text.len ? ", " : "", o->from);
@@ -131,7 +129,7 @@ static int copy_entry(struct finder *f, const struct tree_entry *e, const char *
 			return 0;
 	}
 	GG_GROW(f->ret->v, f->ret->n, f->ret->cap);
-	f->ret->v[f->ret->n++] = (struct libraries_copy){gg_arena_strdup(f->arena, to), e};
+	f->ret->v[f->ret->n++] = (struct libraries_copy){ gg_arena_strdup(f->arena, to), e };
 	return 0;
 }
 
@@ -157,8 +155,7 @@ static int copy_library(struct finder *f, const char *from, const char *to,
 	if (!gg_streq(from, to))
 		return comes_along(f, e, to) ? 0 : copy_entry(f, e, to);
 	for (size_t i = 0; i < trail->n; i++) {
-		_cleanup_free_
-		char *path = gg_asprintf("/%s", trail->v[i]->path);
+		_cleanup_free_ char *path = gg_asprintf("/%s", trail->v[i]->path);
 
 		if (copy_entry(f, trail->v[i], path) < 0)
 			return -1;
@@ -189,7 +186,7 @@ static int in_tree(struct finder *f, const char *name, const char *from, const c
 		   const struct object *by)
 {
 	GG_CLEANUP(gg_freep) const struct tree_entry **links = NULL;
-	struct libraries_trail trail = {0};
+	struct libraries_trail trail = { 0 };
 	const struct tree_entry *e = libraries_walk(f->from->tree, from, &trail);
 	const struct elf *elf = NULL;
 
@@ -224,7 +221,7 @@ static bool has_dir(const struct libraries_dirs *dirs, size_t from, const char *
 static void add_conf(struct finder *f, struct libraries_dirs *dirs,
 		     const struct libraries_dirs *builtin)
 {
-	const struct gg_strv *lists[] = {&f->conf, &f->base_conf};
+	const struct gg_strv *lists[] = { &f->conf, &f->base_conf };
 
 	for (size_t l = 0; l < GG_LEN(lists); l++) {
 		for (size_t i = 0; i < lists[l]->n; i++) {
@@ -234,7 +231,8 @@ static void add_conf(struct finder *f, struct libraries_dirs *dirs,
 			dirs->v[dirs->n++] = (struct libraries_dir){
 				gg_strdup(dir), gg_strdup(dir),
 				!has_dir(builtin, 0, dir) &&
-					(!f->base || !gg_strv_has(&f->base_conf, dir))};
+					(!f->base || !gg_strv_has(&f->base_conf, dir))
+			};
 		}
 	}
 }
@@ -269,10 +267,8 @@ static const char *home_of(struct finder *f, const struct libraries_dirs *builti
 static int missing(struct finder *f, const char *name, const struct object *by,
 		   const struct libraries_dirs *dirs)
 {
-	_cleanup_free_
-	char *needed = chain(by);
-	_cleanup_buf_
-	struct gg_buf searched = {0};
+	_cleanup_free_ char *needed = chain(by);
+	_cleanup_buf_ struct gg_buf searched = { 0 };
 
 	for (size_t i = 0; i < dirs->n; i++) {
 		if (i == 0 || !gg_streq(dirs->v[i].from, dirs->v[i - 1].from))
@@ -292,7 +288,7 @@ static char *join(const char *dir, const char *name)
 
 static int search(struct finder *f, const char *name, const struct object *by)
 {
-	GG_CLEANUP(libraries_dirs_done) struct libraries_dirs dirs = {0}, builtin = {0};
+	GG_CLEANUP(libraries_dirs_done) struct libraries_dirs dirs = { 0 }, builtin = { 0 };
 	const char *home;
 
 	libraries_add_builtin(&builtin, by->elf, f->musl);
@@ -302,12 +298,9 @@ static int search(struct finder *f, const char *name, const struct object *by)
 		add_conf(f, &dirs, &builtin);
 	libraries_add_builtin(&dirs, by->elf, f->musl);
 	for (size_t i = 0; i < dirs.n; i++) {
-		_cleanup_free_
-		char *from = join(dirs.v[i].from, name);
-		_cleanup_free_
-		char *there = join(dirs.v[i].to, name);
-		_cleanup_free_
-		char *to = join(dirs.v[i].moves ? home : dirs.v[i].to, name);
+		_cleanup_free_ char *from = join(dirs.v[i].from, name);
+		_cleanup_free_ char *there = join(dirs.v[i].to, name);
+		_cleanup_free_ char *to = join(dirs.v[i].moves ? home : dirs.v[i].to, name);
 		int rc = in_base(f, name, there, by);
 
 		if (rc == 0)
@@ -340,7 +333,7 @@ static bool is_musl_libc(const struct finder *f, const char *name)
 
 static int follow(struct finder *f, const char *name, const struct object *by)
 {
-	struct libraries_dirs nowhere = {0};
+	struct libraries_dirs nowhere = { 0 };
 	int rc;
 
 	if (find_loaded(f, name) || is_musl_libc(f, name))
@@ -361,8 +354,7 @@ static int check_versions(struct finder *f, const struct object *by)
 		const struct object *o = find_loaded(f, need->file);
 
 		for (size_t k = 0; o && o->kept && k < need->versions.n; k++) {
-			_cleanup_free_
-			char *needed = NULL;
+			_cleanup_free_ char *needed = NULL;
 
 			if (gg_strv_has(&o->elf->defines, need->versions.v[k]))
 				continue;
@@ -437,14 +429,11 @@ int libraries_find(const struct libraries_tree *from, const struct libraries_obj
 		   struct gg_err *err)
 {
 	GG_CLEANUP(finder_done)
-	struct finder f = {.from = from,
-			   .base = base,
-			   .ret = ret,
-			   .inputs = objects,
-			   .n_inputs = n,
-			   .err = err};
+	struct finder f = {
+		.from = from, .base = base, .ret = ret, .inputs = objects, .n_inputs = n, .err = err
+	};
 
-	*ret = (struct libraries){.arena = gg_arena_new()};
+	*ret = (struct libraries){ .arena = gg_arena_new() };
 	f.arena = ret->arena;
 	if (libraries_read_conf(from, &f.conf, err) < 0 ||
 	    (base && libraries_read_conf(base, &f.base_conf, err) < 0))
@@ -466,5 +455,5 @@ void libraries_done(struct libraries *l)
 {
 	gg_arena_free(l->arena);
 	free(l->v);
-	*l = (struct libraries){0};
+	*l = (struct libraries){ 0 };
 }

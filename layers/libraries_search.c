@@ -30,10 +30,8 @@ static void remember(struct libraries_trail *trail, const struct tree_entry *e)
 const struct tree_entry *libraries_walk(const struct tree *t, const char *path,
 					struct libraries_trail *trail)
 {
-	_cleanup_buf_
-	struct gg_buf at = {0};
-	_cleanup_free_
-	char *rest = gg_strdup(path);
+	_cleanup_buf_ struct gg_buf at = { 0 };
+	_cleanup_free_ char *rest = gg_strdup(path);
 	const struct tree_entry *e = NULL;
 	unsigned links = 0;
 	char *p = rest;
@@ -82,13 +80,13 @@ void libraries_dirs_done(struct libraries_dirs *d)
 		free(d->v[i].to);
 	}
 	free(d->v);
-	*d = (struct libraries_dirs){0};
+	*d = (struct libraries_dirs){ 0 };
 }
 
 static void add_dir(struct libraries_dirs *dirs, const char *from, const char *to)
 {
 	GG_GROW(dirs->v, dirs->n, dirs->cap);
-	dirs->v[dirs->n++] = (struct libraries_dir){gg_strdup(from), gg_strdup(to), false};
+	dirs->v[dirs->n++] = (struct libraries_dir){ gg_strdup(from), gg_strdup(to), false };
 }
 
 static char *directory_of(const char *path)
@@ -118,9 +116,8 @@ static char *expand(const char *text, size_t text_len, const char *origin, const
 {
 	const struct {
 		const char *name, *value;
-	} vars[] = {{"ORIGIN", origin}, {"LIB", lib}, {"PLATFORM", platform}};
-	_cleanup_buf_
-	struct gg_buf out = {0};
+	} vars[] = { { "ORIGIN", origin }, { "LIB", lib }, { "PLATFORM", platform } };
+	_cleanup_buf_ struct gg_buf out = { 0 };
 
 	for (const char *p = text; p < text + text_len;) {
 		size_t len = 0;
@@ -140,8 +137,7 @@ static char *expand(const char *text, size_t text_len, const char *origin, const
 /* Lexically, "/a/b/../c" to "/a/c": a place to put something, where no symlink is on the way yet. */
 static char *cleaned(const char *path)
 {
-	_cleanup_buf_
-	struct gg_buf out = {0};
+	_cleanup_buf_ struct gg_buf out = { 0 };
 
 	for (const char *p = path; *(p += strspn(p, "/"));) {
 		size_t len = strcspn(p, "/");
@@ -161,24 +157,19 @@ static char *cleaned(const char *path)
 void libraries_add_runpath(struct libraries_dirs *dirs, const char *runpath, const char *from,
 			   const char *to, const struct elf *e)
 {
-	_cleanup_free_
-	char *origin = directory_of(from), *new_origin = directory_of(to);
+	_cleanup_free_ char *origin = directory_of(from), *new_origin = directory_of(to);
 	const char *tuple = elf_multiarch(e), *platform = elf_platform(e) ? elf_platform(e) : "";
-	_cleanup_free_
-	char *multiarch = tuple ? gg_asprintf("lib/%s", tuple) : gg_strdup("lib");
-	const char *const libs[] = {multiarch, e->bits == 64 ? "lib64" : "lib32", "lib"};
+	_cleanup_free_ char *multiarch = tuple ? gg_asprintf("lib/%s", tuple) : gg_strdup("lib");
+	const char *const libs[] = { multiarch, e->bits == 64 ? "lib64" : "lib32", "lib" };
 
 	for (const char *p = runpath; *p;) {
 		size_t len = strcspn(p, ":");
 		bool uses_lib = memmem(p, len, "$LIB", 4) || memmem(p, len, "${LIB}", 6);
 
 		for (size_t i = 0; len && i < (uses_lib ? GG_LEN(libs) : 1); i++) {
-			_cleanup_free_
-			char *a = expand(p, len, origin, libs[i], platform);
-			_cleanup_free_
-			char *b = expand(p, len, new_origin, libs[i], platform);
-			_cleanup_free_
-			char *there = gg_streq(a, b) ? gg_strdup(b) : cleaned(b);
+			_cleanup_free_ char *a = expand(p, len, origin, libs[i], platform);
+			_cleanup_free_ char *b = expand(p, len, new_origin, libs[i], platform);
+			_cleanup_free_ char *there = gg_streq(a, b) ? gg_strdup(b) : cleaned(b);
 
 			/* relative to wherever the program is started from: never a promise */
 			if (a[0] == '/')
@@ -190,9 +181,10 @@ void libraries_add_runpath(struct libraries_dirs *dirs, const char *runpath, con
 
 void libraries_add_builtin(struct libraries_dirs *dirs, const struct elf *e, bool musl)
 {
-	static const char *const musl_dirs[] = {"/lib", "/usr/local/lib", "/usr/lib"};
-	static const char *const wide[] = {"/lib64", "/usr/lib64"}, *const narrow[] = {"/lib",
-										       "/usr/lib"};
+	static const char *const musl_dirs[] = { "/lib", "/usr/local/lib", "/usr/lib" };
+	static const char *const wide[] = { "/lib64", "/usr/lib64" }, *const narrow[] = {
+		"/lib", "/usr/lib"
+	};
 	const char *tuple = elf_multiarch(e);
 
 	for (size_t i = 0; musl && i < GG_LEN(musl_dirs); i++)
@@ -200,8 +192,7 @@ void libraries_add_builtin(struct libraries_dirs *dirs, const struct elf *e, boo
 	if (musl)
 		return;
 	for (size_t i = 0; tuple && i < GG_LEN(narrow); i++) {
-		_cleanup_free_
-		char *dir = gg_asprintf("%s/%s", narrow[i], tuple);
+		_cleanup_free_ char *dir = gg_asprintf("%s/%s", narrow[i], tuple);
 
 		add_dir(dirs, dir, dir);
 	}
@@ -255,10 +246,9 @@ static int read_line(struct conf *c, const char *file, char *line, unsigned dept
 		return 0;
 	}
 	while (rc == 0 && (word = strtok_r(NULL, " \t\r", &save))) {
-		_cleanup_free_
-		char *dir = directory_of(file);
-		_cleanup_free_
-		char *pattern = word[0] == '/' ? gg_strdup(word) : gg_asprintf("%s/%s", dir, word);
+		_cleanup_free_ char *dir = directory_of(file);
+		_cleanup_free_ char *pattern =
+			word[0] == '/' ? gg_strdup(word) : gg_asprintf("%s/%s", dir, word);
 
 		rc = include(c, pattern, depth);
 	}
@@ -268,10 +258,8 @@ static int read_line(struct conf *c, const char *file, char *line, unsigned dept
 static int read_conf(struct conf *c, const char *path, unsigned depth)
 {
 	const struct tree_entry *e = libraries_walk(c->t->tree, path, NULL);
-	_cleanup_buf_
-	struct gg_buf text = {0};
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	_cleanup_close_ int fd = -1;
 	char *save = NULL;
 
 	if (!e || depth > INCLUDES_MAX)
@@ -291,7 +279,7 @@ static int read_conf(struct conf *c, const char *path, unsigned depth)
 
 int libraries_read_conf(const struct libraries_tree *t, struct gg_strv *ret, struct gg_err *err)
 {
-	struct conf c = {t, ret, err};
+	struct conf c = { t, ret, err };
 
 	return read_conf(&c, "/etc/ld.so.conf", 0);
 }

@@ -36,7 +36,8 @@ static void linking_done(struct linking *l)
 
 static int changed(const char *name, struct gg_err *err)
 {
-	return gg_fail(err, GG_INTEGRITY, "'%s' is not what its tree says: changed while it was copied", name);
+	return gg_fail(err, GG_INTEGRITY,
+		       "'%s' is not what its tree says: changed while it was copied", name);
 }
 
 /* Zeros are left out: a hole is read as the same, and a sparse file stays one. */
@@ -49,7 +50,8 @@ static int write_block(int to, const char *block, size_t n, struct gg_err *err)
 	return 0;
 }
 
-static int copy_verified(struct linking *l, int from, int to, const struct tree_entry *e, struct gg_err *err)
+static int copy_verified(struct linking *l, int from, int to, const struct tree_entry *e,
+			 struct gg_err *err)
 {
 	struct gg_digest digest;
 	uint64_t total = 0;
@@ -72,7 +74,8 @@ static int copy_verified(struct linking *l, int from, int to, const struct tree_
 	return 0;
 }
 
-static int copy_plain(struct linking *l, int from, int to, const struct tree_entry *e, struct gg_err *err)
+static int copy_plain(struct linking *l, int from, int to, const struct tree_entry *e,
+		      struct gg_err *err)
 {
 	uint64_t total = 0;
 	ssize_t n = 0;
@@ -97,10 +100,11 @@ static int copy_plain(struct linking *l, int from, int to, const struct tree_ent
 	return 0;
 }
 
-static int copy_file(struct linking *l, int source, const char *name, int dest, const struct tree_entry *e,
-		     const char *dest_name, struct gg_err *err)
+static int copy_file(struct linking *l, int source, const char *name, int dest,
+		     const struct tree_entry *e, const char *dest_name, struct gg_err *err)
 {
-	_cleanup_close_ int from = gg_openat(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
+	_cleanup_close_ int from =
+		gg_openat(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
 	_cleanup_close_ int to = -1;
 	int r;
 
@@ -117,7 +121,8 @@ static int copy_file(struct linking *l, int source, const char *name, int dest, 
 }
 
 /* A second name of an inode that this tree has made already. */
-static int link_first(struct linking *l, const struct tree_entry *e, int dest, const char *name, struct gg_err *err)
+static int link_first(struct linking *l, const struct tree_entry *e, int dest, const char *name,
+		      struct gg_err *err)
 {
 	const char *first;
 	int dir = dirs_parent(l->first, l->destfd, e->hardlink, &first, err);
@@ -134,7 +139,8 @@ static bool links(const struct linking *l, const struct tree_entry *e)
 	return !(l->flags & COPY) || ((l->flags & LINK_OTHERS) && e->origin > 0);
 }
 
-static int link_file(struct linking *l, const struct tree_entry *e, int dest, const char *name, struct gg_err *err)
+static int link_file(struct linking *l, const struct tree_entry *e, int dest, const char *name,
+		     struct gg_err *err)
 {
 	const char *from;
 	struct stat st;
@@ -142,14 +148,16 @@ static int link_file(struct linking *l, const struct tree_entry *e, int dest, co
 
 	if (e->hardlink)
 		return link_first(l, e, dest, name, err);
-	dir = dirs_parent(l->from, l->origins[e->origin], e->source ? e->source : e->path, &from, err);
+	dir = dirs_parent(l->from, l->origins[e->origin], e->source ? e->source : e->path, &from,
+			  err);
 	if (dir < 0)
 		return -1;
 	if (fstatat(dir, from, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return gg_fail_errno(err, "stat '%s'", from);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
 		return changed(e->path, err);
-	if (links(l, e) && (st.st_mode & 07777) == e->mode && st.st_uid == e->uid && st.st_gid == e->gid) {
+	if (links(l, e) && (st.st_mode & 07777) == e->mode && st.st_uid == e->uid &&
+	    st.st_gid == e->gid) {
 		if (linkat(dir, from, dest, name, 0) == 0)
 			return 0;
 		if (errno != EMLINK && errno != EXDEV && errno != EPERM)
@@ -193,9 +201,11 @@ static int finish_directories(struct linking *l, struct gg_err *err)
 	return 0;
 }
 
-static int run(const struct tree *t, const int *origins, int destfd, unsigned flags, struct gg_err *err)
+static int run(const struct tree *t, const int *origins, int destfd, unsigned flags,
+	       struct gg_err *err)
 {
-	GG_CLEANUP(linking_done) struct linking l = { .t = t, .origins = origins, .destfd = destfd, .flags = flags };
+	GG_CLEANUP(linking_done)
+	struct linking l = { .t = t, .origins = origins, .destfd = destfd, .flags = flags };
 
 	l.to = dirs_new();
 	l.from = dirs_new();
@@ -213,7 +223,8 @@ int link_tree(const struct tree *t, const int *origins, int destfd, struct gg_er
 	return run(t, origins, destfd, 0, err);
 }
 
-int link_tree_copy(const struct tree *t, const int *origins, int destfd, unsigned flags, struct gg_err *err)
+int link_tree_copy(const struct tree *t, const int *origins, int destfd, unsigned flags,
+		   struct gg_err *err)
 {
 	return run(t, origins, destfd, flags | COPY, err);
 }

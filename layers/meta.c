@@ -68,15 +68,18 @@ static int read_overlay(int fd, const char *name, struct tree_entry *e, struct g
 static int drop(int fd, const char *name, unsigned flags, struct gg_err *err)
 {
 	/* The overlay's own stay where they are: opaque is content of a delta. */
-	if (!(flags & META_WRITE) || gg_starts(name, "user.overlay.") || gg_starts(name, "trusted.overlay."))
+	if (!(flags & META_WRITE) || gg_starts(name, "user.overlay.") ||
+	    gg_starts(name, "trusted.overlay."))
 		return 0;
 	/* A security module puts its label back; only what can be removed is. */
-	if (fremovexattr(fd, name) < 0 && errno != ENODATA && errno != EPERM && errno != EACCES && errno != ENOTSUP)
+	if (fremovexattr(fd, name) < 0 && errno != ENODATA && errno != EPERM && errno != EACCES &&
+	    errno != ENOTSUP)
 		return gg_fail_errno(err, "remove attribute '%s'", name);
 	return 0;
 }
 
-static int read_value(int fd, struct tree *t, const char *name, struct tree_xattr *ret, struct gg_err *err)
+static int read_value(int fd, struct tree *t, const char *name, struct tree_xattr *ret,
+		      struct gg_err *err)
 {
 	_cleanup_free_ uint8_t *value = gg_alloc(XATTR_MAX);
 	ssize_t n = fgetxattr(fd, name, value, XATTR_MAX);
@@ -93,7 +96,8 @@ static int read_value(int fd, struct tree *t, const char *name, struct tree_xatt
 	return 0;
 }
 
-int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flags, struct gg_err *err)
+int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flags,
+		     struct gg_err *err)
 {
 	char fixed[512];
 	_cleanup_free_ char *large = NULL;

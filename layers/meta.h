@@ -20,17 +20,21 @@ bool meta_keeps_xattr(const char *name);
 size_t meta_filter_xattrs(const struct tree_xattr *from, size_t n, struct tree_xattr *to);
 
 enum meta_read_flags {
-	META_OVERLAY = 1 << 0, /* user.overlay.opaque is the entry's; redirect and metacopy are errors */
-	META_WRITE = 1 << 1,   /* what is dropped is removed from the disk too */
+	META_OVERLAY =
+		1 << 0, /* user.overlay.opaque is the entry's; redirect and metacopy are errors */
+	META_WRITE = 1 << 1, /* what is dropped is removed from the disk too */
 };
 /* Reads the kept xattrs of fd into e; strings go to t's arena. */
-int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flags, struct gg_err *err) GG_MUST_USE;
+int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flags,
+		     struct gg_err *err) GG_MUST_USE;
 
 /* Owner, mode, xattrs and TREE_MTIME of an open file, directory or fifo. */
 int meta_apply(int fd, const struct tree_entry *e, struct gg_err *err) GG_MUST_USE;
 /* Owner and times of a symlink. */
-int meta_apply_link(int dirfd, const char *name, const struct tree_entry *e, struct gg_err *err) GG_MUST_USE;
+int meta_apply_link(int dirfd, const char *name, const struct tree_entry *e,
+		    struct gg_err *err) GG_MUST_USE;
 int meta_touch(int fd, struct gg_err *err) GG_MUST_USE; /* TREE_MTIME */
 
 /* Makes what is neither file nor directory, with its metadata: symlinks, fifos, whiteouts; devices as empty files. */
-int meta_make_special(int dirfd, const char *name, const struct tree_entry *e, struct gg_err *err) GG_MUST_USE;
+int meta_make_special(int dirfd, const char *name, const struct tree_entry *e,
+		      struct gg_err *err) GG_MUST_USE;

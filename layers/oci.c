@@ -6,7 +6,8 @@
 
 bool oci_ref_valid(const char *ref)
 {
-	static const char alphanum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char alphanum[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 	for (;;) {
 		size_t n = strspn(ref, alphanum);
@@ -28,8 +29,8 @@ char *oci_time(int64_t seconds)
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	return gg_asprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-			   tm.tm_min, tm.tm_sec);
+	return gg_asprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+			   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 static void set(struct gg_json *o, const char *key, const char *value)
@@ -120,7 +121,8 @@ char *oci_config(const struct oci_image *image)
 {
 	_cleanup_json_ struct gg_json *o = gg_json_object();
 	_cleanup_free_ char *created = oci_time(image->created);
-	struct gg_json *rootfs = gg_json_object(), *ids = gg_json_array(), *history = gg_json_array();
+	struct gg_json *rootfs = gg_json_object(), *ids = gg_json_array(),
+		       *history = gg_json_array();
 	char text[GG_DIGEST_TEXT];
 
 	for (size_t i = 0; i < image->n_layers; i++) {
@@ -154,14 +156,16 @@ static struct gg_json *descriptor(const char *type, const struct gg_digest *d, u
 	return o;
 }
 
-char *oci_manifest(const struct oci_image *image, const struct gg_digest *config, uint64_t config_size)
+char *oci_manifest(const struct oci_image *image, const struct gg_digest *config,
+		   uint64_t config_size)
 {
 	_cleanup_json_ struct gg_json *o = gg_json_object();
 	struct gg_json *layers = gg_json_array();
 
 	for (size_t i = 0; i < image->n_layers; i++)
-		gg_json_append_take(layers, descriptor(image->layers[i].media_type, &image->layers[i].digest,
-						       image->layers[i].size));
+		gg_json_append_take(layers,
+				    descriptor(image->layers[i].media_type,
+					       &image->layers[i].digest, image->layers[i].size));
 	gg_json_set_int(o, "schemaVersion", 2);
 	gg_json_set_str(o, "mediaType", OCI_MANIFEST_TYPE);
 	gg_json_take(o, "config", descriptor(OCI_CONFIG_TYPE, config, config_size));
@@ -171,10 +175,11 @@ char *oci_manifest(const struct oci_image *image, const struct gg_digest *config
 	return gg_json_compact(o);
 }
 
-struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_digest *manifest, uint64_t size,
-			       const char *ref)
+struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_digest *manifest,
+			       uint64_t size, const char *ref)
 {
-	struct gg_json *o = descriptor(OCI_MANIFEST_TYPE, manifest, size), *platform = gg_json_object();
+	struct gg_json *o = descriptor(OCI_MANIFEST_TYPE, manifest, size),
+		       *platform = gg_json_object();
 
 	gg_json_set_str(platform, "architecture", image->architecture);
 	gg_json_set_str(platform, "os", image->os);

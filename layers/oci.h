@@ -18,7 +18,8 @@
 #define OCI_CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
 #define OCI_REF_NAME "org.opencontainers.image.ref.name"
 #define OCI_LAYOUT_VERSION "1.0.0"
-#define OCI_LAYOUT_TEXT "{\"imageLayoutVersion\":\"" OCI_LAYOUT_VERSION "\"}" /* of the file oci-layout */
+#define OCI_LAYOUT_TEXT                                                                            \
+	"{\"imageLayoutVersion\":\"" OCI_LAYOUT_VERSION "\"}" /* of the file oci-layout */
 
 struct oci_blob {
 	struct gg_digest digest;
@@ -33,7 +34,7 @@ struct oci_strings {
 struct oci_layer {
 	const char *media_type;
 	struct gg_digest digest, diff_id;
-	uint64_t size;		/* bytes of the blob */
+	uint64_t size;          /* bytes of the blob */
 	const char *created_by; /* for its history entry */
 };
 
@@ -41,12 +42,12 @@ struct oci_health {
 	bool present;
 	struct oci_strings test; /* CMD … | CMD-SHELL TEXT | NONE */
 	uint64_t interval, timeout, start_period, start_interval; /* ns; 0: absent */
-	int retries;						  /* 0: absent */
+	int retries;                                              /* 0: absent */
 };
 
 struct oci_image {
-	const char *architecture, *os; /* GOARCH, GOOS names */
-	int64_t created;	       /* seconds since 1970 */
+	const char *architecture, *os;                     /* GOARCH, GOOS names */
+	int64_t created;                                   /* seconds since 1970 */
 	const char *author, *user, *workdir, *stop_signal; /* NULL: absent */
 	struct oci_strings env, entrypoint, cmd, ports, volumes;
 	struct oci_strings labels, annotations; /* "KEY=value" */
@@ -57,10 +58,11 @@ struct oci_image {
 
 /* Owned by the caller. */
 char *oci_config(const struct oci_image *image);
-char *oci_manifest(const struct oci_image *image, const struct gg_digest *config, uint64_t config_size);
+char *oci_manifest(const struct oci_image *image, const struct gg_digest *config,
+		   uint64_t config_size);
 /* An index.json entry for a manifest. ref may be NULL. */
-struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_digest *manifest, uint64_t size,
-			       const char *ref);
+struct gg_json *oci_descriptor(const struct oci_image *image, const struct gg_digest *manifest,
+			       uint64_t size, const char *ref);
 /* An image index with this array of descriptors, which it takes. */
 struct gg_json *oci_index(struct gg_json *manifests);
 /* The grammar of OCI_REF_NAME in annotations.md: alphanumeric runs, divided by one of - . _ : @ + or by --, in

@@ -16,8 +16,10 @@
 #include "layers/tree.h"
 
 enum {
-	READ_STEP = 256 * 1024,	    /* hashed while it is still in the cache */
-	WRITEBACK_STEP = 16 << 20,  /* the disk works while the processors compress; the caller's fsync finds little */
+	READ_STEP = 256 * 1024, /* hashed while it is still in the cache */
+	WRITEBACK_STEP =
+		16
+		<< 20, /* the disk works while the processors compress; the caller's fsync finds little */
 };
 
 struct packer {
@@ -42,7 +44,10 @@ static int write_blob(void *ctx, const void *bytes, size_t len, struct gg_err *e
 		gg_hash_add(p->blob, bytes, len);
 	if (gg_write_all(p->outfd, bytes, len, err) < 0) {
 		gg_context(err, "write the layer after %llu bytes", (unsigned long long)p->size);
-		return err->errnum == ENOSPC ? gg_hint(err, "free some space on the file system that holds the store") : -1;
+		return err->errnum == ENOSPC
+			       ? gg_hint(err,
+					 "free some space on the file system that holds the store")
+			       : -1;
 	}
 	p->size += len;
 	if (p->size - p->flushed >= WRITEBACK_STEP) {
@@ -73,11 +78,13 @@ static int open_source(int rootfd, const char *path, int *ret_dir, struct gg_err
 
 	while (strlen(rest) >= PATH_MAX) {
 		const char *slash = memrchr(rest, '/', PATH_MAX - 1);
-		_cleanup_free_ char *piece = slash ? gg_strndup(rest, (size_t)(slash - rest)) : NULL;
+		_cleanup_free_ char *piece =
+			slash ? gg_strndup(rest, (size_t)(slash - rest)) : NULL;
 
 		if (!piece)
 			break; /* no component is that long: the open below says so */
-		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, piece, &dir, sizeof(dir));
+		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, piece, &dir,
+			     sizeof(dir));
 		if (fd < 0)
 			return gg_fail_errno(err, "open '%s'", path);
 		gg_close(*ret_dir);
@@ -85,13 +92,15 @@ static int open_source(int rootfd, const char *path, int *ret_dir, struct gg_err
 		rest = slash + 1;
 	}
 	do
-		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, rest, &how, sizeof(how));
+		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, rest, &how,
+			     sizeof(how));
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	if (fd >= 0)
 		return (int)fd;
 	gg_fail_errno(err, "open '%s'", path);
 	if (errno == ELOOP)
-		gg_hint(err, "a symlink has taken the place of a file or directory while it was packed");
+		gg_hint(err,
+			"a symlink has taken the place of a file or directory while it was packed");
 	return -1;
 }
 
@@ -101,7 +110,8 @@ static int changed(const char *path, struct gg_err *err)
 }
 
 /* Straight into the compressor's block: the content is copied once, by the kernel. */
-static int add_content(struct packer *p, int fd, const char *path, uint64_t size, struct gg_err *err)
+static int add_content(struct packer *p, int fd, const char *path, uint64_t size,
+		       struct gg_err *err)
 {
 	uint64_t left = size;
 	char beyond;
@@ -147,7 +157,8 @@ static int add_file(struct packer *p, const struct pack_item *item, struct gg_er
 		if (fstat(fd, &st) < 0)
 			return gg_fail_errno(err, "stat '%s'", item->source);
 		if (!S_ISREG(st.st_mode))
-			return gg_fail(err, GG_INTEGRITY, "read '%s': not a regular file any more", item->source);
+			return gg_fail(err, GG_INTEGRITY, "read '%s': not a regular file any more",
+				       item->source);
 		if ((uint64_t)st.st_size != e->size)
 			return changed(item->source, err);
 		if (add_content(p, fd, item->source, e->size, err) < 0)
@@ -178,7 +189,8 @@ static bool is_parent(const char *dir, const char *path)
 
 /* In order, no path twice, below directories that are there, hard links to a file that has come. The parent is the
  * previous entry or the previous entry's parent almost always; else it is searched. */
-static int check_item(const struct pack_item *items, size_t i, const struct tree_entry **parent, struct gg_err *err)
+static int check_item(const struct pack_item *items, size_t i, const struct tree_entry **parent,
+		      struct gg_err *err)
 {
 	const struct tree_entry *e = items[i].entry, *last = i > 0 ? items[i - 1].entry : NULL;
 
@@ -187,23 +199,28 @@ static int check_item(const struct pack_item *items, size_t i, const struct tree
 	if (last && last->type == TREE_DIR && is_parent(last->path, e->path))
 		*parent = last;
 	if (strchr(e->path, '/') && !(*parent && is_parent((*parent)->path, e->path))) {
-		_cleanup_free_ char *dir = gg_strndup(e->path, (size_t)(strrchr(e->path, '/') - e->path));
+		_cleanup_free_ char *dir =
+			gg_strndup(e->path, (size_t)(strrchr(e->path, '/') - e->path));
 
 		*parent = find(items, i, dir);
 		if (!*parent || (*parent)->type != TREE_DIR)
-			return gg_fail(err, GG_INTERNAL, "pack '%s': its directory is not in the layer", e->path);
+			return gg_fail(err, GG_INTERNAL,
+				       "pack '%s': its directory is not in the layer", e->path);
 	}
 	if (e->type == TREE_FILE && e->hardlink) {
 		const struct tree_entry *first = find(items, i, e->hardlink);
 
 		if (!first || first->type != TREE_FILE || first->hardlink)
-			return gg_fail(err, GG_INTERNAL, "pack '%s': the first name of its inode, '%s', is not in the layer",
-				       e->path, e->hardlink);
+			return gg_fail(
+				err, GG_INTERNAL,
+				"pack '%s': the first name of its inode, '%s', is not in the layer",
+				e->path, e->hardlink);
 	}
 	return 0;
 }
 
-static int add_items(struct packer *p, const struct pack_item *items, size_t n, int64_t mtime, struct gg_err *err)
+static int add_items(struct packer *p, const struct pack_item *items, size_t n, int64_t mtime,
+		     struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf header = { 0 };
 	const struct tree_entry *parent = NULL;
@@ -235,8 +252,8 @@ static enum compress_kind compress_kind_of(enum pack_compression c)
 	abort();
 }
 
-int pack_layer(const struct pack_item *items, size_t n, const struct pack_options *options, int outfd,
-	       struct pack_result *ret, struct gg_err *err)
+int pack_layer(const struct pack_item *items, size_t n, const struct pack_options *options,
+	       int outfd, struct pack_result *ret, struct gg_err *err)
 {
 	GG_CLEANUP(packer_done) struct packer p = { .outfd = outfd, .diff = gg_hash_new() };
 	struct compress_options how = {
@@ -249,8 +266,8 @@ int pack_layer(const struct pack_item *items, size_t n, const struct pack_option
 
 	if (how.kind != COMPRESS_NONE)
 		p.blob = gg_hash_new();
-	if (compress_new(&how, &p.compress, err) < 0 || add_items(&p, items, n, options->mtime, err) < 0 ||
-	    compress_end(p.compress, err) < 0)
+	if (compress_new(&how, &p.compress, err) < 0 ||
+	    add_items(&p, items, n, options->mtime, err) < 0 || compress_end(p.compress, err) < 0)
 		return -1;
 	gg_hash_end(p.diff, &ret->diff_id);
 	ret->digest = ret->diff_id;

@@ -35,7 +35,8 @@ static void take_out(struct tree *t, const char *path)
 	from = to = (size_t)(e - t->entries);
 	do
 		to++;
-	while (to < t->n && !strncmp(t->entries[to].path, path, len) && t->entries[to].path[len] == '/');
+	while (to < t->n && !strncmp(t->entries[to].path, path, len) &&
+	       t->entries[to].path[len] == '/');
 	memmove(&t->entries[from], &t->entries[to], (t->n - to) * sizeof(*e));
 	t->n -= to - from;
 	tree_promote_links(t);
@@ -69,7 +70,8 @@ static int make_directory(int rootfd, struct tree *t, const char *path, struct g
 }
 
 /* One component below `at`, which is where we really are ("" at the root); `at` becomes where it leads. */
-static int enter(int rootfd, struct tree *t, struct gg_buf *at, const char *part, size_t len, struct gg_err *err)
+static int enter(int rootfd, struct tree *t, struct gg_buf *at, const char *part, size_t len,
+		 struct gg_err *err)
 {
 	const struct tree_entry *e;
 	const char *real;
@@ -91,7 +93,8 @@ static int enter(int rootfd, struct tree *t, struct gg_buf *at, const char *part
 }
 
 /* Where `path` really goes: parents followed and made, the last component as it is. "" is the root. */
-static int locate(int rootfd, struct tree *t, const char *path, bool make, struct gg_buf *ret, struct gg_err *err)
+static int locate(int rootfd, struct tree *t, const char *path, bool make, struct gg_buf *ret,
+		  struct gg_err *err)
 {
 	const char *p = path;
 
@@ -116,7 +119,8 @@ static int locate(int rootfd, struct tree *t, const char *path, bool make, struc
 			return 0;
 		}
 		if (!make) {
-			_cleanup_free_ char *dir = gg_asprintf("%s/%.*s", ret->data, (int)len, part);
+			_cleanup_free_ char *dir =
+				gg_asprintf("%s/%.*s", ret->data, (int)len, part);
 			const char *real;
 			const struct tree_entry *e = tree_resolve(t, dir, true, &real);
 
@@ -129,8 +133,8 @@ static int locate(int rootfd, struct tree *t, const char *path, bool make, struc
 }
 
 /* A place for something that is no directory; the parent is opened. */
-static int prepare(int rootfd, struct tree *t, const char *path, struct dirs *dirs, struct gg_buf *ret_path,
-		   const char **ret_name, struct gg_err *err)
+static int prepare(int rootfd, struct tree *t, const char *path, struct dirs *dirs,
+		   struct gg_buf *ret_path, const char **ret_name, struct gg_err *err)
 {
 	const struct tree_entry *e;
 
@@ -142,10 +146,12 @@ static int prepare(int rootfd, struct tree *t, const char *path, struct dirs *di
 	return dirs_parent(dirs, rootfd, ret_path->data, ret_name, err);
 }
 
-static int write_file(int parent, const char *name, const struct tree_entry *e, const void *bytes, struct gg_err *err)
+static int write_file(int parent, const char *name, const struct tree_entry *e, const void *bytes,
+		      struct gg_err *err)
 {
 	_cleanup_free_ char *temp = gg_temp_name(".ggtmp");
-	_cleanup_close_ int fd = gg_openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	_cleanup_close_ int fd =
+		gg_openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 
 	if (fd < 0)
 		return -1;
@@ -158,12 +164,17 @@ static int write_file(int parent, const char *name, const struct tree_entry *e, 
 	return -1;
 }
 
-int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-	       const void *bytes, size_t len, struct gg_err *err)
+int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid,
+	       uint32_t gid, const void *bytes, size_t len, struct gg_err *err)
 {
 	_cleanup_dirs_ struct dirs *dirs = dirs_new();
 	_cleanup_buf_ struct gg_buf at = { 0 };
-	struct tree_entry fresh = { .type = TREE_FILE, .mode = mode, .uid = uid, .gid = gid, .size = len }, *e;
+	struct tree_entry fresh = { .type = TREE_FILE,
+				    .mode = mode,
+				    .uid = uid,
+				    .gid = gid,
+				    .size = len },
+			  *e;
 	const char *name, *kept;
 	int parent = prepare(rootfd, t, path, dirs, &at, &name, err);
 
@@ -180,12 +191,17 @@ int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint
 	return 0;
 }
 
-int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, uint32_t gid, const char *target,
-		  struct gg_err *err)
+int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, uint32_t gid,
+		  const char *target, struct gg_err *err)
 {
 	_cleanup_dirs_ struct dirs *dirs = dirs_new();
 	_cleanup_buf_ struct gg_buf at = { 0 };
-	struct tree_entry fresh = { .type = TREE_SYMLINK, .mode = 0777, .uid = uid, .gid = gid, .target = target }, *e;
+	struct tree_entry fresh = { .type = TREE_SYMLINK,
+				    .mode = 0777,
+				    .uid = uid,
+				    .gid = gid,
+				    .target = target },
+			  *e;
 	const char *name, *kept;
 	int parent = prepare(rootfd, t, path, dirs, &at, &name, err);
 
@@ -204,8 +220,8 @@ int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, ui
 	return 0;
 }
 
-int place_dir(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-	      struct gg_err *err)
+int place_dir(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid,
+	      uint32_t gid, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf at = { 0 }, deep = { 0 };
 	_cleanup_close_ int fd = -1;

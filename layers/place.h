@@ -15,12 +15,12 @@
 
 struct tree;
 
-int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-	       const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
-int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, uint32_t gid, const char *target,
-		  struct gg_err *err) GG_MUST_USE;
+int place_file(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid,
+	       uint32_t gid, const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
+int place_symlink(int rootfd, struct tree *t, const char *path, uint32_t uid, uint32_t gid,
+		  const char *target, struct gg_err *err) GG_MUST_USE;
 /* An existing directory, also one behind a symlink, keeps its content and gets mode and owner. */
-int place_dir(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
-	      struct gg_err *err) GG_MUST_USE;
+int place_dir(int rootfd, struct tree *t, const char *path, uint32_t mode, uint32_t uid,
+	      uint32_t gid, struct gg_err *err) GG_MUST_USE;
 /* Removes path and all below it; absent is success. */
 int place_remove(int rootfd, struct tree *t, const char *path, struct gg_err *err) GG_MUST_USE;

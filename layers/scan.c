@@ -115,9 +115,11 @@ static int drop_xattrs(int fd, struct tree_entry *e, bool write, struct gg_err *
 }
 
 /* Mode, owner and xattrs of an object; fd is -1 for those that have no xattrs. */
-static int describe(struct scan *s, int fd, const struct stat *st, struct tree_entry *e, struct gg_err *err)
+static int describe(struct scan *s, int fd, const struct stat *st, struct tree_entry *e,
+		    struct gg_err *err)
 {
-	unsigned flags = (s->o->flags & SCAN_OVERLAY ? META_OVERLAY : 0) | (writes(s) ? META_WRITE : 0);
+	unsigned flags =
+		(s->o->flags & SCAN_OVERLAY ? META_OVERLAY : 0) | (writes(s) ? META_WRITE : 0);
 
 	e->mode = st->st_mode & 07777;
 	e->uid = s->o->flags & SCAN_OWNERS ? 0 : st->st_uid;
@@ -126,14 +128,16 @@ static int describe(struct scan *s, int fd, const struct stat *st, struct tree_e
 		e->mode = 0777;
 	else if (s->o->flags & SCAN_MODES)
 		e->mode = e->type == TREE_DIR || (st->st_mode & 0111) ? 0755 : 0644;
-	if (fd < 0 || (s->o->flags & (SCAN_NO_XATTRS | SCAN_OVERLAY | SCAN_WRITE)) == SCAN_NO_XATTRS)
+	if (fd < 0 ||
+	    (s->o->flags & (SCAN_NO_XATTRS | SCAN_OVERLAY | SCAN_WRITE)) == SCAN_NO_XATTRS)
 		return 0;
 	if (meta_read_xattrs(fd, s->t, e, flags, err) < 0)
 		return -1;
 	return s->o->flags & SCAN_NO_XATTRS ? drop_xattrs(fd, e, writes(s), err) : 0;
 }
 
-static int push(struct scan *s, int fd, const struct stat *st, const struct tree_entry *meta, struct gg_err *err)
+static int push(struct scan *s, int fd, const struct stat *st, const struct tree_entry *meta,
+		struct gg_err *err)
 {
 	struct frame *f;
 
@@ -144,7 +148,11 @@ static int push(struct scan *s, int fd, const struct stat *st, const struct tree
 	}
 	GG_GROW(s->frames, s->n_frames, s->cap_frames);
 	f = &s->frames[s->n_frames++];
-	*f = (struct frame){ .fd = fd, .dev = st->st_dev, .ino = st->st_ino, .path_len = s->path.len, .meta = *meta };
+	*f = (struct frame){ .fd = fd,
+			     .dev = st->st_dev,
+			     .ino = st->st_ino,
+			     .path_len = s->path.len,
+			     .meta = *meta };
 	/* A file system that is mounted here is not ours to read. */
 	return st->st_dev == s->dev ? read_names(fd, &f->names, err) : 0;
 }
@@ -161,7 +169,8 @@ static int pop(struct scan *s, struct gg_err *err)
 		parent->fd = gg_openat(f->fd, "..", O_RDONLY | O_DIRECTORY, 0, err);
 		if (parent->fd < 0)
 			return -1;
-		if (fstat(parent->fd, &st) < 0 || st.st_dev != parent->dev || st.st_ino != parent->ino)
+		if (fstat(parent->fd, &st) < 0 || st.st_dev != parent->dev ||
+		    st.st_ino != parent->ino)
 			return gg_fail(err, GG_SYSTEM, "moved while it was read");
 	}
 	if (f->dev == s->dev && changes_metadata(s))
@@ -173,17 +182,19 @@ static int pop(struct scan *s, struct gg_err *err)
 	return r;
 }
 
-static int scan_directory(struct scan *s, int dirfd, const char *name, struct tree_entry *e, const struct stat *st,
-			  struct gg_err *err)
+static int scan_directory(struct scan *s, int dirfd, const char *name, struct tree_entry *e,
+			  const struct stat *st, struct gg_err *err)
 {
-	_cleanup_close_ int fd = gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int fd =
+		gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
 
 	if (fd < 0 || describe(s, fd, st, e, err) < 0)
 		return -1;
 	return push(s, gg_steal_fd(&fd), st, e, err);
 }
 
-static void expect(struct scan *s, size_t index, const struct gg_digest *digest, const struct stat *st)
+static void expect(struct scan *s, size_t index, const struct gg_digest *digest,
+		   const struct stat *st)
 {
 	struct stat *kept = NULL;
 
@@ -192,7 +203,8 @@ static void expect(struct scan *s, size_t index, const struct gg_digest *digest,
 		*kept = *st;
 	}
 	GG_GROW(s->pending, s->n_pending, s->cap_pending);
-	s->pending[s->n_pending++] = (struct pending){ .index = index, .digest = digest, .st = kept };
+	s->pending[s->n_pending++] =
+		(struct pending){ .index = index, .digest = digest, .st = kept };
 }
 
 static bool is_known(struct scan *s, struct tree_entry *e, const struct stat *st)
@@ -206,8 +218,8 @@ static bool is_known(struct scan *s, struct tree_entry *e, const struct stat *st
 	return true;
 }
 
-static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_entry *e, const struct stat *st,
-		     struct gg_err *err)
+static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_entry *e,
+		     const struct stat *st, struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct scan_job job = { .path = e->path, .touch = writes(s), .apply = changes_metadata(s) };
@@ -247,8 +259,8 @@ static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_en
 	return scan_hash_add(s->hash, &job, err);
 }
 
-static int scan_symlink(struct scan *s, int dirfd, const char *name, struct tree_entry *e, const struct stat *st,
-			struct gg_err *err)
+static int scan_symlink(struct scan *s, int dirfd, const char *name, struct tree_entry *e,
+			const struct stat *st, struct gg_err *err)
 {
 	char target[TARGET_MAX + 1];
 	ssize_t n = readlinkat(dirfd, name, target, sizeof(target));
@@ -263,8 +275,8 @@ static int scan_symlink(struct scan *s, int dirfd, const char *name, struct tree
 	return writes(s) ? meta_apply_link(dirfd, name, e, err) : 0;
 }
 
-static int scan_special(struct scan *s, int dirfd, const char *name, struct tree_entry *e, const struct stat *st,
-			struct gg_err *err)
+static int scan_special(struct scan *s, int dirfd, const char *name, struct tree_entry *e,
+			const struct stat *st, struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
 

@@ -49,7 +49,8 @@ struct scan_memory {
 
 struct scan_options {
 	unsigned flags;
-	const struct gg_strv *exclude; /* glob_match() patterns; a match leaves out everything below. May be NULL */
+	/* glob_match() patterns; a match leaves out everything below. May be NULL */
+	const struct gg_strv *exclude;
 	/* More to leave out, in the caller's own words; may be NULL. path is relative to the root. */
 	bool (*skip)(void *ctx, const char *path, bool is_dir);
 	void *ctx;
@@ -57,4 +58,5 @@ struct scan_options {
 };
 
 /* dirfd is borrowed and may be any directory descriptor that is open for reading. */
-int scan_tree(int dirfd, const struct scan_options *o, struct tree **ret, struct gg_err *err) GG_MUST_USE;
+int scan_tree(int dirfd, const struct scan_options *o, struct tree **ret,
+	      struct gg_err *err) GG_MUST_USE;

@@ -128,7 +128,8 @@ static void *reader_main(void *arg)
 /* Threads are help, not need: where none can be had, the caller's does the work. */
 static void start_threads(struct scan_hash *h)
 {
-	while (h->n_threads < THREADS && pthread_create(&h->threads[h->n_threads], NULL, reader_main, h) == 0)
+	while (h->n_threads < THREADS &&
+	       pthread_create(&h->threads[h->n_threads], NULL, reader_main, h) == 0)
 		h->n_threads++;
 }
 

@@ -13,11 +13,11 @@
 #include "layers/tree.h"
 
 struct scan_job {
-	int fd; /* owned by the job */
+	int fd;           /* owned by the job */
 	const char *path; /* for errors; borrowed */
-	struct stat st;	  /* as it was before reading */
-	bool touch;	  /* set TREE_MTIME when it has been read */
-	bool apply;	  /* set owner, mode and xattrs of `meta` too */
+	struct stat st;   /* as it was before reading */
+	bool touch;       /* set TREE_MTIME when it has been read */
+	bool apply;       /* set owner, mode and xattrs of `meta` too */
 	struct tree_entry meta;
 	struct gg_digest *ret; /* written before scan_hash_end returns */
 };

@@ -11,7 +11,7 @@
 struct gg_digest;
 
 struct scan_inode {
-	size_t index; /* of the first name's entry */
+	size_t index;                   /* of the first name's entry */
 	const struct gg_digest *digest; /* NULL: not seen before */
 };
 

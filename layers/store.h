@@ -38,12 +38,12 @@ struct store;
 struct tree;
 
 struct store_options {
-	uint32_t id_base;  /* host id of the user namespace's id 0; owner of tree directories */
-	bool exclusive;	   /* gc: wait for and take the lock alone */
+	uint32_t id_base; /* host id of the user namespace's id 0; owner of tree directories */
+	bool exclusive;   /* gc: wait for and take the lock alone */
 };
 /* Creates the store (and its parents) when absent. */
-int store_open(const char *path, const struct store_options *options, struct store **ret, struct gg_err *err)
-	GG_MUST_USE;
+int store_open(const char *path, const struct store_options *options, struct store **ret,
+	       struct gg_err *err) GG_MUST_USE;
 void store_close(struct store *s);
 void store_closep(struct store **s);
 #define _cleanup_store_ GG_CLEANUP(store_closep)
@@ -56,11 +56,15 @@ void store_explain(const struct store *s, struct gg_err *err);
 struct store_tmp {
 	struct store *store;
 	char *name;
-	int fd;	    /* the directory */
+	int fd;     /* the directory */
 	int lockfd; /* flocked while it lives */
 };
-#define STORE_TMP_INIT { .fd = -1, .lockfd = -1 }
-int store_tmp_new(struct store *s, uint32_t uid, struct store_tmp *ret, struct gg_err *err) GG_MUST_USE;
+#define STORE_TMP_INIT                                                                             \
+	{                                                                                          \
+		.fd = -1, .lockfd = -1                                                             \
+	}
+int store_tmp_new(struct store *s, uint32_t uid, struct store_tmp *ret,
+		  struct gg_err *err) GG_MUST_USE;
 /* Removes the directory and everything in it. */
 void store_tmp_done(struct store_tmp *t);
 #define _cleanup_store_tmp_ GG_CLEANUP(store_tmp_done)
@@ -68,18 +72,21 @@ void store_tmp_done(struct store_tmp *t);
 /* Blobs. */
 bool store_blob_has(struct store *s, const struct gg_digest *d); /* cheap: presence, not content */
 /* Opens for reading, verified as described above. Absent: GG_SYSTEM error with errnum ENOENT. */
-int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_size, struct gg_err *err) GG_MUST_USE;
-int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, struct gg_buf *ret, struct gg_err *err)
-	GG_MUST_USE;
-int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
+int store_blob_open(struct store *s, const struct gg_digest *d, uint64_t *ret_size,
+		    struct gg_err *err) GG_MUST_USE;
+int store_blob_read(struct store *s, const struct gg_digest *d, size_t max, struct gg_buf *ret,
+		    struct gg_err *err) GG_MUST_USE;
+int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_digest *ret,
+		   struct gg_err *err) GG_MUST_USE;
 /* Takes file `name` of directory `dirfd` (on the store's file system) as blob `d`: chown to the store's owner, chmod
  * 0444, fsync, rename. The content was hashed while it was written; `size` is compared. */
-int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d, uint64_t size,
-		     struct gg_err *err) GG_MUST_USE;
+int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d,
+		     uint64_t size, struct gg_err *err) GG_MUST_USE;
 
 /* Trees. The manifest is blob `digest`; the directory holds the content. */
 bool store_tree_has(struct store *s, const struct gg_digest *d);
-int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret, struct gg_err *err) GG_MUST_USE;
+int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret,
+			struct gg_err *err) GG_MUST_USE;
 /* The root directory, O_PATH-free (usable for openat and as an overlay layer by /proc/self/fd). Marks it used. */
 int store_tree_open(struct store *s, const struct gg_digest *d, struct gg_err *err) GG_MUST_USE;
 /* Takes directory `name` of `dirfd` as the tree with this manifest text. syncfs, then the manifest, then the rename. */
@@ -87,15 +94,17 @@ int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *m
 		     struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
 
 /* Actions: records by key. `text` is the canonical text whose sha256 is the key. */
-int store_action_get(struct store *s, const struct gg_digest *key, struct gg_json **ret, struct gg_err *err)
-	GG_MUST_USE; /* *ret NULL when absent */
-int store_action_put(struct store *s, const struct gg_digest *key, const char *text, const struct gg_json *record,
-		     struct gg_err *err) GG_MUST_USE;
-int store_action_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int store_action_get(struct store *s, const struct gg_digest *key, struct gg_json **ret,
+		     struct gg_err *err) GG_MUST_USE; /* *ret NULL when absent */
+int store_action_put(struct store *s, const struct gg_digest *key, const char *text,
+		     const struct gg_json *record, struct gg_err *err) GG_MUST_USE;
+int store_action_text(struct store *s, const struct gg_digest *key, struct gg_buf *ret,
+		      struct gg_err *err) GG_MUST_USE;
 /* The newest key under a name ("RECIPE:STEP"), so that explain can compare; replaced atomically. */
-int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found, struct gg_err *err)
-	GG_MUST_USE;
-int store_name_put(struct store *s, const char *name, const struct gg_digest *key, struct gg_err *err) GG_MUST_USE;
+int store_name_get(struct store *s, const char *name, struct gg_digest *ret, bool *ret_found,
+		   struct gg_err *err) GG_MUST_USE;
+int store_name_put(struct store *s, const char *name, const struct gg_digest *key,
+		   struct gg_err *err) GG_MUST_USE;
 
 /* Notes: what was seen outside of the store, for speed alone: a note that is absent, old or damaged (it carries its
  * own digest) is no error, nor is one that cannot be written. ret is untouched when false. */
@@ -107,9 +116,12 @@ void store_note_put(struct store *s, const struct gg_digest *about, const void *
 struct store_cache {
 	int fd, lockfd;
 };
-#define STORE_CACHE_INIT { .fd = -1, .lockfd = -1 }
-int store_cache_take(struct store *s, const char *name, uint32_t uid, struct store_cache *ret, struct gg_err *err)
-	GG_MUST_USE;
+#define STORE_CACHE_INIT                                                                           \
+	{                                                                                          \
+		.fd = -1, .lockfd = -1                                                             \
+	}
+int store_cache_take(struct store *s, const char *name, uint32_t uid, struct store_cache *ret,
+		     struct gg_err *err) GG_MUST_USE;
 void store_cache_release(struct store_cache *c);
 
 /* A batch: many small objects cost three syncfs instead of ten fsyncs each. Begin it when all that will be adopted has
@@ -119,25 +131,30 @@ int store_batch_begin(struct store *s, struct gg_err *err) GG_MUST_USE;
 int store_batch_end(struct store *s, struct gg_err *err) GG_MUST_USE;
 
 /* Work locks: one worker per digest among all processes. try: *ret is the lock or -1 when somebody holds it. */
-int store_lock_try(struct store *s, const struct gg_digest *d, int *ret, struct gg_err *err) GG_MUST_USE;
+int store_lock_try(struct store *s, const struct gg_digest *d, int *ret,
+		   struct gg_err *err) GG_MUST_USE;
 void store_lock_release(int lockfd);
 
 /* A new log file for a step: logs/<key 16 hex>-<random>; path is owned by the caller. */
-int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path, struct gg_err *err) GG_MUST_USE;
+int store_log_new(struct store *s, const struct gg_digest *key, char **ret_path,
+		  struct gg_err *err) GG_MUST_USE;
 
 /* Maintenance. */
 struct store_stats {
-	uint64_t blobs, blob_bytes, trees, tree_bytes, actions, caches, cache_bytes, removed, removed_bytes, bad;
+	uint64_t blobs, blob_bytes, trees, tree_bytes, actions, caches, cache_bytes, removed,
+		removed_bytes, bad;
 };
 /* {"path", "blobs", "trees", "actions", "caches"}, each of the four {"count", "bytes", "entries": [{"digest", "size",
  * "used": seconds since 1970}]}; an action's entry has its "record" too, a cache's its "name", a tree without manifest
  * "orphan": true. */
-int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
+int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *ret,
+	       struct gg_err *err) GG_MUST_USE;
 /* Hashes everything; bad objects are quarantined and named in ret_bad. */
-int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret, struct gg_err *err) GG_MUST_USE;
+int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *ret,
+		 struct gg_err *err) GG_MUST_USE;
 /* Removes what was not used within `keep_ns` (caches too), itself or by an action record that refers to it, the oldest first, until
  * the store is at most `max_bytes` (0: no bound; then everything unused goes). Stale tmp, quarantined objects, trees
  * without manifest, old logs, lock files and lost markers always go. Needs an exclusive store. The counts of ret are
  * what is left. */
-int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret, struct gg_err *err)
-	GG_MUST_USE;
+int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret,
+	     struct gg_err *err) GG_MUST_USE;

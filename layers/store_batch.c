@@ -49,7 +49,8 @@ static int commit_all(struct store *s, struct gg_err *err)
 		const struct store_pending *p = &s->pending[i];
 		bool existed;
 
-		if (store_commit(s, s->work.fd, p->temp, p->dirfd, p->name, GG_COMMIT_REPLACE, &existed, err) < 0)
+		if (store_commit(s, s->work.fd, p->temp, p->dirfd, p->name, GG_COMMIT_REPLACE,
+				 &existed, err) < 0)
 			return -1;
 	}
 	return sync_all(s, err);

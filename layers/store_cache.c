@@ -13,7 +13,8 @@
 
 enum { ABOUT_MAX = 64 * 1024, MAX_DEPTH = 64, SECTOR = 512 };
 
-static int make(struct store *s, const char *hex, const char *name, uint32_t uid, struct gg_err *err)
+static int make(struct store *s, const char *hex, const char *name, uint32_t uid,
+		struct gg_err *err)
 {
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
 	bool existed;
@@ -40,14 +41,16 @@ static int open_data(struct store *s, const char *hex)
 static void note_use(struct store *s, const char *hex)
 {
 	_cleanup_free_ char *path = gg_asprintf("%s/about", hex);
-	_cleanup_close_ int fd = openat(s->dirs[STORE_CACHES], path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(s->dirs[STORE_CACHES], path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd >= 0 && fstat(fd, &st) == 0)
 		store_touch(fd, &st);
 }
 
-int store_cache_take(struct store *s, const char *name, uint32_t uid, struct store_cache *ret, struct gg_err *err)
+int store_cache_take(struct store *s, const char *name, uint32_t uid, struct store_cache *ret,
+		     struct gg_err *err)
 {
 	_cleanup_free_ char *text = gg_asprintf("cache\n%s", name);
 	struct gg_digest d;
@@ -114,8 +117,8 @@ static uint64_t disk_size(int dirfd, unsigned depth)
 			continue;
 		size += (uint64_t)st.st_blocks * SECTOR;
 		if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
-			_cleanup_close_ int sub = openat(dirfd, e->d_name,
-							 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			_cleanup_close_ int sub = openat(
+				dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			size += sub >= 0 ? disk_size(sub, depth + 1) : 0;
 		}

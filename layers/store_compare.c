@@ -27,8 +27,8 @@ struct compare {
 	atomic_size_t next;
 	atomic_bool stop;
 	pthread_mutex_t lock; /* of what follows */
-	char *why; /* the first difference */
-	size_t unread; /* files that this user may not read */
+	char *why;            /* the first difference */
+	size_t unread;        /* files that this user may not read */
 	struct gg_err error;
 };
 

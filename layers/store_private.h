@@ -49,7 +49,7 @@ struct store {
 	int fd, lockfd;
 	int dirs[STORE_N_DIRS];
 	struct store_options options;
-	pid_t pid; /* a forked child never cleans up what its parent owns */
+	pid_t pid;             /* a forked child never cleans up what its parent owns */
 	struct store_tmp work; /* made by the first write */
 	char boot[40];
 	bool batch; /* what is adopted was synced when it began, and its names will be when it ends */
@@ -65,8 +65,8 @@ int store_fan_open(struct store *s, enum store_dir dir, const char *hex, bool cr
 		   struct gg_err *err) GG_MUST_USE;
 /* A synced file of the work directory, or of any directory of the same file system, takes its final
  * name. *ret_existed: the name was there and was left alone. */
-int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const char *name, unsigned flags,
-		 bool *ret_existed, struct gg_err *err) GG_MUST_USE;
+int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const char *name,
+		 unsigned flags, bool *ret_existed, struct gg_err *err) GG_MUST_USE;
 /* Bytes to a file in the work directory, synced outside of a batch; *ret_name is its name there, owned by
  * the caller. */
 int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, char **ret_name,
@@ -102,8 +102,8 @@ int store_action_check(struct store *s, const struct gg_digest *key, unsigned fl
 		       struct gg_json **ret, struct gg_err *err) GG_MUST_USE;
 /* Hashes what the directory holds against its manifest; *ret_why is NULL when all is well, else
  * owned by the caller. */
-int store_tree_compare(int rootfd, const struct tree *t, char **ret_why, struct gg_err *err)
-	GG_MUST_USE;
+int store_tree_compare(int rootfd, const struct tree *t, char **ret_why,
+		       struct gg_err *err) GG_MUST_USE;
 
 enum store_kind {
 	STORE_CACHE,
@@ -118,7 +118,7 @@ struct store_object {
 	uint64_t size;
 	int64_t used; /* seconds since 1970: own use, and after marking that of the newest record
 			 that refers to it */
-	bool orphan; /* nothing can ever use it: a tree without a manifest */
+	bool orphan;  /* nothing can ever use it: a tree without a manifest */
 };
 struct store_scan {
 	struct store_object *v; /* sorted by kind and digest */
@@ -128,7 +128,8 @@ struct store_scan {
 int store_cache_scan(struct store *s, struct store_scan *ret, struct gg_err *err) GG_MUST_USE;
 /* Its name, owned by the caller; NULL when it is damaged. */
 char *store_cache_about(struct store *s, const struct gg_digest *d);
-struct store_object *store_scan_add(struct store_scan *l, enum store_kind kind, const struct gg_digest *d);
+struct store_object *store_scan_add(struct store_scan *l, enum store_kind kind,
+				    const struct gg_digest *d);
 int store_scan(struct store *s, struct store_scan *ret, struct gg_err *err) GG_MUST_USE;
 void store_scan_done(struct store_scan *l);
 struct store_object *store_scan_find(struct store_scan *l, enum store_kind kind,

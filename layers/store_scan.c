@@ -238,8 +238,8 @@ static void list_record(struct store *s, const struct store_object *o, struct gg
 		gg_json_take(entry, "record", record);
 }
 
-static void list_kind(struct store *s, const struct store_scan *l, enum store_kind kind, const char *name,
-		      struct gg_json *object)
+static void list_kind(struct store *s, const struct store_scan *l, enum store_kind kind,
+		      const char *name, struct gg_json *object)
 {
 	struct gg_json *entries = gg_json_array();
 	int64_t bytes = 0, count = 0;
@@ -297,10 +297,10 @@ int store_list(struct store *s, struct gg_json *ret_object, struct store_stats *
 static int verify_object(struct store *s, const struct store_object *o, struct gg_strv *ret_bad,
 			 struct store_stats *stats, struct gg_err *err)
 {
-	static const char *const words[] = {
-		[STORE_CACHE] = "cache", [STORE_ACTION] = "action", [STORE_TREE] = "tree",
-		[STORE_BLOB] = "blob"
-	};
+	static const char *const words[] = { [STORE_CACHE] = "cache",
+					     [STORE_ACTION] = "action",
+					     [STORE_TREE] = "tree",
+					     [STORE_BLOB] = "blob" };
 	_cleanup_json_ struct gg_json *record = NULL;
 	_cleanup_close_ int fd = -1;
 	char text[GG_DIGEST_TEXT], mark[STORE_MARK_NAME];

@@ -90,7 +90,8 @@ static void pax_number(struct gg_buf *records, const char *key, int64_t value)
 {
 	char digits[24];
 
-	pax_record(records, key, digits, (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)value));
+	pax_record(records, key, digits,
+		   (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)value));
 }
 
 static bool mtime_fits(int64_t mtime)
@@ -119,8 +120,10 @@ static int pax_records(const struct member *m, struct gg_buf *records, struct gg
 		_cleanup_free_ char *key = gg_asprintf("SCHILY.xattr.%s", x->name);
 
 		if (strchr(x->name, '='))
-			return gg_fail(err, GG_INTEGRITY, "tar '%s': the extended attribute '%s' has a '=' in its name",
-				       m->path, x->name);
+			return gg_fail(
+				err, GG_INTEGRITY,
+				"tar '%s': the extended attribute '%s' has a '=' in its name",
+				m->path, x->name);
 		pax_record(records, key, x->value, x->len);
 	}
 	return 0;
@@ -163,7 +166,9 @@ static int put_member(const struct member *m, struct gg_buf *ret, struct gg_err 
 	if (pax_records(m, &records, err) < 0)
 		return -1;
 	if (records.len > 0) {
-		struct member pax = { .path = "PaxHeader", .type = 'x', .mode = PAX_MODE, .size = records.len };
+		struct member pax = {
+			.path = "PaxHeader", .type = 'x', .mode = PAX_MODE, .size = records.len
+		};
 
 		put_header(&pax, ret);
 		gg_buf_add(ret, records.data, records.len);
@@ -183,20 +188,24 @@ static int check_path(const char *path, struct gg_err *err)
 		size_t len = strcspn(p, "/");
 
 		if (len == 0 || (p[0] == '.' && (len == 1 || (len == 2 && p[1] == '.'))))
-			return gg_fail(err, GG_INTEGRITY, "tar '%s': not a canonical relative path", path);
+			return gg_fail(err, GG_INTEGRITY, "tar '%s': not a canonical relative path",
+				       path);
 		base = p;
 		if (p[len] == '\0')
 			break;
 		p += len + 1;
 	}
 	if (gg_starts(base, ".wh.")) {
-		gg_fail(err, GG_INTEGRITY, "tar '%s': a name that begins with '.wh.' would delete a file in a layer", path);
+		gg_fail(err, GG_INTEGRITY,
+			"tar '%s': a name that begins with '.wh.' would delete a file in a layer",
+			path);
 		return gg_hint(err, "rename the file, or leave it out of the image");
 	}
 	return 0;
 }
 
-static int put_whiteout(const struct tree_entry *e, int64_t mtime, struct gg_buf *ret, struct gg_err *err)
+static int put_whiteout(const struct tree_entry *e, int64_t mtime, struct gg_buf *ret,
+			struct gg_err *err)
 {
 	const char *slash = strrchr(e->path, '/');
 	int dir = slash ? (int)(slash + 1 - e->path) : 0;
@@ -206,7 +215,8 @@ static int put_whiteout(const struct tree_entry *e, int64_t mtime, struct gg_buf
 	return put_member(&m, ret, err);
 }
 
-static int put_dir(const struct tree_entry *e, struct member *m, struct gg_buf *ret, struct gg_err *err)
+static int put_dir(const struct tree_entry *e, struct member *m, struct gg_buf *ret,
+		   struct gg_err *err)
 {
 	bool root = gg_streq(e->path, ".");
 	_cleanup_free_ char *path = gg_asprintf("%s/", e->path);
@@ -221,10 +231,12 @@ static int put_dir(const struct tree_entry *e, struct member *m, struct gg_buf *
 	return e->opaque ? put_member(&opaque, ret, err) : 0;
 }
 
-static int put_device(const struct tree_entry *e, struct member *m, struct gg_buf *ret, struct gg_err *err)
+static int put_device(const struct tree_entry *e, struct member *m, struct gg_buf *ret,
+		      struct gg_err *err)
 {
 	if (e->major > OCTAL_7 || e->minor > OCTAL_7)
-		return gg_fail(err, GG_INTEGRITY, "tar '%s': device number %u:%u does not fit the format", e->path,
+		return gg_fail(err, GG_INTEGRITY,
+			       "tar '%s': device number %u:%u does not fit the format", e->path,
 			       e->major, e->minor);
 	m->major = e->major;
 	m->minor = e->minor;
@@ -234,8 +246,13 @@ static int put_device(const struct tree_entry *e, struct member *m, struct gg_bu
 int tar_entry(const struct tree_entry *e, int64_t mtime, struct gg_buf *ret, struct gg_err *err)
 {
 	struct member m = {
-		.path = e->path, .mode = e->mode & 07777, .uid = e->uid, .gid = e->gid, .mtime = mtime,
-		.xattrs = e->xattrs, .n_xattrs = e->n_xattrs,
+		.path = e->path,
+		.mode = e->mode & 07777,
+		.uid = e->uid,
+		.gid = e->gid,
+		.mtime = mtime,
+		.xattrs = e->xattrs,
+		.n_xattrs = e->n_xattrs,
 	};
 
 	if (check_path(e->path, err) < 0)

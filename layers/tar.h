@@ -37,7 +37,8 @@ struct tree_entry;
 enum { TAR_FORMAT = 1, TAR_BLOCK = 512, TAR_END = 2 * TAR_BLOCK };
 
 /* Appends the header bytes of an entry (none for a plain root). mtime in seconds since the epoch. */
-int tar_entry(const struct tree_entry *e, int64_t mtime, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int tar_entry(const struct tree_entry *e, int64_t mtime, struct gg_buf *ret,
+	      struct gg_err *err) GG_MUST_USE;
 /* Zeros needed after `size` bytes of content: 0..511. */
 size_t tar_padding(uint64_t size);
 /* TAR_END zero bytes, for padding and the end. */

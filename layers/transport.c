@@ -20,7 +20,10 @@ static char *known_forms(void)
 	struct gg_buf b = { 0 };
 
 	for (size_t i = 0; i < GG_LEN(transports); i++)
-		gg_buf_printf(&b, "%s%s", i == 0 ? "" : i + 1 == GG_LEN(transports) ? " or " : ", ",
+		gg_buf_printf(&b, "%s%s",
+			      i == 0                        ? ""
+			      : i + 1 == GG_LEN(transports) ? " or "
+							    : ", ",
 			      transports[i]->form);
 	return gg_buf_steal(&b);
 }
@@ -31,7 +34,8 @@ static int parse(const char *text, struct transport_target *ret, struct gg_err *
 	size_t name = strcspn(text, ":");
 
 	for (size_t i = 0; text[name] && i < GG_LEN(transports); i++) {
-		if (strlen(transports[i]->name) != name || strncmp(transports[i]->name, text, name) != 0)
+		if (strlen(transports[i]->name) != name ||
+		    strncmp(transports[i]->name, text, name) != 0)
 			continue;
 		ret->transport = transports[i];
 		ret->text = gg_strdup(text);
@@ -77,15 +81,17 @@ int transport_parse_path(struct transport_target *t, const char *rest, struct gg
 	if (oci_ref_valid(t->ref))
 		return 0;
 	gg_fail(err, GG_USAGE, "output '%s': '%s' is no reference", t->text, t->ref);
-	return gg_hint(err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, "
-			    "like v1.2-rc1");
+	return gg_hint(
+		err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, "
+		     "like v1.2-rc1");
 }
 
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *parent = slash ? gg_strndup(path, slash == path ? 1 : (size_t)(slash - path)) :
-					      gg_strdup(".");
+	_cleanup_free_ char *parent =
+		slash ? gg_strndup(path, slash == path ? 1 : (size_t)(slash - path))
+		      : gg_strdup(".");
 	int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir >= 0) {
@@ -112,22 +118,31 @@ char *transport_path_identity(const struct transport_target *t)
 
 	if (real)
 		return gg_steal(&real);
-	parent = slash ? gg_strndup(t->place, slash == t->place ? 1 : (size_t)(slash - t->place)) : gg_strdup(".");
+	parent = slash ? gg_strndup(t->place, slash == t->place ? 1 : (size_t)(slash - t->place))
+		       : gg_strdup(".");
 	real = realpath(parent, NULL);
-	return gg_asprintf("%s/%s", !real ? parent : gg_streq(real, "/") ? "" : real, slash ? slash + 1 : t->place);
+	return gg_asprintf("%s/%s",
+			   !real                 ? parent
+			   : gg_streq(real, "/") ? ""
+						 : real,
+			   slash ? slash + 1 : t->place);
 }
 
-static int check_pair(const struct transport_target *a, const struct transport_target *b, struct gg_err *err)
+static int check_pair(const struct transport_target *a, const struct transport_target *b,
+		      struct gg_err *err)
 {
 	_cleanup_free_ char *one = a->transport->identity(a), *two = b->transport->identity(b);
 
 	if (!gg_streq(one, two))
 		return 0;
-	if (a->transport == b->transport && a->transport->many && a->ref && b->ref && !gg_streq(a->ref, b->ref))
+	if (a->transport == b->transport && a->transport->many && a->ref && b->ref &&
+	    !gg_streq(a->ref, b->ref))
 		return 0;
 	gg_fail(err, GG_USAGE, "outputs '%s' and '%s' are the same place", a->text, b->text);
 	if (a->transport == b->transport && a->transport->many && (!a->ref || !b->ref))
-		return gg_hint(err, "give both a reference: without one, '%s' holds this image alone", a->place);
+		return gg_hint(err,
+			       "give both a reference: without one, '%s' holds this image alone",
+			       a->place);
 	return gg_hint(err, "leave one of them out");
 }
 
@@ -143,7 +158,8 @@ int transport_check(const struct transport_target *targets, size_t n, struct gg_
 	return 0;
 }
 
-int transport_write(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
+int transport_write(const struct transport_target *t, const struct transport_image *image,
+		    struct gg_err *err)
 {
 	if (t->transport->write(t, image, err) == 0)
 		return 0;
@@ -153,8 +169,8 @@ int transport_write(const struct transport_target *t, const struct transport_ima
 }
 
 int transport_each_blob(const struct transport_image *image,
-			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err), void *ctx,
-			struct gg_err *err)
+			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err),
+			void *ctx, struct gg_err *err)
 {
 	const struct oci_image *o = image->image;
 
@@ -188,7 +204,8 @@ static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 		n = copy_file_range(from, NULL, to, NULL, size < COPY_STEP ? size : COPY_STEP, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+		if (n < 0 &&
+		    (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
 			break;
 		if (n < 0)
 			return gg_fail_errno(err, "copy");
@@ -201,7 +218,8 @@ static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 	/* Between file systems that cannot: by hand. */
 	while (size > 0) {
 		char block[64 * 1024];
-		ssize_t n = gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
+		ssize_t n =
+			gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
 
 		if (n < 0)
 			return -1;
@@ -214,7 +232,8 @@ static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 	return 0;
 }
 
-int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to, struct gg_err *err)
+int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to,
+			struct gg_err *err)
 {
 	_cleanup_close_ int from = image->open(image->ctx, &b->digest, err);
 	char text[GG_DIGEST_TEXT];
@@ -224,7 +243,8 @@ int transport_copy_blob(const struct transport_image *image, const struct oci_bl
 	return 0;
 }
 
-struct gg_json *transport_descriptor(const struct transport_target *t, const struct transport_image *image)
+struct gg_json *transport_descriptor(const struct transport_target *t,
+				     const struct transport_image *image)
 {
 	return oci_descriptor(image->image, &image->manifest.digest, image->manifest.size,
 			      t->ref ? t->ref : "latest");

@@ -21,11 +21,14 @@ struct transport;
 
 struct transport_target {
 	const struct transport *transport;
-	char *text;  /* as it was written; owned, like the others */
+	char *text; /* as it was written; owned, like the others */
 	char *place;
 	char *ref; /* NULL: none was given */
 };
-#define TRANSPORT_TARGET_INIT { 0 }
+#define TRANSPORT_TARGET_INIT                                                                      \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* An image that is made: its documents are blobs like its layers. Everything is borrowed. */
 struct transport_image {
@@ -39,19 +42,21 @@ struct transport_image {
 struct transport {
 	const char *name; /* what stands before the ':' */
 	const char *form; /* for help: "oci:DIR[:REF]" */
-	bool many;	  /* one place holds several references, side by side */
+	bool many;        /* one place holds several references, side by side */
 	/* Sets place and ref from what follows "NAME:". */
 	int (*parse)(struct transport_target *t, const char *rest, struct gg_err *err);
 	/* What is the same for two targets exactly when they write to the same place; owned by the caller. */
 	char *(*identity)(const struct transport_target *t);
 	/* Before any work: that a write will be possible. Changes nothing. */
 	int (*check)(const struct transport_target *t, struct gg_err *err);
-	int (*write)(const struct transport_target *t, const struct transport_image *image, struct gg_err *err);
+	int (*write)(const struct transport_target *t, const struct transport_image *image,
+		     struct gg_err *err);
 };
 
 int transport_parse(const char *text, struct transport_target *ret, struct gg_err *err) GG_MUST_USE;
 void transport_target_done(struct transport_target *t);
 /* All outputs of one run, before any work: each can be written, and no two get into each other's way. */
-int transport_check(const struct transport_target *targets, size_t n, struct gg_err *err) GG_MUST_USE;
-int transport_write(const struct transport_target *t, const struct transport_image *image, struct gg_err *err)
-	GG_MUST_USE;
+int transport_check(const struct transport_target *targets, size_t n,
+		    struct gg_err *err) GG_MUST_USE;
+int transport_write(const struct transport_target *t, const struct transport_image *image,
+		    struct gg_err *err) GG_MUST_USE;

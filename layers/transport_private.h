@@ -7,7 +7,8 @@
 #include "layers/transport.h"
 
 /* PLACE[:REF], where PLACE is a path. */
-int transport_parse_path(struct transport_target *t, const char *rest, struct gg_err *err) GG_MUST_USE;
+int transport_parse_path(struct transport_target *t, const char *rest,
+			 struct gg_err *err) GG_MUST_USE;
 char *transport_path_identity(const struct transport_target *t);
 /* Opens the directory that a path's last component is in; the component is owned by the caller. */
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err) GG_MUST_USE;
@@ -15,27 +16,33 @@ int transport_check_writable(int dir, const char *path, struct gg_err *err) GG_M
 
 /* Calls for every name of a directory but "." and "..", in order; the directory may be changed meanwhile. */
 typedef int transport_name_fn(void *ctx, int dir, const char *name, struct gg_err *err);
-int transport_each_name(int dir, transport_name_fn *each, void *ctx, struct gg_err *err) GG_MUST_USE;
+int transport_each_name(int dir, transport_name_fn *each, void *ctx,
+			struct gg_err *err) GG_MUST_USE;
 
 /* A directory ".NAME.ggtmp-…" beside the output NAME, in which it is made before it is renamed to its place. Those of
  * runs that died are removed first. */
 struct transport_temp {
-	int parent;  /* borrowed */
-	char *name;  /* owned; NULL when the directory itself became the output */
+	int parent; /* borrowed */
+	char *name; /* owned; NULL when the directory itself became the output */
 	int fd;
 };
-#define TRANSPORT_TEMP_INIT { .parent = -1, .fd = -1 }
-int transport_temp_open(int parent, const char *name, struct transport_temp *ret, struct gg_err *err) GG_MUST_USE;
+#define TRANSPORT_TEMP_INIT                                                                        \
+	{                                                                                          \
+		.parent = -1, .fd = -1                                                             \
+	}
+int transport_temp_open(int parent, const char *name, struct transport_temp *ret,
+			struct gg_err *err) GG_MUST_USE;
 /* Removes the directory and what is in it. */
 void transport_temp_done(struct transport_temp *t);
 #define _cleanup_transport_temp_ GG_CLEANUP(transport_temp_done)
 
 /* Calls `each` for manifest, config and layers, bottom first, each blob once. */
 int transport_each_blob(const struct transport_image *image,
-			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err), void *ctx,
-			struct gg_err *err) GG_MUST_USE;
+			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err),
+			void *ctx, struct gg_err *err) GG_MUST_USE;
 /* Appends the blob's bytes to `to`. */
-int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to, struct gg_err *err)
-	GG_MUST_USE;
+int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to,
+			struct gg_err *err) GG_MUST_USE;
 /* The image's entry in an index.json; a target without a reference is called "latest". */
-struct gg_json *transport_descriptor(const struct transport_target *t, const struct transport_image *image);
+struct gg_json *transport_descriptor(const struct transport_target *t,
+				     const struct transport_image *image);

@@ -59,11 +59,12 @@ static bool hold(const struct transport_temp *t)
 
 	while (flock(t->fd, LOCK_EX) < 0 && errno == EINTR)
 		;
-	return fstatat(t->parent, t->name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(t->fd, &ours) == 0 &&
-	       there.st_ino == ours.st_ino;
+	return fstatat(t->parent, t->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(t->fd, &ours) == 0 && there.st_ino == ours.st_ino;
 }
 
-int transport_temp_open(int parent, const char *name, struct transport_temp *ret, struct gg_err *err)
+int transport_temp_open(int parent, const char *name, struct transport_temp *ret,
+			struct gg_err *err)
 {
 	_cleanup_free_ char *prefix = gg_asprintf(".%.200s.ggtmp", name);
 

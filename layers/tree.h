@@ -50,10 +50,11 @@ struct tree_entry {
 	enum tree_type type;
 	uint32_t mode; /* 07777 bits */
 	uint32_t uid, gid;
-	uint64_t size;		  /* files */
+	uint64_t size;            /* files */
 	struct gg_digest content; /* files */
-	const char *target;	  /* symlinks */
-	const char *hardlink;	  /* files: path of the first name of the inode in the same tree, or NULL */
+	const char *target;       /* symlinks */
+	/* files: path of the first name of the inode in the same tree, or NULL */
+	const char *hardlink;
 	uint32_t major, minor;
 	bool opaque;
 	const struct tree_xattr *xattrs; /* sorted by name */
@@ -64,7 +65,7 @@ struct tree_entry {
 };
 
 struct tree {
-	struct gg_arena *arena; /* owns every string of the entries */
+	struct gg_arena *arena;     /* owns every string of the entries */
 	struct tree_entry *entries; /* in tree order after tree_sort */
 	size_t n, cap;
 };
@@ -86,7 +87,8 @@ int tree_complete(struct tree *t, struct gg_err *err) GG_MUST_USE;
 struct tree_entry *tree_find(const struct tree *t, const char *path);
 /* Follows symlinks with chroot semantics, the last component too when follow_last; on success ret_path (owned
  * by t's arena) is where it really is. NULL when absent or after 40 links. */
-struct tree_entry *tree_resolve(const struct tree *t, const char *path, bool follow_last, const char **ret_path);
+struct tree_entry *tree_resolve(const struct tree *t, const char *path, bool follow_last,
+				const char **ret_path);
 int tree_compare_paths(const char *a, const char *b); /* tree order */
 
 void tree_text(const struct tree *t, struct gg_buf *ret);
@@ -98,11 +100,13 @@ int tree_parse(const char *text, size_t len, struct tree **ret, struct gg_err *e
  * is a flattened run of deltas, with TREE_MERGE_KEEP_WHITEOUTS), a directory's metadata from the topmost tree
  * that has it, hard links kept only within one source tree. */
 enum tree_merge_flags { TREE_MERGE_KEEP_WHITEOUTS = 1 << 0 };
-int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct tree **ret, struct gg_err *err)
-	GG_MUST_USE;
+int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct tree **ret,
+	       struct gg_err *err) GG_MUST_USE;
 /* The entries at and below `path`, re-rooted: `path` becomes ".". The directory must exist. */
-int tree_subtree(const struct tree *t, const char *path, struct tree **ret, struct gg_err *err) GG_MUST_USE;
+int tree_subtree(const struct tree *t, const char *path, struct tree **ret,
+		 struct gg_err *err) GG_MUST_USE;
 /* After entries were taken out: names whose inode's first name has gone share the first of those that are left. */
 void tree_promote_links(struct tree *t);
 /* First path at which two sorted trees differ, in words ("mode 0644 -> 0755"); false when they are equal. */
-bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path, char **ret_what);
+bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path,
+			   char **ret_what);

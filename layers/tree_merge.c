@@ -7,7 +7,7 @@
 struct link {
 	unsigned source;
 	const char *first; /* path of the inode's first name in the source */
-	size_t index;	   /* of the entry in the result */
+	size_t index;      /* of the entry in the result */
 };
 
 struct links {
@@ -60,14 +60,16 @@ static void relink(struct tree *t, struct links *l, const char *dir)
 		const struct link *link = &l->v[i];
 		struct tree_entry *e = &t->entries[link->index];
 
-		if (!group || group->source != link->source || !gg_streq(group->first, link->first)) {
+		if (!group || group->source != link->source ||
+		    !gg_streq(group->first, link->first)) {
 			const struct tree_entry *there = NULL;
 
 			if (is_below(link->first, dir))
 				there = tree_find(t, link->first + skip);
 			group = link;
 			first = e->path;
-			if (there && there < e && there->type == TREE_FILE && there->origin == link->source)
+			if (there && there < e && there->type == TREE_FILE &&
+			    there->origin == link->source)
 				first = there->path;
 		}
 		e->hardlink = first == e->path ? NULL : first;
@@ -84,8 +86,8 @@ struct level {
 struct merge {
 	const struct tree *const *trees;
 	size_t n;
-	size_t *next;  /* per tree: index of its next entry */
-	size_t *heap;  /* trees, smallest next path first; the topmost tree first among equals */
+	size_t *next; /* per tree: index of its next entry */
+	size_t *heap; /* trees, smallest next path first; the topmost tree first among equals */
 	size_t n_heap;
 	struct level *levels;
 	size_t n_levels, cap_levels;
@@ -211,7 +213,8 @@ static void merge_path(struct merge *m)
 	m->levels[m->n_levels++] = (struct level){ .path = path, .floor = floor };
 }
 
-int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct tree **ret, struct gg_err *err)
+int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct tree **ret,
+	       struct gg_err *err)
 {
 	GG_CLEANUP(merge_done) struct merge m = { .trees = trees, .n = n, .flags = flags };
 
@@ -219,7 +222,8 @@ int tree_merge(const struct tree *const *trees, size_t n, unsigned flags, struct
 	while (m.n_heap) {
 		merge_path(&m);
 		if (m.out->n > TREE_MAX_ENTRIES)
-			return gg_fail(err, GG_INTEGRITY, "merge of %zu trees: more than %d entries", n,
+			return gg_fail(err, GG_INTEGRITY,
+				       "merge of %zu trees: more than %d entries", n,
 				       TREE_MAX_ENTRIES);
 	}
 	relink(m.out, &m.links, ".");
@@ -310,7 +314,8 @@ static char *file_difference(const struct tree_entry *a, const struct tree_entry
 	char x[GG_DIGEST_HEX], y[GG_DIGEST_HEX];
 
 	if (a->size != b->size)
-		return gg_asprintf("size %llu -> %llu", (unsigned long long)a->size, (unsigned long long)b->size);
+		return gg_asprintf("size %llu -> %llu", (unsigned long long)a->size,
+				   (unsigned long long)b->size);
 	if (!gg_digest_eq(&a->content, &b->content))
 		return gg_asprintf("content %.12s -> %.12s", gg_digest_hex(&a->content, x),
 				   gg_digest_hex(&b->content, y));
@@ -335,18 +340,22 @@ static char *difference(const struct tree_entry *a, const struct tree_entry *b)
 		return gg_asprintf("owner %u:%u -> %u:%u", a->uid, a->gid, b->uid, b->gid);
 	if (a->opaque != b->opaque)
 		return gg_strdup(b->opaque ? "became opaque" : "is no longer opaque");
-	if ((a->type == TREE_CHAR || a->type == TREE_BLOCK) && (a->major != b->major || a->minor != b->minor))
+	if ((a->type == TREE_CHAR || a->type == TREE_BLOCK) &&
+	    (a->major != b->major || a->minor != b->minor))
 		return gg_asprintf("device %u:%u -> %u:%u", a->major, a->minor, b->major, b->minor);
 	if (!same_xattrs(a, b))
 		return gg_strdup("extended attributes differ");
 	return a->type == TREE_FILE ? file_difference(a, b) : NULL;
 }
 
-bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path, char **ret_what)
+bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path,
+			   char **ret_what)
 {
 	for (size_t i = 0; i < a->n || i < b->n; i++) {
-		int order = i >= a->n ? 1 : i >= b->n ? -1 :
-				tree_compare_paths(a->entries[i].path, b->entries[i].path);
+		int order = i >= a->n ? 1
+			    : i >= b->n
+				    ? -1
+				    : tree_compare_paths(a->entries[i].path, b->entries[i].path);
 		char *what = NULL;
 
 		if (order < 0)

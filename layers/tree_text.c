@@ -187,7 +187,8 @@ static bool read_number(struct span s, unsigned base, uint64_t max, uint64_t *re
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned digit = (unsigned)(s.p[i] - '0');
 
-		if (digit >= base || __builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, digit, &n))
+		if (digit >= base || __builtin_mul_overflow(n, base, &n) ||
+		    __builtin_add_overflow(n, digit, &n))
 			return false;
 	}
 	*ret = n;
@@ -306,7 +307,8 @@ static const char *cut(const char *p, const char *end, struct span *fields, size
 	return p;
 }
 
-static bool read_tail(struct tree *t, struct tree_entry *e, const struct span *f, const char *p, const char *end)
+static bool read_tail(struct tree *t, struct tree_entry *e, const struct span *f, const char *p,
+		      const char *end)
 {
 	switch (e->type) {
 	case TREE_DIR:
@@ -361,12 +363,13 @@ static bool read_entry(struct tree *t, const char *p, const char *end)
 		return false;
 	GG_GROW(t->entries, t->n, t->cap);
 	e = &t->entries[t->n++];
-	*e = (struct tree_entry){ .type = (enum tree_type)*p };
+	*e = (struct tree_entry){ .type = (enum tree_type) * p };
 	e->path = decode(t->arena, f[whiteout ? 1 : 4]);
 	if (!e->path || !is_path(e->path))
 		return false;
-	if (!whiteout && (!read_u32(f[1], 8, 07777, &e->mode) || !read_u32(f[2], 10, UINT32_MAX - 1, &e->uid) ||
-			  !read_u32(f[3], 10, UINT32_MAX - 1, &e->gid)))
+	if (!whiteout &&
+	    (!read_u32(f[1], 8, 07777, &e->mode) || !read_u32(f[2], 10, UINT32_MAX - 1, &e->uid) ||
+	     !read_u32(f[3], 10, UINT32_MAX - 1, &e->gid)))
 		return false;
 	return read_tail(t, e, f, tail, end);
 }
@@ -416,18 +419,22 @@ static int parse_lines(struct tree *t, const char *p, const char *end, struct gg
 		const char *stop = memchr(p, '\n', (size_t)(end - p)), *why = NULL;
 
 		if (!stop)
-			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu is cut short", line);
+			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu is cut short",
+				       line);
 		if (t->n == TREE_MAX_ENTRIES)
-			return gg_fail(err, GG_INTEGRITY, "tree manifest: more than %d entries", TREE_MAX_ENTRIES);
+			return gg_fail(err, GG_INTEGRITY, "tree manifest: more than %d entries",
+				       TREE_MAX_ENTRIES);
 		if (!read_entry(t, p, stop))
-			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu is malformed", line);
+			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu is malformed",
+				       line);
 		why = misplaced(t);
 		if (why)
 			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu: %s", line, why);
 		again.len = 0;
 		put_entry(&again, &t->entries[t->n - 1]);
 		if (again.len != (size_t)(stop + 1 - p) || memcmp(again.data, p, again.len) != 0)
-			return gg_fail(err, GG_INTEGRITY, "tree manifest: line %zu is not canonical", line);
+			return gg_fail(err, GG_INTEGRITY,
+				       "tree manifest: line %zu is not canonical", line);
 		p = stop + 1;
 	}
 	return 0;
@@ -438,7 +445,8 @@ int tree_parse(const char *text, size_t len, struct tree **ret, struct gg_err *e
 	_cleanup_tree_ struct tree *t = tree_new();
 
 	if (len < FIRST_LINE_LEN || memcmp(text, FIRST_LINE, FIRST_LINE_LEN) != 0)
-		return gg_fail(err, GG_INTEGRITY, "tree manifest: not of format version %d", TREE_FORMAT);
+		return gg_fail(err, GG_INTEGRITY, "tree manifest: not of format version %d",
+			       TREE_FORMAT);
 	if (parse_lines(t, text + FIRST_LINE_LEN, text + len, err) < 0)
 		return -1;
 	*ret = gg_steal(&t);

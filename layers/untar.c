@@ -31,8 +31,8 @@ _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
 struct untar {
 	struct archive_stream *stream; /* borrowed */
-	struct gg_hash *hash;	       /* borrowed, may be NULL */
-	const char *at;		       /* what the stream gave and nobody took yet; never NULL once asked */
+	struct gg_hash *hash;          /* borrowed, may be NULL */
+	const char *at; /* what the stream gave and nobody took yet; never NULL once asked */
 	size_t avail;
 	uint64_t total;
 	uint64_t left; /* of the entry's content */
@@ -216,7 +216,8 @@ static bool checksum_fits(const struct header *h)
 	if (field(h->chksum, sizeof(h->chksum), &want) < 0)
 		return false;
 	for (size_t i = 0; i < BLOCK; i++) {
-		bool blank = i >= offsetof(struct header, chksum) && i < offsetof(struct header, typeflag);
+		bool blank = i >= offsetof(struct header, chksum) &&
+			     i < offsetof(struct header, typeflag);
 
 		sum += blank ? ' ' : p[i];
 		with_sign += blank ? ' ' : (signed char)p[i];
@@ -231,7 +232,8 @@ static int malformed(struct untar *u, const char *what, struct gg_err *err)
 
 	if (!name || !*name)
 		return gg_fail(err, GG_INTEGRITY, "tar archive: malformed header (%s)", what);
-	return gg_fail(err, GG_INTEGRITY, "tar archive: entry '%.200s': malformed header (%s)", name, what);
+	return gg_fail(err, GG_INTEGRITY, "tar archive: entry '%.200s': malformed header (%s)",
+		       name, what);
 }
 
 static int read_extension(struct untar *u, uint64_t size, char **ret, struct gg_err *err)
@@ -261,7 +263,8 @@ static int read_long(struct untar *u, uint64_t size, const char **slot, struct g
 	return 0;
 }
 
-static int read_pax(struct untar *u, uint64_t size, struct untar_pax *pax, bool global, struct gg_err *err)
+static int read_pax(struct untar *u, uint64_t size, struct untar_pax *pax, bool global,
+		    struct gg_err *err)
 {
 	struct untar_pax ignored = { .arena = u->arena };
 	const char *why;
@@ -272,8 +275,9 @@ static int read_pax(struct untar *u, uint64_t size, struct untar_pax *pax, bool 
 	if (read_extension(u, size, &text, err) < 0)
 		return -1;
 	why = untar_pax_parse(global ? &ignored : pax, text, (size_t)size);
-	if (!why && global && (ignored.path || ignored.linkpath || ignored.has_size || ignored.has_uid ||
-			       ignored.has_gid || ignored.n_xattrs))
+	if (!why && global &&
+	    (ignored.path || ignored.linkpath || ignored.has_size || ignored.has_uid ||
+	     ignored.has_gid || ignored.n_xattrs))
 		why = "a global pax header that changes entries";
 	if (why)
 		return malformed(u, why, err);
@@ -291,8 +295,8 @@ static const char *header_name(struct untar *u, const struct header *h)
 	char *name = fixed_text(u, h->name, sizeof(h->name));
 
 	if (ustar && h->prefix[0])
-		return gg_arena_printf(u->arena, "%.*s/%s", (int)strnlen(h->prefix, sizeof(h->prefix)), h->prefix,
-				       name);
+		return gg_arena_printf(u->arena, "%.*s/%s",
+				       (int)strnlen(h->prefix, sizeof(h->prefix)), h->prefix, name);
 	return name;
 }
 
@@ -315,7 +319,8 @@ static int set_size(struct untar *u, uint64_t size, const struct untar_pax *pax,
 	return 0;
 }
 
-static int set_numbers(struct untar *u, const struct header *h, const struct untar_pax *pax, struct gg_err *err)
+static int set_numbers(struct untar *u, const struct header *h, const struct untar_pax *pax,
+		       struct gg_err *err)
 {
 	struct untar_entry *e = &u->entry;
 	uint64_t mode, uid, gid, size, major, minor;
@@ -334,7 +339,8 @@ static int set_numbers(struct untar *u, const struct header *h, const struct unt
 	e->gid = (uint32_t)gid;
 	if (e->type == '3' || e->type == '4') {
 		if (field(h->devmajor, sizeof(h->devmajor), &major) < 0 ||
-		    field(h->devminor, sizeof(h->devminor), &minor) < 0 || major > UINT32_MAX || minor > UINT32_MAX)
+		    field(h->devminor, sizeof(h->devminor), &minor) < 0 || major > UINT32_MAX ||
+		    minor > UINT32_MAX)
 			return malformed(u, "its device numbers", err);
 		e->major = (uint32_t)major;
 		e->minor = (uint32_t)minor;
@@ -342,13 +348,15 @@ static int set_numbers(struct untar *u, const struct header *h, const struct unt
 	return set_size(u, size, pax, err);
 }
 
-static int set_entry(struct untar *u, const struct header *h, const struct untar_pax *pax, const char *long_name,
-		     const char *long_link, struct gg_err *err)
+static int set_entry(struct untar *u, const struct header *h, const struct untar_pax *pax,
+		     const char *long_name, const char *long_link, struct gg_err *err)
 {
 	struct untar_entry *e = &u->entry;
 	size_t len;
 
-	*e = (struct untar_entry){ .type = h->typeflag, .xattrs = pax->xattrs, .n_xattrs = pax->n_xattrs };
+	*e = (struct untar_entry){ .type = h->typeflag,
+				   .xattrs = pax->xattrs,
+				   .n_xattrs = pax->n_xattrs };
 	e->name = pax->path ? pax->path : long_name ? long_name : header_name(u, h);
 	len = strlen(e->name);
 	if (len == 0)
@@ -365,9 +373,9 @@ static int set_entry(struct untar *u, const struct header *h, const struct untar
 	if (e->type < '0' || e->type > '6')
 		return malformed(u, "an unknown type", err);
 	if (e->type == '1' || e->type == '2') {
-		e->link = pax->linkpath ? pax->linkpath :
-			  long_link	? long_link :
-					  fixed_text(u, h->linkname, sizeof(h->linkname));
+		e->link = pax->linkpath ? pax->linkpath
+			  : long_link   ? long_link
+					: fixed_text(u, h->linkname, sizeof(h->linkname));
 		if (!*e->link)
 			return malformed(u, "a link to nothing", err);
 	}
@@ -375,7 +383,8 @@ static int set_entry(struct untar *u, const struct header *h, const struct untar
 }
 
 /* Reads one header block; *ret_end when it is the end marker. */
-static int read_header(struct untar *u, struct header *h, uint64_t *ret_size, bool *ret_end, struct gg_err *err)
+static int read_header(struct untar *u, struct header *h, uint64_t *ret_size, bool *ret_end,
+		       struct gg_err *err)
 {
 	if (read_bytes(u, (char *)h, BLOCK, err) < 0)
 		return -1;

@@ -26,9 +26,9 @@ enum {
 struct untar_entry {
 	const char *name; /* as it is written; not empty */
 	const char *link; /* types '1' and '2', not empty; else NULL */
-	char type;	  /* '0' file, '1' hard link, '2' symlink, '3' '4' devices, '5' directory, '6' fifo */
+	char type; /* '0' file, '1' hard link, '2' symlink, '3' '4' devices, '5' directory, '6' fifo */
 	uint32_t mode, uid, gid, major, minor;
-	uint64_t size; /* 0 but for '0' */
+	uint64_t size;                   /* 0 but for '0' */
 	const struct tree_xattr *xattrs; /* sorted, unfiltered */
 	size_t n_xattrs;
 };
@@ -44,5 +44,6 @@ void untar_freep(struct untar **u);
  * was not read is skipped. */
 int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *err) GG_MUST_USE;
 /* The next piece of the entry's content, borrowed; *ret_len is 0 at its end. */
-int untar_data(struct untar *u, const void **ret_bytes, size_t *ret_len, struct gg_err *err) GG_MUST_USE;
+int untar_data(struct untar *u, const void **ret_bytes, size_t *ret_len,
+	       struct gg_err *err) GG_MUST_USE;
 uint64_t untar_bytes(const struct untar *u); /* of the stream, so far */

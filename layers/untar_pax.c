@@ -19,7 +19,8 @@ static bool number(const struct record *r, uint64_t *ret)
 	for (size_t i = 0; i < r->len; i++) {
 		unsigned digit = (unsigned)(r->value[i] - '0');
 
-		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n))
+		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, digit, &n))
 			return false;
 	}
 	*ret = n;
@@ -84,7 +85,8 @@ static const char *cut(struct untar_pax *pax, const char **p, const char *end, s
 
 	for (; s < end && *s >= '0' && *s <= '9' && digits < 8; s++, digits++)
 		len = len * 10 + (size_t)(*s - '0');
-	if (digits == 0 || s == end || *s != ' ' || len > (size_t)(end - *p) || len < digits + 4 || (*p)[0] == '0')
+	if (digits == 0 || s == end || *s != ' ' || len > (size_t)(end - *p) || len < digits + 4 ||
+	    (*p)[0] == '0')
 		return "the length of a pax record";
 	stop = *p + len;
 	s++;

@@ -31,7 +31,8 @@ void check_hint(struct check *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-void check_suggest(struct check *c, const char *word, const char *const *known, size_t n, const char *otherwise)
+void check_suggest(struct check *c, const char *word, const char *const *known, size_t n,
+		   const char *otherwise)
 {
 	const char *near = recipe_errors_full(c->errors) ? NULL : gg_nearest(word, known, n);
 
@@ -71,7 +72,8 @@ struct gg_pos check_model_pos(const struct check *c, struct gg_pos pos)
 /* What the node is once its variable has been put in. */
 static const char *describe(struct check *c, const struct yaml_node *node)
 {
-	const struct vars_var *var = node->kind == YAML_SCALAR ? vars_whole(c->arena, c->vars, node->text) : NULL;
+	const struct vars_var *var =
+		node->kind == YAML_SCALAR ? vars_whole(c->arena, c->vars, node->text) : NULL;
 	struct yaml_node value = *node;
 
 	if (var) {
@@ -86,13 +88,15 @@ void check_wrong_type(struct check *c, const struct yaml_node *node, const char 
 	if (node->kind == YAML_BAD)
 		return;
 	if (c->key)
-		check_fail(c, check_pos(c, node), "%s'%s' must be %s, not %s", c->item ? "an item of " : "",
-			   c->key, wanted, describe(c, node));
+		check_fail(c, check_pos(c, node), "%s'%s' must be %s, not %s",
+			   c->item ? "an item of " : "", c->key, wanted, describe(c, node));
 	else
-		check_fail(c, check_pos(c, node), "expected %s, found %s", wanted, describe(c, node));
+		check_fail(c, check_pos(c, node), "expected %s, found %s", wanted,
+			   describe(c, node));
 }
 
-bool check_is(struct check *c, const struct yaml_node *node, enum yaml_kind kind, const char *wanted)
+bool check_is(struct check *c, const struct yaml_node *node, enum yaml_kind kind,
+	      const char *wanted)
 {
 	if (node->kind == kind)
 		return true;
@@ -128,8 +132,8 @@ static char *join_kinds(const struct check_shape *shape, unsigned kinds)
 	return gg_buf_steal(&b);
 }
 
-static void unknown_key(struct check *c, const struct yaml_node *key, const struct check_shape *shape,
-			unsigned kind)
+static void unknown_key(struct check *c, const struct yaml_node *key,
+			const struct check_shape *shape, unsigned kind)
 {
 	_cleanup_buf_ struct gg_buf list = { 0 };
 	const char *known[64];
@@ -153,12 +157,14 @@ static const char *kind_name(const struct check_shape *shape, unsigned kind)
 	return "such";
 }
 
-static void misplaced_key(struct check *c, const struct yaml_node *key, const struct check_shape *shape,
-			  const struct check_field *f, unsigned kind)
+static void misplaced_key(struct check *c, const struct yaml_node *key,
+			  const struct check_shape *shape, const struct check_field *f,
+			  unsigned kind)
 {
 	_cleanup_free_ char *owners = join_kinds(shape, f->kinds);
 
-	check_fail(c, key->pos, "'%s' does not go with '%s' in %s", key->text, kind_name(shape, kind), shape->what);
+	check_fail(c, key->pos, "'%s' does not go with '%s' in %s", key->text,
+		   kind_name(shape, kind), shape->what);
 	check_hint(c, "it goes with %s", owners);
 }
 
@@ -186,8 +192,8 @@ static void read_field(struct check *c, const struct yaml_node *key, const struc
 	}
 }
 
-static void require_fields(struct check *c, const struct yaml_node *node, const struct check_shape *shape,
-			   unsigned kind)
+static void require_fields(struct check *c, const struct yaml_node *node,
+			   const struct check_shape *shape, unsigned kind)
 {
 	for (size_t i = 0; i < shape->n; i++) {
 		const struct check_field *f = &shape->fields[i];
@@ -195,8 +201,8 @@ static void require_fields(struct check *c, const struct yaml_node *node, const 
 		if (!(f->flags & CHECK_REQUIRED) || !fits(f, kind) || yaml_get(node, f->key))
 			continue;
 		if (kind && shape->n_kinds > 1 && f->kinds)
-			check_fail(c, node->pos, "%s with '%s' lacks '%s'", shape->what, kind_name(shape, kind),
-				   f->key);
+			check_fail(c, node->pos, "%s with '%s' lacks '%s'", shape->what,
+				   kind_name(shape, kind), f->key);
 		else
 			check_fail(c, node->pos, "%s lacks '%s'", shape->what, f->key);
 		if (f->help)
@@ -204,13 +210,14 @@ static void require_fields(struct check *c, const struct yaml_node *node, const 
 	}
 }
 
-bool check_map(struct check *c, const struct yaml_node *node, const struct check_shape *shape, unsigned kind,
-	       void *object)
+bool check_map(struct check *c, const struct yaml_node *node, const struct check_shape *shape,
+	       unsigned kind, void *object)
 {
 	if (node->kind == YAML_BAD)
 		return false;
 	if (node->kind != YAML_MAP) {
-		check_fail(c, check_pos(c, node), "%s must be a map, not %s", shape->what, describe(c, node));
+		check_fail(c, check_pos(c, node), "%s must be a map, not %s", shape->what,
+			   describe(c, node));
 		return false;
 	}
 	for (size_t i = 0; i < node->n; i++)
@@ -234,8 +241,8 @@ int check_one_of(struct check *c, const struct yaml_node *map, const struct chec
 			if (!gg_streq(key->text, keys[k]))
 				continue;
 			if (found) {
-				check_fail(c, key->pos, "%s has both '%s' and '%s'", what, found->text,
-					   key->text);
+				check_fail(c, key->pos, "%s has both '%s' and '%s'", what,
+					   found->text, key->text);
 				check_hint(c, "keep one of them, or make two of it");
 				return -1;
 			}
@@ -253,7 +260,8 @@ int check_one_of(struct check *c, const struct yaml_node *map, const struct chec
 		const struct yaml_node *key = map->keys[i];
 		const char *near = NULL;
 
-		if (key->kind == YAML_SCALAR && strlen(key->text) > 2 && !find_field(shape, key->text))
+		if (key->kind == YAML_SCALAR && strlen(key->text) > 2 &&
+		    !find_field(shape, key->text))
 			near = gg_nearest(key->text, keys, n);
 		if (near)
 			check_hint(c, "is '%s' meant to be '%s'?", check_shown(c, key->text), near);
@@ -306,8 +314,8 @@ void check_unknown(struct check *c, struct gg_pos pos, const char *what, const c
 		for (size_t i = 0; i < sets[s]->n; i++) {
 			known[n++] = sets[s]->v[i].name;
 			if (list.len < 60)
-				gg_buf_printf(&list, "%s%s", list.len ? ", " : "known: ",
-					      sets[s]->v[i].name);
+				gg_buf_printf(&list, "%s%s",
+					      list.len ? ", " : "known: ", sets[s]->v[i].name);
 		}
 	}
 	check_fail(c, pos, "no %s is called '%s'", what, check_shown(c, name));

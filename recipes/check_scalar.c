@@ -44,9 +44,11 @@ static void explain_fault(struct check *c, const struct yaml_node *node, const s
 		if (vars_find(c->vars, f->name))
 			check_hint(c, "write '${%s}' for its value", f->name);
 		else if (near)
-			check_hint(c, "write '${%s}' for an %s's value, '$$' for a dollar", near, c->vars->what);
+			check_hint(c, "write '${%s}' for an %s's value, '$$' for a dollar", near,
+				   c->vars->what);
 		else
-			check_hint(c, "write '$$%s' for the text as it is", check_shown(c, f->name));
+			check_hint(c, "write '$$%s' for the text as it is",
+				   check_shown(c, f->name));
 		return;
 	case VARS_TOO_LONG:
 		c->overgrown = true;
@@ -118,7 +120,8 @@ void check_bool(struct check *c, const struct yaml_node *node, void *out)
 
 int check_int(struct check *c, const struct yaml_node *node, int64_t min, int64_t max, int64_t *ret)
 {
-	_cleanup_free_ char *wanted = gg_asprintf("a number from %lld to %lld", (long long)min, (long long)max);
+	_cleanup_free_ char *wanted =
+		gg_asprintf("a number from %lld to %lld", (long long)min, (long long)max);
 	const char *text = check_scalar(c, node, wanted), *p = text;
 	int64_t n = 0;
 
@@ -147,7 +150,8 @@ void check_id(struct check *c, const struct yaml_node *node, void *out)
 	if (!check_int(c, node, 0, CHECK_MAX_ID, &id))
 		*(uint32_t *)out = (uint32_t)id;
 	else if (node->kind == YAML_SCALAR)
-		check_hint(c, "a build maps the ids 0 to %d; no file could belong to any other", CHECK_MAX_ID);
+		check_hint(c, "a build maps the ids 0 to %d; no file could belong to any other",
+			   CHECK_MAX_ID);
 }
 
 bool check_is_word(const char *s)
@@ -169,7 +173,8 @@ void check_word(struct check *c, const struct yaml_node *node, void *out)
 		return;
 	}
 	check_fail(c, check_pos(c, node), "'%s' is no name", check_shown(c, text));
-	check_hint(c, "names are small letters, digits, '.', '_' and '-', and begin with a letter or digit");
+	check_hint(c, "names are small letters, digits, '.', '_' and '-', and begin with a letter "
+		      "or digit");
 }
 
 /* One "NUMBER UNIT" of a duration; the rest, or NULL. */
@@ -178,7 +183,9 @@ static const char *duration_part(const char *p, uint64_t *sum)
 	static const struct {
 		const char *name;
 		uint64_t ns;
-	} units[] = { { "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 } };
+	} units[] = {
+		{ "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 }
+	};
 	uint64_t n = 0;
 	size_t digits = strspn(p, "0123456789"), len;
 
@@ -191,7 +198,8 @@ static const char *duration_part(const char *p, uint64_t *sum)
 	for (size_t i = 0; i < GG_LEN(units); i++) {
 		if (strlen(units[i].name) != len || strncmp(p, units[i].name, len) != 0)
 			continue;
-		if (__builtin_mul_overflow(n, units[i].ns, &n) || __builtin_add_overflow(*sum, n, sum))
+		if (__builtin_mul_overflow(n, units[i].ns, &n) ||
+		    __builtin_add_overflow(*sum, n, sum))
 			return NULL;
 		return p + len;
 	}
@@ -216,7 +224,8 @@ void check_duration(struct check *c, const struct yaml_node *node, void *out)
 	if (*text && !text[strspn(text, "0123456789")] && strspn(text, "0") < strlen(text))
 		check_hint(c, "write the unit: %ss, %sm or %sh", text, text, text);
 	else
-		check_hint(c, "the units are ms, s, m and h: 500ms, 30s, 5m, 1h30m; it must be more than 0");
+		check_hint(c, "the units are ms, s, m and h: 500ms, 30s, 5m, 1h30m; it must be "
+			      "more than 0");
 }
 
 void check_mode(struct check *c, const struct yaml_node *node, void *out)
@@ -246,7 +255,8 @@ static bool owner_part(const char *s, size_t len)
 		return id <= CHECK_MAX_ID;
 	}
 	for (size_t i = 0; i < len; i++) {
-		bool letter = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_';
+		bool letter =
+			(s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_';
 
 		if (!letter && (!i || !strchr("0123456789.-", s[i])))
 			return false;
@@ -327,12 +337,13 @@ static bool parse_time(const char *p, int64_t *ret)
 		return false;
 	if (*p) {
 		if ((!eat(&p, 'T') && !eat(&p, 't') && !eat(&p, ' ')) || !digits(&p, 2, &hour) ||
-		    !eat(&p, ':') || !digits(&p, 2, &minute) || !eat(&p, ':') || !digits(&p, 2, &second))
+		    !eat(&p, ':') || !digits(&p, 2, &minute) || !eat(&p, ':') ||
+		    !digits(&p, 2, &second))
 			return false;
 		if (!eat(&p, 'Z') && !eat(&p, 'z')) {
 			sign = *p == '-' ? -1 : 1;
-			if ((!eat(&p, '+') && !eat(&p, '-')) || !digits(&p, 2, &zh) || !eat(&p, ':') ||
-			    !digits(&p, 2, &zm))
+			if ((!eat(&p, '+') && !eat(&p, '-')) || !digits(&p, 2, &zh) ||
+			    !eat(&p, ':') || !digits(&p, 2, &zm))
 				return false;
 		}
 		if (*p || hour > 23 || minute > 59 || second > 59 || zh > 23 || zm > 59)

@@ -16,7 +16,8 @@ struct recipe_list check_list_of(struct check *c, char *const *v, size_t n)
 }
 
 /* Reads each value with `one`, which is given the address of a text. */
-static void each(struct check *c, const struct yaml_node *node, check_reader *one, struct recipe_list *out)
+static void each(struct check *c, const struct yaml_node *node, check_reader *one,
+		 struct recipe_list *out)
 {
 	const char **v = gg_arena_calloc(c->arena, node->n + 1, sizeof(*v));
 	size_t n = 0;
@@ -124,7 +125,8 @@ static bool bad_path(struct check *c, const struct yaml_node *node, const char *
 	if (!*path) {
 		check_fail(c, check_pos(c, node), "'%s' is an empty path", c->key);
 	} else if (has_control(path)) {
-		check_fail(c, check_pos(c, node), "a control character in the path '%s'", check_shown(c, path));
+		check_fail(c, check_pos(c, node), "a control character in the path '%s'",
+			   check_shown(c, path));
 		check_hint(c, "a path stands on one line");
 	} else if (strlen(path) > PATH_LIMIT) {
 		check_fail(c, check_pos(c, node), "a path longer than %d bytes", PATH_LIMIT);
@@ -169,9 +171,10 @@ void check_inside(struct check *c, const struct yaml_node *node, void *out)
 	if (!path || bad_path(c, node, path))
 		return;
 	if (!c->options->allow_outside && (*path == '/' || climbs(path))) {
-		check_fail(c, check_pos(c, node), "'%s' leaves the recipe's directory: '%s'", c->key,
+		check_fail(c, check_pos(c, node), "'%s' leaves the recipe's directory: '%s'",
+			   c->key, check_shown(c, path));
+		check_hint(c, "move it below the recipe, or allow it: --allow path=%s",
 			   check_shown(c, path));
-		check_hint(c, "move it below the recipe, or allow it: --allow path=%s", check_shown(c, path));
 		return;
 	}
 	*(const char **)out = path;
@@ -184,9 +187,11 @@ void check_url(struct check *c, const struct yaml_node *node, void *out)
 	if (!url)
 		return;
 	host = strstr(url, "://");
-	if (has_control(url) || strchr(url, ' ') || !host || (!gg_starts(url, "http://") &&
-	    !gg_starts(url, "https://") && !gg_starts(url, "file:///"))) {
-		check_fail(c, check_pos(c, node), "'%s' must be a URL, not '%s'", c->key, check_shown(c, url));
+	if (has_control(url) || strchr(url, ' ') || !host ||
+	    (!gg_starts(url, "http://") && !gg_starts(url, "https://") &&
+	     !gg_starts(url, "file:///"))) {
+		check_fail(c, check_pos(c, node), "'%s' must be a URL, not '%s'", c->key,
+			   check_shown(c, url));
 		check_hint(c, "it begins with https://, http:// or file:///");
 		return;
 	}
@@ -255,7 +260,8 @@ static bool good_variable(struct check *c, const struct yaml_node *key, bool ste
 	return true;
 }
 
-struct recipe_list check_env(struct check *c, const struct yaml_node *node, struct recipe_list base, bool step)
+struct recipe_list check_env(struct check *c, const struct yaml_node *node, struct recipe_list base,
+			     bool step)
 {
 	_cleanup_strv_ struct gg_strv env = { 0 };
 	const char *path, *value, *outer = c->path;
@@ -304,8 +310,10 @@ struct recipe_list check_pairs(struct check *c, const struct yaml_node *node, co
 		if (key->kind != YAML_SCALAR)
 			continue;
 		if (!*key->text || strchr(key->text, '=') || has_control(key->text)) {
-			check_fail(c, key->pos, "'%s' is no key of %s", check_shown(c, key->text), what);
-			check_hint(c, "a key is a text without '=' and line breaks: org.example.key");
+			check_fail(c, key->pos, "'%s' is no key of %s", check_shown(c, key->text),
+				   what);
+			check_hint(c,
+				   "a key is a text without '=' and line breaks: org.example.key");
 			continue;
 		}
 		value = named_text(c, key->text, node->values[i]);

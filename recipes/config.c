@@ -7,7 +7,8 @@
 
 #define MIRRORS_KNOWN "there are: debian, debian-security, ubuntu, ubuntu-security"
 
-static const char *const mirror_names[] = { "debian", "debian-security", "ubuntu", "ubuntu-security" };
+static const char *const mirror_names[] = { "debian", "debian-security", "ubuntu",
+					    "ubuntu-security" };
 
 static bool is_mirror(const char *name)
 {
@@ -46,20 +47,25 @@ static void read_mirrors(struct check *c, const struct yaml_node *node, void *ou
 		if (key->kind != YAML_SCALAR)
 			continue;
 		if (!is_mirror(key->text)) {
-			check_fail(c, key->pos, "no mirror is called '%s'", check_shown(c, key->text));
-			check_suggest(c, key->text, mirror_names, GG_LEN(mirror_names), MIRRORS_KNOWN);
+			check_fail(c, key->pos, "no mirror is called '%s'",
+				   check_shown(c, key->text));
+			check_suggest(c, key->text, mirror_names, GG_LEN(mirror_names),
+				      MIRRORS_KNOWN);
 			continue;
 		}
 		c->key = key->text;
 		url = check_raw(c, node->values[i], "a URL");
 		if (!url)
 			continue;
-		if (gg_starts(url, "http://") || gg_starts(url, "https://") || gg_starts(url, "file:///")) {
+		if (gg_starts(url, "http://") || gg_starts(url, "https://") ||
+		    gg_starts(url, "file:///")) {
 			gg_strv_addf(mirrors, "%s=%s", key->text, url);
 			continue;
 		}
-		check_fail(c, node->values[i]->pos, "'%s' must be a URL, not '%s'", c->key, check_shown(c, url));
-		check_hint(c, "it begins with https://, http:// or file:///, and names the directory that holds dists/");
+		check_fail(c, node->values[i]->pos, "'%s' must be a URL, not '%s'", c->key,
+			   check_shown(c, url));
+		check_hint(c, "it begins with https://, http:// or file:///, and names the "
+			      "directory that holds dists/");
 	}
 }
 
@@ -83,7 +89,8 @@ static void read_fetch_env(struct check *c, const struct yaml_node *node, void *
 			continue;
 		if (!vars_is_name(behind_step(key->text))) {
 			check_fail(c, key->pos, "'%s' is no variable", check_shown(c, key->text));
-			check_hint(c, "write NAME or \"STEP:NAME\"; a name is letters, digits and '_', no digit first");
+			check_hint(c, "write NAME or \"STEP:NAME\"; a name is letters, digits and "
+				      "'_', no digit first");
 			continue;
 		}
 		c->key = key->text;
@@ -104,8 +111,10 @@ static void read_fetch_mount(struct check *c, const struct yaml_node *node, void
 		if (key->kind != YAML_SCALAR)
 			continue;
 		if (behind_step(key->text)[0] != '/' || strpbrk(behind_step(key->text), ":=")) {
-			check_fail(c, key->pos, "'%s' is no absolute path", check_shown(c, key->text));
-			check_hint(c, "write /HOSTDIR or \"STEP:/HOSTDIR\"; the path holds no ':' and no '='");
+			check_fail(c, key->pos, "'%s' is no absolute path",
+				   check_shown(c, key->text));
+			check_hint(c, "write /HOSTDIR or \"STEP:/HOSTDIR\"; the path holds no ':' "
+				      "and no '='");
 			continue;
 		}
 		c->key = key->text;
@@ -163,7 +172,9 @@ int config_parse(const char *file, const char *text, size_t len, struct config *
 	static const struct vars none = { .what = "variable", .where = "nothing" };
 	_cleanup_config_ struct config *config = gg_zalloc(sizeof(*config));
 	struct recipe_source source = { .file = file, .text = text, .len = len };
-	struct check c = { .errors = ret_errors, .source = &source, .vars = &none, .budget = CHECK_EXPANSION };
+	struct check c = {
+		.errors = ret_errors, .source = &source, .vars = &none, .budget = CHECK_EXPANSION
+	};
 	const struct yaml_node *root;
 
 	c.arena = config->arena = gg_arena_new();

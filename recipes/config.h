@@ -18,12 +18,12 @@
 enum { CONFIG_MAX_JOBS = 4096 };
 
 struct config {
-	struct gg_arena *arena; /* owns `store` */
-	struct gg_strv mirrors;	     /* "NAME=URL" */
+	struct gg_arena *arena;      /* owns `store` */
+	struct gg_strv mirrors;      /* "NAME=URL" */
 	struct gg_strv fetch_env;    /* "[STEP:]NAME=value" */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
-	const char *store;	     /* absolute, or NULL */
-	int64_t jobs;		     /* 0: not said */
+	const char *store;           /* absolute, or NULL */
+	int64_t jobs;                /* 0: not said */
 };
 
 /* `file` is what complaints call the text. On -1 there is at least one of them. */

@@ -43,7 +43,7 @@ static void *insert(struct gg_arena *arena, void *array, size_t *n, size_t size,
 
 static void copy_list(struct gg_arena *arena, struct gg_strv *to, const struct gg_strv *from)
 {
-	*to = (struct gg_strv){.n = from->n, .cap = from->n};
+	*to = (struct gg_strv){ .n = from->n, .cap = from->n };
 	to->v = gg_arena_calloc(arena, from->n + 1, sizeof(char *));
 	for (size_t i = 0; i < from->n; i++)
 		to->v[i] = gg_arena_strdup(arena, from->v[i]);
@@ -187,8 +187,7 @@ void lock_put_piece(struct lock *l, const struct lock_piece *piece)
 
 static void add_words(struct gg_buf *text, const char *what, const struct gg_strv *list, bool sort)
 {
-	_cleanup_strv_
-	struct gg_strv copy = {0};
+	_cleanup_strv_ struct gg_strv copy = { 0 };
 
 	gg_strv_copy(&copy, list);
 	if (sort)
@@ -206,8 +205,7 @@ char *lock_distro_key(const char *distro, const struct gg_strv *suites,
 		      const struct gg_strv *components, const struct gg_strv *request,
 		      int essential)
 {
-	_cleanup_buf_
-	struct gg_buf text = {0};
+	_cleanup_buf_ struct gg_buf text = { 0 };
 	struct gg_digest digest;
 	char hex[GG_DIGEST_HEX];
 

@@ -30,15 +30,16 @@
 
 struct lock_package {
 	const char *name, *version, *architecture;
-	const char *path;  /* pool path below the archive root of its suite's mirror */
-	const char *suite; /* which of the entry's suites it came from (selects the archive: security or main) */
+	const char *path; /* pool path below the archive root of its suite's mirror */
+	/* which of the entry's suites it came from (selects the archive: security or main) */
+	const char *suite;
 	uint64_t size;
 	struct gg_digest sha256;
 };
 
 struct lock_release {
 	const char *suite;
-	int64_t date; /* seconds */
+	int64_t date;            /* seconds */
 	struct gg_digest sha256; /* of the InRelease file */
 };
 
@@ -46,7 +47,7 @@ struct lock_distro {
 	const char *key;
 	const char *distro;
 	struct gg_strv suites, components, request;
-	int essential; /* 0 or 1 */
+	int essential;            /* 0 or 1 */
 	struct gg_digest keyring; /* sha256 of the recipe's `keyring:`; all zero: it names none */
 	struct lock_release *releases;
 	size_t n_releases;
@@ -71,7 +72,7 @@ struct lock_piece {
 };
 
 struct lock_platform {
-	const char *name; /* "linux/amd64" */
+	const char *name;            /* "linux/amd64" */
 	struct lock_distro *distros; /* sorted by key */
 	size_t n_distros;
 	struct lock_fetch *fetches; /* sorted by definition */
@@ -101,21 +102,24 @@ void lock_freep(struct lock **l);
 
 /* Strict: unknown keys, wrong types, unsorted or duplicate entries, weak digests are GG_LOCK errors that
  * name `file` and the path inside the document. */
-int lock_parse(const char *file, const char *text, size_t len, struct lock **ret, struct gg_err *err) GG_MUST_USE;
+int lock_parse(const char *file, const char *text, size_t len, struct lock **ret,
+	       struct gg_err *err) GG_MUST_USE;
 char *lock_text(const struct lock *l); /* canonical; owned by the caller */
 
 struct lock_platform *lock_platform(struct lock *l, const char *name); /* creates it when absent */
 /* Lookups return NULL when absent. */
 struct lock_distro *lock_find_distro(const struct lock_platform *p, const char *key);
-struct lock_fetch *lock_find_fetch(const struct lock_platform *p, const struct gg_digest *definition);
+struct lock_fetch *lock_find_fetch(const struct lock_platform *p,
+				   const struct gg_digest *definition);
 /* Add or replace; strings are copied into the lock's arena. */
 void lock_put_distro(struct lock *l, struct lock_platform *p, const struct lock_distro *d);
 void lock_put_fetch(struct lock *l, struct lock_platform *p, const struct lock_fetch *f);
 void lock_put_url(struct lock *l, const struct lock_url *u);
 void lock_put_piece(struct lock *l, const struct lock_piece *piece);
 /* The entry key of a request: first 16 hex digits of the sha256 of its canonical text. */
-char *lock_distro_key(const char *distro, const struct gg_strv *suites, const struct gg_strv *components,
-		      const struct gg_strv *request, int essential);
+char *lock_distro_key(const char *distro, const struct gg_strv *suites,
+		      const struct gg_strv *components, const struct gg_strv *request,
+		      int essential);
 /* Human-readable difference, one line a change ("package curl 8.14.1-2 -> 8.14.1-3"), sorted; empty when equal. */
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret);
 /* Forgets one pin; false when there is none. */

@@ -41,8 +41,7 @@ static void diff_digest(struct gg_strv *lines, const char *what, const struct gg
 static void diff_package(struct gg_strv *lines, const char *prefix, const struct lock_package *a,
 			 const struct lock_package *b)
 {
-	_cleanup_free_
-	char *what = NULL;
+	_cleanup_free_ char *what = NULL;
 
 	if (!a) {
 		gg_strv_addf(lines, "%spackage %s %s added", prefix, b->name, b->version);
@@ -111,11 +110,10 @@ static void diff_words(struct gg_strv *lines, const char *what, const struct gg_
 static void diff_distro(struct gg_strv *lines, const char *prefix, const struct lock_distro *a,
 			const struct lock_distro *b)
 {
-	static const struct lock_distro nothing = {.key = ""};
+	static const struct lock_distro nothing = { .key = "" };
 	const struct lock_distro *any = a ? a : b;
-	_cleanup_free_
-	char *what = gg_asprintf("%srequest %s %s", prefix, any->distro,
-				 any->suites.n ? any->suites.v[0] : "");
+	_cleanup_free_ char *what = gg_asprintf("%srequest %s %s", prefix, any->distro,
+						any->suites.n ? any->suites.v[0] : "");
 
 	if (!a || !b)
 		gg_strv_addf(lines, "%s %s %s", what, any->key, a ? "removed" : "added");
@@ -143,8 +141,7 @@ static bool same_suite(const struct lock_distro *a, const struct lock_distro *b)
 static void diff_distros(struct gg_strv *lines, const char *prefix, const struct lock_platform *a,
 			 const struct lock_platform *b)
 {
-	_cleanup_free_
-	bool *used = gg_calloc(b->n_distros + 1, sizeof(bool));
+	_cleanup_free_ bool *used = gg_calloc(b->n_distros + 1, sizeof(bool));
 
 	for (size_t i = 0; i < a->n_distros; i++) {
 		const struct lock_distro *from = &a->distros[i],
@@ -170,14 +167,12 @@ static void diff_distros(struct gg_strv *lines, const char *prefix, const struct
 static void diff_fetches(struct gg_strv *lines, const char *prefix, const struct lock_platform *a,
 			 const struct lock_platform *b)
 {
-	_cleanup_free_
-	bool *used = gg_calloc(b->n_fetches + 1, sizeof(bool));
+	_cleanup_free_ bool *used = gg_calloc(b->n_fetches + 1, sizeof(bool));
 
 	for (size_t i = 0; i < a->n_fetches; i++) {
 		const struct lock_fetch *from = &a->fetches[i],
 					*to = lock_find_fetch(b, &from->definition);
-		_cleanup_free_
-		char *what = gg_asprintf("%sfetch %s", prefix, from->name);
+		_cleanup_free_ char *what = gg_asprintf("%sfetch %s", prefix, from->name);
 		bool same = to;
 
 		for (size_t k = 0; k < b->n_fetches && !to; k++) {
@@ -211,14 +206,13 @@ static const struct lock_platform *find_platform(const struct lock *l, const cha
 
 static void diff_platforms(struct gg_strv *lines, const struct lock *from, const struct lock *to)
 {
-	static const struct lock_platform nothing = {.name = ""};
+	static const struct lock_platform nothing = { .name = "" };
 	bool many = from->n_platforms > 1 || to->n_platforms > 1;
 
 	for (size_t i = 0; i < from->n_platforms; i++) {
 		const struct lock_platform *a = &from->platforms[i],
 					   *b = find_platform(to, a->name);
-		_cleanup_free_
-		char *prefix = many ? gg_asprintf("%s ", a->name) : gg_strdup("");
+		_cleanup_free_ char *prefix = many ? gg_asprintf("%s ", a->name) : gg_strdup("");
 
 		if (!b)
 			gg_strv_addf(lines, "platform %s removed", a->name);
@@ -227,8 +221,7 @@ static void diff_platforms(struct gg_strv *lines, const struct lock *from, const
 	}
 	for (size_t i = 0; i < to->n_platforms; i++) {
 		const struct lock_platform *b = &to->platforms[i];
-		_cleanup_free_
-		char *prefix = many ? gg_asprintf("%s ", b->name) : gg_strdup("");
+		_cleanup_free_ char *prefix = many ? gg_asprintf("%s ", b->name) : gg_strdup("");
 
 		if (find_platform(from, b->name))
 			continue;
@@ -280,8 +273,7 @@ static void diff_pieces(struct gg_strv *lines, const struct lock *from, const st
 {
 	for (size_t i = 0; i < from->n_pieces; i++) {
 		const struct lock_piece *a = &from->pieces[i], *b = find_piece(to, a->name);
-		_cleanup_free_
-		char *what = gg_asprintf("piece %s", a->name);
+		_cleanup_free_ char *what = gg_asprintf("piece %s", a->name);
 
 		if (!b)
 			gg_strv_addf(lines, "%s removed", what);
@@ -302,8 +294,7 @@ static void diff_format(struct gg_strv *lines, const char *name, int from, int t
 
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret)
 {
-	_cleanup_strv_
-	struct gg_strv lines = {0};
+	_cleanup_strv_ struct gg_strv lines = { 0 };
 	char old[32], new[32];
 
 	if (from->epoch != to->epoch)

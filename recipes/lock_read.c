@@ -37,10 +37,8 @@ static void print_place(const struct place *at, struct gg_buf *ret)
 static int complain(struct reader *r, const struct place *at, const char *fmt, ...) GG_PRINTF(3, 4);
 static int complain(struct reader *r, const struct place *at, const char *fmt, ...)
 {
-	_cleanup_buf_
-	struct gg_buf where = {0};
-	_cleanup_free_
-	char *what = NULL;
+	_cleanup_buf_ struct gg_buf where = { 0 };
+	_cleanup_free_ char *what = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -49,7 +47,7 @@ static int complain(struct reader *r, const struct place *at, const char *fmt, .
 	gg_buf_putc(&where, '$');
 	if (at)
 		print_place(at, &where);
-	gg_fail_at(r->err, GG_LOCK, (struct gg_pos){.file = r->file}, "%s: %s", where.data, what);
+	gg_fail_at(r->err, GG_LOCK, (struct gg_pos){ .file = r->file }, "%s: %s", where.data, what);
 	return gg_hint(
 		r->err,
 		"restore the lock from version control, or delete it and run `ggbuild lock`");
@@ -61,8 +59,7 @@ static int complain(struct reader *r, const struct place *at, const char *fmt, .
 static int check_keys(struct reader *r, const struct place *at, struct gg_json *v,
 		      const char *const *known)
 {
-	_cleanup_strv_
-	struct gg_strv keys = {0};
+	_cleanup_strv_ struct gg_strv keys = { 0 };
 	bool optional = false;
 	size_t n = 0;
 
@@ -75,7 +72,7 @@ static int check_keys(struct reader *r, const struct place *at, struct gg_json *
 			return complain(r, at, "'%s' is missing", known[n]);
 	}
 	for (size_t i = 0; i < keys.n; i++) {
-		struct place here = {at, keys.v[i], 0};
+		struct place here = { at, keys.v[i], 0 };
 		bool found = false;
 
 		for (size_t k = 0; k < n; k++)
@@ -90,7 +87,7 @@ static int check_keys(struct reader *r, const struct place *at, struct gg_json *
 static int read_word(struct reader *r, const struct place *up, struct gg_json *v, const char *key,
 		     const char **ret)
 {
-	struct place at = {up, key, 0};
+	struct place at = { up, key, 0 };
 	const char *text = gg_json_text(v);
 
 	if (!text)
@@ -116,7 +113,7 @@ static int read_int(struct reader *r, const struct place *up, struct gg_json *o,
 		    int64_t max, int64_t *ret)
 {
 	struct gg_json *v = gg_json_get(o, key);
-	struct place at = {up, key, 0};
+	struct place at = { up, key, 0 };
 
 	if (!gg_json_is_int(v))
 		return complain(r, &at, "not an integer");
@@ -130,7 +127,7 @@ static int read_hex(struct reader *r, const struct place *up, struct gg_json *o,
 		    struct gg_digest *ret)
 {
 	const char *text = gg_json_text(gg_json_get(o, key));
-	struct place at = {up, key, 0};
+	struct place at = { up, key, 0 };
 
 	if (!text || gg_digest_from_hex(text, ret) < 0)
 		return complain(r, &at, "not a sha256 in 64 lower-case hexadecimal digits");
@@ -141,7 +138,7 @@ static int read_digest(struct reader *r, const struct place *up, struct gg_json 
 		       struct gg_digest *ret)
 {
 	const char *text = gg_json_text(v);
-	struct place at = {up, key, 0};
+	struct place at = { up, key, 0 };
 
 	if (!text || !gg_starts(text, "sha256:") ||
 	    gg_digest_from_hex(text + strlen("sha256:"), ret) < 0)
@@ -152,7 +149,7 @@ static int read_digest(struct reader *r, const struct place *up, struct gg_json 
 /* Relative, clean, below the archive's root: it becomes part of a URL and of a file name. */
 static int check_pool_path(struct reader *r, const struct place *up, const char *path)
 {
-	struct place at = {up, "path", 0};
+	struct place at = { up, "path", 0 };
 	const char *p = path;
 
 	while (true) {
@@ -172,14 +169,14 @@ static int read_list(struct reader *r, const struct place *up, struct gg_json *o
 		     bool sorted, struct gg_strv *ret)
 {
 	struct gg_json *array = gg_json_get(o, key);
-	struct place at = {up, key, 0};
+	struct place at = { up, key, 0 };
 
 	if (!gg_json_is_array(array))
 		return complain(r, &at, "not a list");
-	*ret = (struct gg_strv){.n = 0, .cap = gg_json_len(array)};
+	*ret = (struct gg_strv){ .n = 0, .cap = gg_json_len(array) };
 	ret->v = gg_arena_calloc(r->lock->arena, ret->cap + 1, sizeof(char *));
 	for (size_t i = 0; i < ret->cap; i++) {
-		struct place here = {&at, NULL, i};
+		struct place here = { &at, NULL, i };
 		const char *word = NULL;
 
 		if (read_word(r, &here, gg_json_at(array, i), NULL, &word) < 0)
@@ -198,8 +195,8 @@ static int read_list(struct reader *r, const struct place *up, struct gg_json *o
 static int read_package(struct reader *r, const struct place *at, struct gg_json *o,
 			const struct lock_distro *d, struct lock_package *p)
 {
-	static const char *const known[] = {"name",  "version", "architecture", "path",
-					    "suite", "size",    "sha256",       NULL};
+	static const char *const known[] = { "name",  "version", "architecture", "path",
+					     "suite", "size",    "sha256",       NULL };
 	int64_t size;
 
 	if (check_keys(r, at, o, known) < 0 || read_member(r, at, o, "name", &p->name) < 0 ||
@@ -220,14 +217,14 @@ static int read_packages(struct reader *r, const struct place *up, struct gg_jso
 			 struct lock_distro *d)
 {
 	struct gg_json *array = gg_json_get(o, "packages");
-	struct place at = {up, "packages", 0};
+	struct place at = { up, "packages", 0 };
 
 	if (!gg_json_is_array(array))
 		return complain(r, &at, "not a list");
 	d->n_packages = gg_json_len(array);
 	d->packages = gg_arena_calloc(r->lock->arena, d->n_packages, sizeof(*d->packages));
 	for (size_t i = 0; i < d->n_packages; i++) {
-		struct place here = {&at, NULL, i};
+		struct place here = { &at, NULL, i };
 		int order;
 
 		if (read_package(r, &here, gg_json_at(array, i), d, &d->packages[i]) < 0)
@@ -248,9 +245,9 @@ static int read_packages(struct reader *r, const struct place *up, struct gg_jso
 static int read_releases(struct reader *r, const struct place *up, struct gg_json *o,
 			 struct lock_distro *d)
 {
-	static const char *const known[] = {"suite", "date", "sha256", NULL};
+	static const char *const known[] = { "suite", "date", "sha256", NULL };
 	struct gg_json *array = gg_json_get(o, "releases");
-	struct place at = {up, "releases", 0};
+	struct place at = { up, "releases", 0 };
 
 	if (!gg_json_is_array(array))
 		return complain(r, &at, "not a list");
@@ -259,7 +256,7 @@ static int read_releases(struct reader *r, const struct place *up, struct gg_jso
 	for (size_t i = 0; i < d->n_releases; i++) {
 		struct lock_release *release = &d->releases[i];
 		struct gg_json *v = gg_json_at(array, i);
-		struct place here = {&at, NULL, i};
+		struct place here = { &at, NULL, i };
 
 		if (check_keys(r, &here, v, known) < 0 ||
 		    read_member(r, &here, v, "suite", &release->suite) < 0 ||
@@ -286,11 +283,11 @@ static bool is_hex(const char *text, size_t len)
 static int read_distro(struct reader *r, const struct place *at, const char *key, struct gg_json *o,
 		       struct lock_distro *d)
 {
-	static const char *const known[] = {"distro",    "suites",   "components", "request",
-					    "essential", "releases", "packages",   "?", "keyring", NULL};
-	struct place essential = {at, "essential", 0};
-	_cleanup_free_
-	char *expected = NULL;
+	static const char *const known[] = { "distro",    "suites",   "components", "request",
+					     "essential", "releases", "packages",   "?",
+					     "keyring",   NULL };
+	struct place essential = { at, "essential", 0 };
+	_cleanup_free_ char *expected = NULL;
 
 	if (!is_hex(key, 16))
 		return complain(r, at, "the key is not 16 lower-case hexadecimal digits");
@@ -317,7 +314,7 @@ static int read_distro(struct reader *r, const struct place *at, const char *key
 static int read_fetch(struct reader *r, const struct place *at, const char *key, struct gg_json *o,
 		      struct lock_fetch *f)
 {
-	static const char *const known[] = {"name", "tree", NULL};
+	static const char *const known[] = { "name", "tree", NULL };
 
 	if (gg_digest_from_hex(key, &f->definition) < 0)
 		return complain(r, at,
@@ -330,11 +327,10 @@ static int read_fetch(struct reader *r, const struct place *at, const char *key,
 static int read_platform(struct reader *r, const struct place *up, const char *name,
 			 struct gg_json *o)
 {
-	static const char *const known[] = {"debian", "fetches", NULL};
-	_cleanup_strv_
-	struct gg_strv distros = {0}, fetches = {0};
-	struct place at = {up, name, 0}, at_debian = {&at, "debian", 0},
-		     at_fetches = {&at, "fetches", 0};
+	static const char *const known[] = { "debian", "fetches", NULL };
+	_cleanup_strv_ struct gg_strv distros = { 0 }, fetches = { 0 };
+	struct place at = { up, name, 0 }, at_debian = { &at, "debian", 0 },
+		     at_fetches = { &at, "fetches", 0 };
 	struct gg_json *debian, *fetched;
 	struct lock_platform *p;
 
@@ -353,7 +349,7 @@ static int read_platform(struct reader *r, const struct place *up, const char *n
 	p->n_distros = distros.n;
 	p->distros = gg_arena_calloc(r->lock->arena, distros.n, sizeof(*p->distros));
 	for (size_t i = 0; i < distros.n; i++) {
-		struct place here = {&at_debian, distros.v[i], 0};
+		struct place here = { &at_debian, distros.v[i], 0 };
 
 		if (read_distro(r, &here, distros.v[i], gg_json_get(debian, distros.v[i]),
 				&p->distros[i]) < 0)
@@ -363,7 +359,7 @@ static int read_platform(struct reader *r, const struct place *up, const char *n
 	p->n_fetches = fetches.n;
 	p->fetches = gg_arena_calloc(r->lock->arena, fetches.n, sizeof(*p->fetches));
 	for (size_t i = 0; i < fetches.n; i++) {
-		struct place here = {&at_fetches, fetches.v[i], 0};
+		struct place here = { &at_fetches, fetches.v[i], 0 };
 
 		if (read_fetch(r, &here, fetches.v[i], gg_json_get(fetched, fetches.v[i]),
 			       &p->fetches[i]) < 0)
@@ -374,9 +370,9 @@ static int read_platform(struct reader *r, const struct place *up, const char *n
 
 static int read_formats(struct reader *r, struct gg_json *o)
 {
-	static const char *const known[] = {"tar", "gzip", "zstd", "tree", NULL};
+	static const char *const known[] = { "tar", "gzip", "zstd", "tree", NULL };
 	struct lock_formats *f = &r->lock->formats;
-	struct place at = {NULL, "formats", 0};
+	struct place at = { NULL, "formats", 0 };
 	int64_t tar, gzip, zstd, tree;
 
 	if (check_keys(r, &at, o, known) < 0 || read_int(r, &at, o, "tar", INT_MAX, &tar) < 0 ||
@@ -384,22 +380,21 @@ static int read_formats(struct reader *r, struct gg_json *o)
 	    read_int(r, &at, o, "zstd", INT_MAX, &zstd) < 0 ||
 	    read_int(r, &at, o, "tree", INT_MAX, &tree) < 0)
 		return -1;
-	*f = (struct lock_formats){(int)tar, (int)gzip, (int)zstd, (int)tree};
+	*f = (struct lock_formats){ (int)tar, (int)gzip, (int)zstd, (int)tree };
 	return 0;
 }
 
 static int read_urls(struct reader *r, struct gg_json *o)
 {
-	static const char *const known[] = {"size", NULL};
-	struct place at = {NULL, "urls", 0};
-	_cleanup_strv_
-	struct gg_strv keys = {0};
+	static const char *const known[] = { "size", NULL };
+	struct place at = { NULL, "urls", 0 };
+	_cleanup_strv_ struct gg_strv keys = { 0 };
 
 	if (!gg_json_is_object(o))
 		return complain(r, &at, "not an object");
 	gg_json_keys(o, &keys);
 	for (size_t i = 0; i < keys.n; i++) {
-		struct place here = {&at, keys.v[i], 0};
+		struct place here = { &at, keys.v[i], 0 };
 		struct gg_json *v = gg_json_get(o, keys.v[i]);
 		struct lock_url url;
 		int64_t size;
@@ -419,16 +414,15 @@ static int read_urls(struct reader *r, struct gg_json *o)
 
 static int read_pieces(struct reader *r, struct gg_json *o)
 {
-	struct place at = {NULL, "pieces", 0};
-	_cleanup_strv_
-	struct gg_strv keys = {0};
+	struct place at = { NULL, "pieces", 0 };
+	_cleanup_strv_ struct gg_strv keys = { 0 };
 
 	if (!gg_json_is_object(o))
 		return complain(r, &at, "not an object");
 	gg_json_keys(o, &keys);
 	for (size_t i = 0; i < keys.n; i++) {
-		struct lock_piece piece = {.name = keys.v[i]};
-		struct place here = {&at, keys.v[i], 0};
+		struct lock_piece piece = { .name = keys.v[i] };
+		struct place here = { &at, keys.v[i], 0 };
 		const char *version = strchr(keys.v[i], '@');
 
 		if (!version || version == keys.v[i] || !version[1] ||
@@ -444,11 +438,10 @@ static int read_pieces(struct reader *r, struct gg_json *o)
 
 static int read_document(struct reader *r, struct gg_json *o)
 {
-	static const char *const known[] = {"lock",   "formats", "platforms", "urls",
-					    "pieces", "?",       "epoch",     NULL};
-	struct place version = {NULL, "lock", 0}, at = {NULL, "platforms", 0};
-	_cleanup_strv_
-	struct gg_strv names = {0};
+	static const char *const known[] = { "lock",   "formats", "platforms", "urls",
+					     "pieces", "?",       "epoch",     NULL };
+	struct place version = { NULL, "lock", 0 }, at = { NULL, "platforms", 0 };
+	_cleanup_strv_ struct gg_strv names = { 0 };
 	struct gg_json *platforms;
 	int64_t n;
 
@@ -480,8 +473,7 @@ static int read_document(struct reader *r, struct gg_json *o)
 /* What a parser cannot see: order of keys, white space, line ends, another spelling of a string. */
 static int check_canonical(struct reader *r, const char *text, size_t len)
 {
-	_cleanup_free_
-	char *canonical = lock_text(r->lock);
+	_cleanup_free_ char *canonical = lock_text(r->lock);
 	unsigned line = 1;
 	size_t i = 0;
 
@@ -489,7 +481,7 @@ static int check_canonical(struct reader *r, const char *text, size_t len)
 		line += text[i++] == '\n';
 	if (i == len && !canonical[i])
 		return 0;
-	gg_fail_at(r->err, GG_LOCK, (struct gg_pos){r->file, line, 1},
+	gg_fail_at(r->err, GG_LOCK, (struct gg_pos){ r->file, line, 1 },
 		   "the lock is not in its canonical form from here on");
 	return gg_hint(r->err, "it is written by `ggbuild lock`, not by hand; check that line ends "
 			       "were not changed");
@@ -499,14 +491,12 @@ int lock_parse(const char *file, const char *text, size_t len, struct lock **ret
 	       struct gg_err *err)
 {
 	_cleanup_lock_ struct lock *l = lock_new();
-	_cleanup_json_
-	struct gg_json *o = NULL;
-	_cleanup_err_
-	struct gg_err syntax = GG_ERR_INIT;
-	struct reader r = {file, l, err};
+	_cleanup_json_ struct gg_json *o = NULL;
+	_cleanup_err_ struct gg_err syntax = GG_ERR_INIT;
+	struct reader r = { file, l, err };
 
 	if (len > LOCK_MAX_BYTES)
-		return gg_fail_at(err, GG_LOCK, (struct gg_pos){.file = file},
+		return gg_fail_at(err, GG_LOCK, (struct gg_pos){ .file = file },
 				  "the lock is larger than %d bytes", LOCK_MAX_BYTES);
 	o = gg_json_parse(text, len, &syntax);
 	if (!o)

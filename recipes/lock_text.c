@@ -105,8 +105,7 @@ static struct gg_json *formats_json(const struct lock_formats *f)
 
 char *lock_text(const struct lock *l)
 {
-	_cleanup_json_
-	struct gg_json *o = gg_json_object();
+	_cleanup_json_ struct gg_json *o = gg_json_object();
 	struct gg_json *platforms = gg_json_object(), *urls = gg_json_object(),
 		       *pieces = gg_json_object();
 	char hex[GG_DIGEST_HEX];

@@ -33,13 +33,15 @@ static void read_params(struct check *c, const struct yaml_node *node, void *out
 		if (key->kind != YAML_SCALAR)
 			continue;
 		if (!vars_is_name(key->text)) {
-			check_fail(c, key->pos, "'%s' is no name of a parameter", check_shown(c, key->text));
+			check_fail(c, key->pos, "'%s' is no name of a parameter",
+				   check_shown(c, key->text));
 			check_hint(c, "letters, digits and '_', no digit first");
 			continue;
 		}
 		if (!check_map(c, node->values[i], &param_shape, 0, &file))
 			continue;
-		v[piece->n_params++] = (struct piece_param){ key->text, file.doc, file.preset, key->pos };
+		v[piece->n_params++] =
+			(struct piece_param){ key->text, file.doc, file.preset, key->pos };
 	}
 	if (piece->n_params > 1)
 		qsort(v, piece->n_params, sizeof(*v), by_name);
@@ -64,8 +66,8 @@ static void agree(struct check *c, const struct yaml_node *node, const char *exp
 
 	if (!text || gg_streq(text, expected))
 		return;
-	check_fail(c, node->pos, "'%s' is '%s' here, and '%s' in the file's name", c->key, check_shown(c, text),
-		   expected);
+	check_fail(c, node->pos, "'%s' is '%s' here, and '%s' in the file's name", c->key,
+		   check_shown(c, text), expected);
 	check_hint(c, "rename the file, or change this");
 }
 
@@ -181,7 +183,8 @@ static struct piece *find(struct check *c, struct gg_pos pos, const char *name)
 	/* The name goes to a lookup of files: nothing but NAME@NUMBER may reach it. */
 	const char *at = strchr(name, '@');
 	if (at && at[1] && !at[1 + strspn(at + 1, "0123456789")] &&
-	    check_is_word(gg_arena_strndup(c->arena, name, (size_t)(at - name))) && c->options->piece)
+	    check_is_word(gg_arena_strndup(c->arena, name, (size_t)(at - name))) &&
+	    c->options->piece)
 		text = c->options->piece(c->options->ctx, c->arena, name, &len);
 	if (text)
 		return load(c, name, text, len);
@@ -221,7 +224,8 @@ static void check_with(struct check *c, const struct piece *piece, const struct 
 		struct piece_param wanted = { .name = key->text };
 
 		if (key->kind != YAML_SCALAR ||
-		    (piece->n_params && bsearch(&wanted, piece->params, piece->n_params, sizeof(wanted), by_name)))
+		    (piece->n_params &&
+		     bsearch(&wanted, piece->params, piece->n_params, sizeof(wanted), by_name)))
 			continue;
 		check_fail(c, key->pos, "piece '%s' has no parameter '%s'", piece->name,
 			   check_shown(c, key->text));
@@ -230,8 +234,8 @@ static void check_with(struct check *c, const struct piece *piece, const struct 
 }
 
 /* The parameters' values; false when one is missing or wrong. */
-static bool bind(struct check *c, const struct piece *piece, const struct yaml_node *with, struct gg_pos use,
-		 struct vars *vars)
+static bool bind(struct check *c, const struct piece *piece, const struct yaml_node *with,
+		 struct gg_pos use, struct vars *vars)
 {
 	struct vars_var *v = gg_arena_calloc(c->arena, piece->n_params + 1, sizeof(*v));
 	const char *outer = c->key;
@@ -248,7 +252,8 @@ static bool bind(struct check *c, const struct piece *piece, const struct yaml_n
 		c->key = outer;
 		if (!node && !p->preset) {
 			check_fail(c, use, "piece '%s' needs '%s'", piece->name, p->name);
-			check_hint(c, "with: { %s: … }%s%s", p->name, p->doc ? "  # " : "", p->doc ? p->doc : "");
+			check_hint(c, "with: { %s: … }%s%s", p->name, p->doc ? "  # " : "",
+				   p->doc ? p->doc : "");
 		}
 		good = good && v[i].value;
 	}
@@ -302,7 +307,10 @@ int piece_check(const char *name, const char *text, size_t len, struct recipe_er
 	static const struct recipe_options options = { 0 };
 	struct recipe recipe = { .file = name };
 	struct recipe_source source = { .file = name, .text = "" };
-	struct check c = { .recipe = &recipe, .options = &options, .errors = errors, .source = &source,
+	struct check c = { .recipe = &recipe,
+			   .options = &options,
+			   .errors = errors,
+			   .source = &source,
 			   .budget = CHECK_EXPANSION };
 	struct read_stage stage = { .name = "piece" };
 	struct check_name x = { .name = "x" }; /* whatever a parameter may name, there is one */

@@ -50,7 +50,7 @@ struct piece {
 	const char *doc;
 	struct recipe_source source;
 	struct gg_digest digest;
-	bool broken; /* its errors have been reported */
+	bool broken;                      /* its errors have been reported */
 	const struct piece_param *params; /* sorted by name */
 	size_t n_params;
 	const struct yaml_node *steps; /* a list */
@@ -59,7 +59,8 @@ struct piece {
 
 /* Reads one piece on its own, as `use` would, and with every parameter set to its default or to "x", which is
  * also the name of an input, a stage and a secret: for tests of pieces. -1 when errors were added. */
-int piece_check(const char *name, const char *text, size_t len, struct recipe_errors *errors) GG_MUST_USE;
+int piece_check(const char *name, const char *text, size_t len,
+		struct recipe_errors *errors) GG_MUST_USE;
 
 /* Appends the steps of the `use` step `node` to the stage. */
 void piece_use(struct check *c, const struct yaml_node *node, struct read_stage *stage);

@@ -21,7 +21,8 @@ static const char *override_of(struct check *c, const char *name)
 	return gg_strv_getenv(&c->options->args, name);
 }
 
-static const char *read_arg(struct check *c, const struct yaml_node *key, const struct yaml_node *value)
+static const char *read_arg(struct check *c, const struct yaml_node *key,
+			    const struct yaml_node *value)
 {
 	static const struct vars none = { .what = "argument", .where = "args" };
 	const struct vars *outer = c->vars;
@@ -30,8 +31,8 @@ static const char *read_arg(struct check *c, const struct yaml_node *key, const 
 	if (!vars_is_name(key->text) || gg_streq(key->text, "PATH") ||
 	    gg_streq(key->text, "SOURCE_DATE_EPOCH")) {
 		check_fail(c, key->pos, "'%s' cannot name an argument", check_shown(c, key->text));
-		check_hint(c, vars_is_name(key->text) ? "steps have a variable of that name already" :
-							"letters, digits and '_', no digit first");
+		check_hint(c, vars_is_name(key->text) ? "steps have a variable of that name already"
+						      : "letters, digits and '_', no digit first");
 		return NULL;
 	}
 	c->vars = &none;
@@ -78,7 +79,8 @@ static void read_all_stages(struct check *c, const struct yaml_node *node, void 
 
 static const struct check_field root_fields[] = {
 	{ "recipe", read_version, 0, CHECK_REQUIRED, .help = "begin the file with 'recipe: 1'" },
-	{ "name", check_word, offsetof(struct recipe, name), CHECK_REQUIRED, .help = "name: what this builds" },
+	{ "name", check_word, offsetof(struct recipe, name), CHECK_REQUIRED,
+	  .help = "name: what this builds" },
 	{ "args", NULL, 0 }, /* read before all others */
 	{ "stages", read_all_stages, 0 },
 	{ "inputs", read_inputs, 0 },
@@ -86,7 +88,8 @@ static const struct check_field root_fields[] = {
 	{ "image", read_image, 0 },
 	{ "tests", read_tests, 0 },
 	{ "epoch", check_epoch, offsetof(struct recipe, epoch) },
-	{ "platforms", NULL, 0, CHECK_LATER, .help = "leave it out: the image is for this machine's platform" },
+	{ "platforms", NULL, 0, CHECK_LATER,
+	  .help = "leave it out: the image is for this machine's platform" },
 };
 static const struct check_shape root_shape = CHECK_SHAPE("the recipe", root_fields);
 
@@ -125,8 +128,10 @@ static void check_overrides(struct check *c)
 			check_fail(c, none, "--arg '%s' has no '='", check_shown(c, text));
 			check_hint(c, "write --arg NAME=VALUE");
 		} else if (!vars_find(c->vars, name)) {
-			check_fail(c, none, "--arg '%s': the recipe has no such argument", check_shown(c, name));
-			check_suggest(c, name, known, c->vars->n, "declare it under 'args', with its default");
+			check_fail(c, none, "--arg '%s': the recipe has no such argument",
+				   check_shown(c, name));
+			check_suggest(c, name, known, c->vars->n,
+				      "declare it under 'args', with its default");
 		}
 	}
 }
@@ -151,7 +156,8 @@ static void read_root(struct check *c, const struct yaml_node *root)
 
 	c->vars = &vars;
 	if (root->kind != YAML_MAP) {
-		check_fail(c, root->pos, "a recipe is a map, not %s", yaml_describe(c->arena, root));
+		check_fail(c, root->pos, "a recipe is a map, not %s",
+			   yaml_describe(c->arena, root));
 		check_hint(c, "'ggbuild init' writes a recipe to start from");
 		return;
 	}
@@ -162,7 +168,8 @@ static void read_root(struct check *c, const struct yaml_node *root)
 	check_whole(c, root);
 }
 
-static bool too_long(const char *file, const struct recipe_source *source, struct recipe_errors *errors)
+static bool too_long(const char *file, const struct recipe_source *source,
+		     struct recipe_errors *errors)
 {
 	if (source->len <= RECIPE_MAX_BYTES)
 		return false;
@@ -172,12 +179,16 @@ static bool too_long(const char *file, const struct recipe_source *source, struc
 	return true;
 }
 
-int recipe_load(const char *file, const char *text, size_t len, const struct recipe_options *options,
-		struct recipe **ret, struct recipe_errors *ret_errors)
+int recipe_load(const char *file, const char *text, size_t len,
+		const struct recipe_options *options, struct recipe **ret,
+		struct recipe_errors *ret_errors)
 {
 	_cleanup_recipe_ struct recipe *r = gg_zalloc(sizeof(*r));
 	struct recipe_source source = { .file = file, .text = text, .len = len };
-	struct check c = { .recipe = r, .options = options, .errors = ret_errors, .source = &source,
+	struct check c = { .recipe = r,
+			   .options = options,
+			   .errors = ret_errors,
+			   .source = &source,
 			   .budget = CHECK_EXPANSION };
 	const struct yaml_node *root;
 

@@ -37,19 +37,21 @@ struct recipe_from {
 	enum recipe_from_kind kind;
 	struct gg_pos pos;
 	/* DISTRO */
-	const char *distro; /* "debian", "ubuntu" */
-	const char *suite;  /* "trixie" */
-	struct recipe_list suites;     /* replaces SUITE, SUITE-updates, SUITE-security when n > 0 */
+	const char *distro;        /* "debian", "ubuntu" */
+	const char *suite;         /* "trixie" */
+	struct recipe_list suites; /* replaces SUITE, SUITE-updates, SUITE-security when n > 0 */
 	struct recipe_list components; /* never empty; default main */
-	struct recipe_list packages;   /* requested, as written: NAME or NAME=VERSION; sorted, unique */
+	struct recipe_list
+		packages; /* requested, as written: NAME or NAME=VERSION; sorted, unique */
 	const struct gg_pos *package_pos; /* parallel to packages */
-	bool scripts;	/* run maintainer scripts (default true) */
-	bool essential; /* include Essential packages (default true) */
-	struct recipe_list exclude; /* what packages ship and the stage leaves out, as lines of an ignore file */
+	bool scripts;                     /* run maintainer scripts (default true) */
+	bool essential;                   /* include Essential packages (default true) */
+	struct recipe_list
+		exclude; /* what packages ship and the stage leaves out, as lines of an ignore file */
 	const char *mirror;  /* URL or NULL */
 	const char *keyring; /* path relative to the recipe or NULL */
 	/* ROOTFS */
-	const char *rootfs; /* path relative to the recipe, or a URL */
+	const char *rootfs;      /* path relative to the recipe, or a URL */
 	struct gg_digest sha256; /* all zero when absent (allowed for paths only) */
 	/* STAGE */
 	const char *stage;
@@ -61,7 +63,7 @@ struct recipe_input {
 	const char *name;
 	enum recipe_input_kind kind;
 	struct gg_pos pos;
-	const char *local;	   /* LOCAL: directory relative to the recipe */
+	const char *local;         /* LOCAL: directory relative to the recipe */
 	struct recipe_list ignore; /* LOCAL: .dockerignore patterns */
 	const char *url;
 	struct gg_digest sha256; /* URL; required */
@@ -75,19 +77,19 @@ struct recipe_command {
 
 struct recipe_mount {
 	const char *input; /* an input's name */
-	const char *at;	   /* absolute path in the step; default /inputs/NAME */
+	const char *at;    /* absolute path in the step; default /inputs/NAME */
 	struct gg_pos pos;
 };
 
 /* Copies a path (a glob is allowed in the last components) out of a stage or input. */
 struct recipe_copy {
 	struct gg_pos pos, path_pos;
-	const char *from; /* stage or input name */
-	const char *path; /* absolute in the source; globs * ? [..] ** */
-	const char *to;	  /* absolute destination; a trailing '/' means "into this directory" */
+	const char *from;  /* stage or input name */
+	const char *path;  /* absolute in the source; globs * ? [..] ** */
+	const char *to;    /* absolute destination; a trailing '/' means "into this directory" */
 	const char *owner; /* "user", "user:group", "1000:1000"; NULL keeps the source's ids */
-	int mode;	   /* -1 keeps the source's; applies to files */
-	bool libraries;	   /* bring the shared libraries of every ELF file that is copied */
+	int mode;          /* -1 keeps the source's; applies to files */
+	bool libraries;    /* bring the shared libraries of every ELF file that is copied */
 	struct recipe_list exclude; /* globs below path */
 };
 
@@ -101,7 +103,7 @@ struct recipe_make {
 	size_t content_len;
 	const char *target; /* SYMLINK */
 	const char *owner;  /* as in recipe_copy; NULL is 0:0 */
-	int mode;	    /* never -1: 0755 for directories, 0644 for files by default */
+	int mode;           /* never -1: 0755 for directories, 0644 for files by default */
 };
 
 enum recipe_step_kind { RECIPE_STEP_RUN, RECIPE_STEP_FETCH, RECIPE_STEP_COPY, RECIPE_STEP_MAKE };
@@ -109,27 +111,29 @@ enum recipe_step_kind { RECIPE_STEP_RUN, RECIPE_STEP_FETCH, RECIPE_STEP_COPY, RE
 struct recipe_step {
 	enum recipe_step_kind kind;
 	struct gg_pos pos;
-	const char *name;  /* unique within the recipe: "STAGE/3" counted from 1, or "STAGE/NAME" for named and fetch steps */
-	const char *piece; /* "rustup@1" when it came out of a piece */
+	/* unique within the recipe: "STAGE/3" counted from 1, or "STAGE/NAME" for named and fetch steps */
+	const char *name;
+	const char *piece;             /* "rustup@1" when it came out of a piece */
 	struct gg_digest piece_digest; /* zero when not from a piece */
 	/* RUN and FETCH */
 	struct recipe_command command;
-	struct recipe_list args; /* "NAME=value": the recipe's arguments that the command's text names */
+	struct recipe_list
+		args; /* "NAME=value": the recipe's arguments that the command's text names */
 	/* The whole environment that the recipe gives: the stage's, over it that of the pieces used before, over it
 	 * the step's own; without args. */
 	struct recipe_list env;
-	const char *workdir;	 /* absolute; "/" by default */
-	const char *user;	 /* name or uid[:gid] of the stage; NULL is root */
+	const char *workdir; /* absolute; "/" by default */
+	const char *user;    /* name or uid[:gid] of the stage; NULL is root */
 	const struct recipe_mount *mounts;
 	size_t n_mounts;
 	struct recipe_list secrets; /* ids, declared under the recipe's secrets */
-	uint64_t timeout;	    /* ns, 0: none */
+	uint64_t timeout;           /* ns, 0: none */
 	bool network;
 	bool setuid;
 	struct recipe_list caches; /* absolute paths */
 	/* FETCH */
-	const char *fetch;  /* the fetch's name */
-	const char *output; /* absolute directory */
+	const char *fetch;          /* the fetch's name */
+	const char *output;         /* absolute directory */
 	struct recipe_list exclude; /* globs relative to output */
 	/* COPY */
 	const struct recipe_copy *copies;
@@ -154,7 +158,7 @@ struct recipe_user {
 	const char *group; /* defaults to name */
 	const char *home;  /* default "/" */
 	const char *shell; /* default "/bin/sh" */
-	bool replace;	   /* take over a clashing entry */
+	bool replace;      /* take over a clashing entry */
 };
 
 struct recipe_layer {
@@ -170,9 +174,9 @@ struct recipe_layer {
 struct recipe_health {
 	bool present;
 	bool none;
-	struct recipe_list test; /* starts with CMD or CMD-SHELL */
+	struct recipe_list test;                                  /* starts with CMD or CMD-SHELL */
 	uint64_t interval, timeout, start_period, start_interval; /* ns */
-	int retries;						  /* 0: default */
+	int retries;                                              /* 0: default */
 };
 
 enum recipe_compression { RECIPE_GZIP, RECIPE_ZSTD, RECIPE_UNCOMPRESSED };
@@ -186,7 +190,7 @@ struct recipe_image {
 	const struct recipe_layer *layers;
 	size_t n_layers;
 	struct recipe_list env, entrypoint, cmd, ports, volumes; /* ports "8080/tcp" */
-	struct recipe_list labels, annotations;			 /* "KEY=value" sorted */
+	struct recipe_list labels, annotations;                  /* "KEY=value" sorted */
 	const char *workdir, *stop_signal, *author;
 	struct recipe_health health;
 	enum recipe_compression compression;
@@ -199,9 +203,10 @@ struct recipe_test {
 	struct recipe_command command;
 	struct recipe_list env;
 	const char *user, *workdir; /* NULL: the image's */
-	uint64_t timeout;	    /* ns; 60 s by default */
-	int exit;		    /* expected status, 0 by default */
-	struct recipe_list stdout_lines; /* extended regexes, each must match a whole output line's part */
+	uint64_t timeout;           /* ns; 60 s by default */
+	int exit;                   /* expected status, 0 by default */
+	struct recipe_list
+		stdout_lines; /* extended regexes, each must match a whole output line's part */
 	struct recipe_list stderr_lines;
 	const char *stdout_text; /* exact, or NULL */
 };
@@ -226,7 +231,8 @@ struct recipe {
 	const char *name;
 	const struct recipe_arg *args;
 	size_t n_args;
-	const struct recipe_stage *stages; /* topologically sorted: a stage follows what it is from and copies from */
+	const struct recipe_stage
+		*stages; /* topologically sorted: a stage follows what it is from and copies from */
 	size_t n_stages;
 	const struct recipe_input *inputs;
 	size_t n_inputs;
@@ -255,7 +261,7 @@ void recipe_errors_done(struct recipe_errors *e);
 
 struct recipe_options {
 	struct gg_strv args; /* "NAME=value" overrides from the command line */
-	bool allow_outside;  /* local, rootfs and keyring may leave the recipe's directory (--allow path=…) */
+	bool allow_outside; /* local, rootfs and keyring may leave the recipe's directory (--allow path=…) */
 	/* Returns the text of piece NAME@VERSION as an arena string, or NULL if there is none. `names` may be
 	 * asked for the known ones, for suggestions. */
 	const char *(*piece)(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len);
@@ -265,8 +271,9 @@ struct recipe_options {
 
 /* Parses and checks `text`. On failure all complaints are in ret_errors and -1 is returned.
  * `file` is used in positions and must outlive the recipe. */
-int recipe_load(const char *file, const char *text, size_t len, const struct recipe_options *options,
-		struct recipe **ret, struct recipe_errors *ret_errors) GG_MUST_USE;
+int recipe_load(const char *file, const char *text, size_t len,
+		const struct recipe_options *options, struct recipe **ret,
+		struct recipe_errors *ret_errors) GG_MUST_USE;
 void recipe_free(struct recipe *r);
 void recipe_freep(struct recipe **r);
 #define _cleanup_recipe_ GG_CLEANUP(recipe_freep)
@@ -275,7 +282,8 @@ const struct recipe_stage *recipe_stage(const struct recipe *r, const char *name
 const struct recipe_input *recipe_input(const struct recipe *r, const char *name);
 
 /* Prints "file:line:col: error: text", the line, a caret, "  help: hint" for each complaint into ret. */
-void recipe_errors_print(const struct recipe_errors *e, const char *source, size_t len, struct gg_buf *ret);
+void recipe_errors_print(const struct recipe_errors *e, const char *source, size_t len,
+			 struct gg_buf *ret);
 /* The same for one position, for errors found later (lock, inputs). */
-void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, const char *source, size_t len,
-			struct gg_buf *ret);
+void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, const char *source,
+			size_t len, struct gg_buf *ret);

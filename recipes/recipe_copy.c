@@ -61,7 +61,8 @@ static void glob_to(struct check *c, const struct yaml_node *node, const struct 
 
 	if (!to || !copy->to || !copy->path || !check_is_glob(copy->path) || gg_ends(copy->to, "/"))
 		return;
-	check_fail(c, check_pos(c, to), "a glob is copied to '%s', which is one place", check_shown(c, copy->to));
+	check_fail(c, check_pos(c, to), "a glob is copied to '%s', which is one place",
+		   check_shown(c, copy->to));
 	check_hint(c, "for a directory write '%s/'", check_shown(c, copy->to));
 }
 
@@ -115,7 +116,8 @@ static const struct check_field make_fields[] = {
 	{ "owner", check_owner, offsetof(struct recipe_make, owner) },
 	{ "mode", check_mode, offsetof(struct recipe_make, mode), 0, DIRECTORY | FILE_ },
 };
-static const struct check_shape make_shape = CHECK_KINDS("an item of 'make'", make_fields, make_kinds);
+static const struct check_shape make_shape =
+	CHECK_KINDS("an item of 'make'", make_fields, make_kinds);
 
 static void read_make(struct check *c, const struct yaml_node *node, struct recipe_make *m)
 {
@@ -207,7 +209,8 @@ void read_twins(struct check *c, const struct recipe_layer *layer)
 	}
 	for (size_t i = 0; i < layer->n_makes; i++)
 		if (layer->makes[i].path)
-			v[n++] = (struct place){ tidy(c, layer->makes[i].path, "", 0), layer->makes[i].pos };
+			v[n++] = (struct place){ tidy(c, layer->makes[i].path, "", 0),
+						 layer->makes[i].pos };
 	if (n > 1)
 		qsort(v, n, sizeof(*v), by_path);
 	for (size_t i = 1; i < n; i++) {
@@ -215,7 +218,9 @@ void read_twins(struct check *c, const struct recipe_layer *layer)
 			first = i;
 			continue;
 		}
-		check_fail(c, v[i].pos, "'%s' is written twice in one layer", check_shown(c, v[i].path));
-		check_hint(c, "the first one is in line %u; keep one, or use two layers", v[first].pos.line);
+		check_fail(c, v[i].pos, "'%s' is written twice in one layer",
+			   check_shown(c, v[i].path));
+		check_hint(c, "the first one is in line %u; keep one, or use two layers",
+			   v[first].pos.line);
 	}
 }

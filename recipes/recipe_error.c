@@ -32,8 +32,8 @@ bool recipe_errors_full(const struct recipe_errors *e)
 	return e->n > RECIPE_MAX_ERRORS;
 }
 
-void recipe_errors_vadd(struct recipe_errors *e, const struct recipe_source *source, struct gg_pos pos,
-			const char *fmt, va_list ap)
+void recipe_errors_vadd(struct recipe_errors *e, const struct recipe_source *source,
+			struct gg_pos pos, const char *fmt, va_list ap)
 {
 	struct recipe_error *x;
 
@@ -44,7 +44,8 @@ void recipe_errors_vadd(struct recipe_errors *e, const struct recipe_source *sou
 	*x = (struct recipe_error){ .pos = pos };
 	if (recipe_errors_full(e)) {
 		x->pos.line = x->pos.col = 0;
-		x->text = gg_asprintf("more than %d errors, the rest is not shown", RECIPE_MAX_ERRORS);
+		x->text = gg_asprintf("more than %d errors, the rest is not shown",
+				      RECIPE_MAX_ERRORS);
 		return;
 	}
 	x->text = harmless(gg_vasprintf(fmt, ap));
@@ -59,8 +60,8 @@ void recipe_errors_vadd(struct recipe_errors *e, const struct recipe_source *sou
 	}
 }
 
-void recipe_errors_add(struct recipe_errors *e, const struct recipe_source *source, struct gg_pos pos,
-		       const char *fmt, ...)
+void recipe_errors_add(struct recipe_errors *e, const struct recipe_source *source,
+		       struct gg_pos pos, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -82,11 +82,14 @@ void graph_sort(struct check *c)
 	struct recipe *r = c->recipe;
 	_cleanup_free_ enum colour *colours = gg_calloc(r->n_stages, sizeof(*colours));
 	_cleanup_free_ size_t *path = gg_calloc(r->n_stages, sizeof(*path));
-	struct graph g = { .c = c, .stages = r->stages, .n = r->n_stages, .colours = colours, .path = path };
+	struct graph g = {
+		.c = c, .stages = r->stages, .n = r->n_stages, .colours = colours, .path = path
+	};
 
 	g.index.v = gg_arena_calloc(c->arena, g.n, sizeof(*g.index.v));
 	for (size_t i = 0; i < g.n; i++)
-		g.index.v[g.index.n++] = (struct check_name){ g.stages[i].name, { .line = (unsigned)i } };
+		g.index.v[g.index.n++] =
+			(struct check_name){ g.stages[i].name, { .line = (unsigned)i } };
 	check_sort_names(&g.index);
 	g.sorted = gg_arena_calloc(c->arena, g.n, sizeof(*g.sorted));
 	for (size_t i = 0; i < g.n; i++)

@@ -15,7 +15,8 @@ static void image_from(struct check *c, const struct yaml_node *node, void *out)
 	image->from_pos = node->pos;
 	if (node->kind == YAML_MAP) {
 		check_wrong_type(c, node, "scratch or a stage's name");
-		check_hint(c, "make it a stage: stages: { base: { from: … } }, and here from: base");
+		check_hint(c,
+			   "make it a stage: stages: { base: { from: … } }, and here from: base");
 		return;
 	}
 	name = check_scalar(c, node, "scratch or a stage's name");
@@ -41,7 +42,8 @@ static void user_name(struct check *c, const struct yaml_node *node, void *out)
 		*(const char **)out = name;
 		return;
 	}
-	check_fail(c, check_pos(c, node), "'%s' is no name of a user or group", check_shown(c, name));
+	check_fail(c, check_pos(c, node), "'%s' is no name of a user or group",
+		   check_shown(c, name));
 	check_hint(c, "at most 32 small letters, digits, '_' and '-', with a letter or '_' first");
 }
 
@@ -59,7 +61,8 @@ static const struct check_field user_fields[] = {
 static const struct check_shape user_shape = CHECK_SHAPE("'user'", user_fields);
 
 /* passwd's fields are divided by colons. */
-static void no_colon(struct check *c, const struct yaml_node *node, const char *key, const char *value)
+static void no_colon(struct check *c, const struct yaml_node *node, const char *key,
+		     const char *value)
 {
 	const struct yaml_node *at = yaml_get(node, key);
 
@@ -123,7 +126,8 @@ static void image_layers(struct check *c, const struct yaml_node *node, void *ou
 	if (!check_is(c, node, YAML_LIST, "a list of layers"))
 		return;
 	if (node->n > LAYER_LIMIT) {
-		check_fail(c, node->pos, "%zu layers, engines mount at most %d", node->n, LAYER_LIMIT);
+		check_fail(c, node->pos, "%zu layers, engines mount at most %d", node->n,
+			   LAYER_LIMIT);
 		check_hint(c, "put more copies into one layer");
 		return;
 	}
@@ -135,7 +139,8 @@ static void image_layers(struct check *c, const struct yaml_node *node, void *ou
 			continue;
 		for (size_t k = 0; k < i; k++)
 			if (gg_streq(v[k].name, v[i].name)) {
-				check_fail(c, v[i].pos, "a layer is called '%s' already", v[i].name);
+				check_fail(c, v[i].pos, "a layer is called '%s' already",
+					   v[i].name);
 				check_hint(c, "the first one is in line %u", v[k].pos.line);
 				break;
 			}
@@ -197,7 +202,8 @@ static const char *port_of(struct check *c, const struct yaml_node *node)
 	protocol = text[digits] == '/' ? text + digits + 1 : "tcp";
 	if (port < 1 || port > 65535 || (text[digits] && text[digits] != '/')) {
 		check_fail(c, check_pos(c, node), "'%s' is no port", check_shown(c, text));
-		check_hint(c, "write a number from 1 to 65535, and /udp or /sctp when it is not tcp");
+		check_hint(c,
+			   "write a number from 1 to 65535, and /udp or /sctp when it is not tcp");
 		return NULL;
 	}
 	for (size_t i = 0; i < GG_LEN(protocols); i++)
@@ -243,7 +249,9 @@ static void image_signal(struct check *c, const struct yaml_node *node, void *ou
 
 	if (!text)
 		return;
-	number = strspn(text, "0123456789") == strlen(text) && strlen(text) <= 2 ? strtol(text, NULL, 10) : 0;
+	number = strspn(text, "0123456789") == strlen(text) && strlen(text) <= 2
+			 ? strtol(text, NULL, 10)
+			 : 0;
 	for (size_t i = 0; i < GG_LEN(names); i++)
 		if (gg_streq(text, names[i]))
 			number = 1;
@@ -255,7 +263,8 @@ static void image_signal(struct check *c, const struct yaml_node *node, void *ou
 		return;
 	}
 	check_fail(c, check_pos(c, node), "'%s' is no signal", check_shown(c, text));
-	check_suggest(c, text, names, GG_LEN(names), "a name like SIGTERM, or a number from 1 to 64");
+	check_suggest(c, text, names, GG_LEN(names),
+		      "a name like SIGTERM, or a number from 1 to 64");
 }
 
 struct compression_file {
@@ -282,7 +291,8 @@ static const struct check_field compression_fields[] = {
 	{ "format", compression_format, 0, CHECK_REQUIRED, .help = "format: gzip, zstd or none" },
 	{ "level", compression_level, offsetof(struct compression_file, level) },
 };
-static const struct check_shape compression_shape = CHECK_SHAPE("'compression'", compression_fields);
+static const struct check_shape compression_shape =
+	CHECK_SHAPE("'compression'", compression_fields);
 
 static void image_compression(struct check *c, const struct yaml_node *node, void *out)
 {
@@ -334,7 +344,8 @@ static const struct check_field image_fields[] = {
 	{ "author", check_text, IMAGE(author) },
 	{ "healthcheck", read_health, IMAGE(health) },
 	{ "compression", image_compression, 0 },
-	{ "platforms", NULL, 0, CHECK_LATER, .help = "leave it out: the image is for this machine's platform" },
+	{ "platforms", NULL, 0, CHECK_LATER,
+	  .help = "leave it out: the image is for this machine's platform" },
 };
 #undef IMAGE
 static const struct check_shape image_shape = CHECK_SHAPE("'image'", image_fields);

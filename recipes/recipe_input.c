@@ -18,7 +18,8 @@ static const struct check_field input_fields[] = {
 	  .help = "sha256: what sha256sum says of the file" },
 	{ "git", NULL, 0, CHECK_LATER, .help = "clone it in a fetch step, whose output is pinned" },
 	{ "ref", NULL, 0, 0, LATER },
-	{ "image", NULL, 0, CHECK_LATER, .help = "unpack it in a fetch step, whose output is pinned" },
+	{ "image", NULL, 0, CHECK_LATER,
+	  .help = "unpack it in a fetch step, whose output is pinned" },
 };
 #undef INPUT
 static const struct check_shape input_shape = CHECK_KINDS("an input", input_fields, input_kinds);
@@ -30,8 +31,10 @@ static void read_input(struct check *c, const struct yaml_node *node, struct rec
 
 	if (node->kind != YAML_MAP) {
 		check_map(c, node, &input_shape, 0, input); /* which says so */
-		if (node->kind == YAML_SCALAR && !yaml_is_null(node) && !strpbrk(node->text, "\n\"'{}"))
-			check_hint(c, "write { %s: %s }", strstr(node->text, "://") ? "url" : "local",
+		if (node->kind == YAML_SCALAR && !yaml_is_null(node) &&
+		    !strpbrk(node->text, "\n\"'{}"))
+			check_hint(c, "write { %s: %s }",
+				   strstr(node->text, "://") ? "url" : "local",
 				   check_shown(c, node->text));
 		return;
 	}
@@ -71,7 +74,8 @@ static void secret_id(struct check *c, const struct yaml_node *node, void *out)
 	if (!id)
 		return;
 	for (const char *p = id; *p; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9');
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9');
 
 		if (plain || (p > id && strchr(more, *p)))
 			continue;

@@ -12,8 +12,8 @@
 #include <string.h>
 
 enum {
-	TAB = 4,	  /* a tab is shown as so many blanks */
-	WINDOW = 96,	  /* columns of a line that are shown; longer ones are cut around the caret */
+	TAB = 4,     /* a tab is shown as so many blanks */
+	WINDOW = 96, /* columns of a line that are shown; longer ones are cut around the caret */
 	BEFORE_CARET = 40 /* of these, at most so many before it when the line is cut */
 };
 
@@ -51,10 +51,10 @@ static unsigned width_of(uint32_t c)
 		uint32_t from, to;
 		unsigned width;
 	} ranges[] = {
-		{ 0x0300, 0x036f, 0 },	 { 0x1100, 0x115f, 2 },	  { 0x200b, 0x200f, 0 },
-		{ 0x2e80, 0xa4cf, 2 },	 { 0xac00, 0xd7a3, 2 },	  { 0xf900, 0xfaff, 2 },
-		{ 0xfe00, 0xfe0f, 0 },	 { 0xfe30, 0xfe6f, 2 },	  { 0xff00, 0xff60, 2 },
-		{ 0xffe0, 0xffe6, 2 },	 { 0x1f300, 0x1f64f, 2 }, { 0x1f680, 0x1f6ff, 2 },
+		{ 0x0300, 0x036f, 0 },   { 0x1100, 0x115f, 2 },   { 0x200b, 0x200f, 0 },
+		{ 0x2e80, 0xa4cf, 2 },   { 0xac00, 0xd7a3, 2 },   { 0xf900, 0xfaff, 2 },
+		{ 0xfe00, 0xfe0f, 0 },   { 0xfe30, 0xfe6f, 2 },   { 0xff00, 0xff60, 2 },
+		{ 0xffe0, 0xffe6, 2 },   { 0x1f300, 0x1f64f, 2 }, { 0x1f680, 0x1f6ff, 2 },
 		{ 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
 	};
 
@@ -163,7 +163,8 @@ static void near_caret(const char **line, size_t *len, size_t *ret_caret, bool *
 	*len = (size_t)(p - *line);
 }
 
-static void put_source(struct gg_buf *b, unsigned number, unsigned col, const char *line, size_t len)
+static void put_source(struct gg_buf *b, unsigned number, unsigned col, const char *line,
+		       size_t len)
 {
 	const char *line_end = line + len;
 	_cleanup_free_ struct cell *v = NULL;
@@ -191,14 +192,16 @@ static void put_source(struct gg_buf *b, unsigned number, unsigned col, const ch
 	gg_buf_printf(b, "%5u | %s", number, cut ? "…" : "");
 	put_line(b, v, from, to);
 	before = columns(v, from, caret) + (cut ? 1 : 0);
-	gg_buf_printf(b, "%s\n      | %*s", to < n || line + len < line_end ? "…" : "", (int)before, "");
+	gg_buf_printf(b, "%s\n      | %*s", to < n || line + len < line_end ? "…" : "", (int)before,
+		      "");
 	under = caret < n ? columns(v, caret, caret + size) : 1;
 	for (unsigned i = 0; i < (under ? under : 1); i++)
 		gg_buf_putc(b, '^');
 	gg_buf_putc(b, '\n');
 }
 
-bool recipe_errors_line(const char *source, size_t len, unsigned number, const char **ret, size_t *ret_len)
+bool recipe_errors_line(const char *source, size_t len, unsigned number, const char **ret,
+			size_t *ret_len)
 {
 	const char *p = source, *end = source + len, *eol;
 
@@ -208,7 +211,8 @@ bool recipe_errors_line(const char *source, size_t len, unsigned number, const c
 	}
 	if (!p || !number)
 		return false;
-	if (number == 1 && len >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) /* positions do not count it */
+	if (number == 1 && len >= 3 &&
+	    !memcmp(p, "\xef\xbb\xbf", 3)) /* positions do not count it */
 		p += 3;
 	eol = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
 	if (!eol)
@@ -220,8 +224,8 @@ bool recipe_errors_line(const char *source, size_t len, unsigned number, const c
 	return true;
 }
 
-void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, const char *source, size_t len,
-			struct gg_buf *ret)
+void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, const char *source,
+			size_t len, struct gg_buf *ret)
 {
 	const char *line;
 	size_t line_len;
@@ -237,7 +241,8 @@ void recipe_error_print(struct gg_pos pos, const char *text, const char *hint, c
 		gg_buf_printf(ret, "  help: %s\n", hint);
 }
 
-void recipe_errors_print(const struct recipe_errors *e, const char *source, size_t len, struct gg_buf *ret)
+void recipe_errors_print(const struct recipe_errors *e, const char *source, size_t len,
+			 struct gg_buf *ret)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		const struct recipe_error *x = &e->v[i];
@@ -246,9 +251,11 @@ void recipe_errors_print(const struct recipe_errors *e, const char *source, size
 			recipe_error_print(x->pos, x->text, x->hint, source, len, ret);
 			continue;
 		}
-		gg_buf_printf(ret, "%s:%u:%u: error: %s\n", x->pos.file, x->pos.line, x->pos.col, x->text);
+		gg_buf_printf(ret, "%s:%u:%u: error: %s\n", x->pos.file, x->pos.line, x->pos.col,
+			      x->text);
 		if (x->piece_line)
-			put_source(ret, x->pos.line, x->pos.col, x->piece_line, strlen(x->piece_line));
+			put_source(ret, x->pos.line, x->pos.col, x->piece_line,
+				   strlen(x->piece_line));
 		if (x->hint)
 			gg_buf_printf(ret, "  help: %s\n", x->hint);
 	}

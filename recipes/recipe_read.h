@@ -12,7 +12,7 @@ struct read_stage {
 	struct recipe_step *v; /* malloc'd while it grows */
 	size_t n, cap;
 	struct recipe_list env; /* in force for the next step */
-	const char *prefix;	/* put before the names of a piece's steps, or NULL */
+	const char *prefix;     /* put before the names of a piece's steps, or NULL */
 };
 
 void read_stages(struct check *c, const struct yaml_node *node, void *recipe);

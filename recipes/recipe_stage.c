@@ -13,7 +13,8 @@ static const char *const from_keys[] = { "debian", "ubuntu", "rootfs" };
 static bool archive_word(const char *s)
 {
 	return *s && *s != '/' && *s != '.' && s[strlen(s) - 1] != '/' &&
-	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+-._/")] && !strstr(s, "..") && !strstr(s, "//");
+	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789+-._/")] && !strstr(s, "..") &&
+	       !strstr(s, "//");
 }
 
 static void archive_name(struct check *c, const struct yaml_node *node, void *out)
@@ -81,7 +82,9 @@ static bool package_word(const char *s, size_t *ret_name)
 	if (!s[n])
 		return true;
 	return s[n] == '=' && s[n + 1] &&
-	       !s[n + 1 + strspn(s + n + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-:~")];
+	       !s[n + 1 +
+		  strspn(s + n + 1,
+			 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-:~")];
 }
 
 static bool read_package(struct check *c, const struct yaml_node *node, struct request *r)
@@ -126,8 +129,10 @@ static void from_packages(struct check *c, const struct yaml_node *node, void *o
 	for (size_t i = 0; i < n; i++) {
 		texts[i] = v[i].text;
 		places[i] = v[i].pos;
-		if (i && v[i].name == v[i - 1].name && !memcmp(v[i].text, v[i - 1].text, v[i].name)) {
-			check_fail(c, v[i].pos, "package '%.*s' is listed twice", (int)v[i].name, v[i].text);
+		if (i && v[i].name == v[i - 1].name &&
+		    !memcmp(v[i].text, v[i - 1].text, v[i].name)) {
+			check_fail(c, v[i].pos, "package '%.*s' is listed twice", (int)v[i].name,
+				   v[i].text);
 			check_hint(c, "the first one is in line %u", v[i - 1].pos.line);
 		}
 	}
@@ -168,7 +173,8 @@ static const struct check_field from_fields[] = {
 	{ "rootfs", from_rootfs, 0, 0, ROOTFS },
 	{ "sha256", check_sha256, FROM(sha256), 0, ROOTFS },
 	{ "image", NULL, 0, CHECK_LATER,
-	  .help = "start from packages, { debian: trixie, packages: […] }, or from a { rootfs: FILE }" },
+	  .help = "start from packages, { debian: trixie, packages: […] }, or from a { rootfs: "
+		  "FILE }" },
 };
 #undef FROM
 static const struct check_shape from_shape = CHECK_KINDS("'from'", from_fields, from_kinds);
@@ -186,17 +192,23 @@ static void from_name(struct check *c, const struct yaml_node *node, struct reci
 		from->kind = RECIPE_FROM_STAGE;
 		from->stage = name;
 	} else if (check_find(&c->inputs, name)) {
-		check_fail(c, check_pos(c, node), "'%s' is an input, and a stage cannot start from one", name);
-		check_hint(c, "copy from it: steps: [ { copy: { from: %s, path: /, to: / } } ]", name);
+		check_fail(c, check_pos(c, node),
+			   "'%s' is an input, and a stage cannot start from one", name);
+		check_hint(c, "copy from it: steps: [ { copy: { from: %s, path: /, to: / } } ]",
+			   name);
 	} else if (gg_starts(name, "debian") || gg_starts(name, "ubuntu") || strpbrk(name, ":/")) {
 		size_t len = strcspn(name, ":");
-		const char *tag = name[len] ? name + len + 1 : gg_starts(name, "ubuntu") ? "noble" : "trixie";
+		const char *tag = name[len]                   ? name + len + 1
+				  : gg_starts(name, "ubuntu") ? "noble"
+							      : "trixie";
 
 		check_fail(c, check_pos(c, node), "no stage is called '%s'", check_shown(c, name));
 		if (!strncmp(name, "debian", len) || !strncmp(name, "ubuntu", len))
-			check_hint(c, "for a distribution write { %.*s: %s, packages: […] }", (int)len, name, tag);
+			check_hint(c, "for a distribution write { %.*s: %s, packages: […] }",
+				   (int)len, name, tag);
 		else
-			check_hint(c, "images as a base are not in this version yet; start from { debian: trixie }");
+			check_hint(c, "images as a base are not in this version yet; start from { "
+				      "debian: trixie }");
 	} else {
 		check_unknown(c, check_pos(c, node), "stage", name, sets, 1);
 		check_hint(c, "write scratch, a stage's name, or { debian: SUITE }");
@@ -225,7 +237,11 @@ void read_from(struct check *c, const struct yaml_node *node, void *out)
 	if (kind < 0)
 		return;
 	from->kind = kind == 2 ? RECIPE_FROM_ROOTFS : RECIPE_FROM_DISTRO;
-	check_map(c, node, &from_shape, yaml_get(node, "image") ? 0 : kind == 2 ? ROOTFS : DISTRO, from);
+	check_map(c, node, &from_shape,
+		  yaml_get(node, "image") ? 0
+		  : kind == 2             ? ROOTFS
+					  : DISTRO,
+		  from);
 	if (from->kind == RECIPE_FROM_DISTRO && !from->components.n) {
 		components = gg_arena_calloc(c->arena, 2, sizeof(*components));
 		components[0] = main_only[0];
@@ -306,7 +322,8 @@ static void unique_steps(struct check *c, const struct recipe_stage *stage)
 			continue;
 		check_fail(c, v[i]->pos, "a step is called '%s' already", v[i]->name);
 		if (v[i]->piece)
-			check_hint(c, "the first one is in line %u; give this use a 'name' of its own",
+			check_hint(c,
+				   "the first one is in line %u; give this use a 'name' of its own",
 				   v[i - 1]->pos.line);
 		else
 			check_hint(c, "the first one is in line %u", v[i - 1]->pos.line);
@@ -337,7 +354,8 @@ void read_stages(struct check *c, const struct yaml_node *node, void *out)
 	recipe->n_stages = n;
 }
 
-static void collect(struct check *c, const struct yaml_node *map, const char *what, struct check_names *names)
+static void collect(struct check *c, const struct yaml_node *map, const char *what,
+		    struct check_names *names)
 {
 	if (!map || map->kind != YAML_MAP)
 		return;
@@ -348,10 +366,13 @@ static void collect(struct check *c, const struct yaml_node *map, const char *wh
 		if (key->kind != YAML_SCALAR)
 			continue;
 		if (!check_is_word(key->text)) {
-			check_fail(c, key->pos, "'%s' is no name for %s", check_shown(c, key->text), what);
-			check_hint(c, "small letters, digits, '.', '_' and '-', with a letter or digit first");
+			check_fail(c, key->pos, "'%s' is no name for %s", check_shown(c, key->text),
+				   what);
+			check_hint(c, "small letters, digits, '.', '_' and '-', with a letter or "
+				      "digit first");
 		} else if (gg_streq(key->text, "scratch")) {
-			check_fail(c, key->pos, "'scratch' is the empty image and cannot name %s", what);
+			check_fail(c, key->pos, "'scratch' is the empty image and cannot name %s",
+				   what);
 			check_hint(c, "take another name");
 		}
 		names->v[names->n++] = (struct check_name){ key->text, key->pos };

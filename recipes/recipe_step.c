@@ -52,13 +52,16 @@ static const char *input_name(struct check *c, const struct yaml_node *node)
 		return name;
 	if (check_find(&c->stages, name)) {
 		check_fail(c, check_pos(c, node), "'%s' is a stage and no input", name);
-		check_hint(c, "take files out of a stage with a copy step: copy: { from: %s, path: …, to: … }",
+		check_hint(c,
+			   "take files out of a stage with a copy step: copy: { from: %s, path: …, "
+			   "to: … }",
 			   name);
 		return NULL;
 	}
 	check_unknown(c, check_pos(c, node), "input", name, sets, GG_LEN(sets));
 	if (!c->inputs.n)
-		check_hint(c, "declare it: inputs: { %s: { local: DIRECTORY } }", check_shown(c, name));
+		check_hint(c, "declare it: inputs: { %s: { local: DIRECTORY } }",
+			   check_shown(c, name));
 	return NULL;
 }
 
@@ -92,7 +95,8 @@ static void step_inputs(struct check *c, const struct yaml_node *node, void *out
 	struct step_file *f = out;
 	struct recipe_mount *v;
 
-	if (node->kind != YAML_MAP && !check_is(c, node, YAML_LIST, "a list of inputs or a map INPUT: PATH"))
+	if (node->kind != YAML_MAP &&
+	    !check_is(c, node, YAML_LIST, "a list of inputs or a map INPUT: PATH"))
 		return;
 	v = gg_arena_calloc(c->arena, node->n, sizeof(*v));
 	if (node->kind == YAML_MAP)
@@ -122,7 +126,8 @@ static void step_secrets(struct check *c, const struct yaml_node *node, void *ou
 			continue;
 		check_unknown(c, check_pos(c, node->values[i]), "secret", list->v[i], sets, 1);
 		if (!c->secrets.n)
-			check_hint(c, "declare it: secrets: [ { id: %s } ]", check_shown(c, list->v[i]));
+			check_hint(c, "declare it: secrets: [ { id: %s } ]",
+				   check_shown(c, list->v[i]));
 	}
 }
 
@@ -146,7 +151,8 @@ static void step_directory(struct check *c, const struct yaml_node *node, void *
 		return;
 	}
 	check_fail(c, check_pos(c, node), "'%s' cannot be '%s'", c->key, check_shown(c, path));
-	check_hint(c, "name a directory of its own, like /%s", gg_streq(c->key, "cache") ? "cache" : "out");
+	check_hint(c, "name a directory of its own, like /%s",
+		   gg_streq(c->key, "cache") ? "cache" : "out");
 }
 
 static void step_caches(struct check *c, const struct yaml_node *node, void *out)
@@ -197,7 +203,8 @@ static const struct check_shape step_shape = CHECK_KINDS("a step", step_fields, 
 /* -1, or the kind; 'run' beside 'fetch' belongs to it. */
 static int kind_of(struct check *c, const struct yaml_node *node)
 {
-	static const enum recipe_step_kind kinds[] = { RECIPE_STEP_FETCH, RECIPE_STEP_COPY, RECIPE_STEP_MAKE };
+	static const enum recipe_step_kind kinds[] = { RECIPE_STEP_FETCH, RECIPE_STEP_COPY,
+						       RECIPE_STEP_MAKE };
 	int k = check_one_of(c, node, &step_shape, kind_keys,
 			     yaml_get(node, "fetch") ? GG_LEN(kind_keys) - 1 : GG_LEN(kind_keys));
 
@@ -212,8 +219,8 @@ static void name_step(struct check *c, struct read_stage *stage, struct step_fil
 		own = gg_arena_printf(c->arena, "%s.%s", stage->prefix, own);
 	if (f->step.fetch)
 		f->step.fetch = own;
-	f->step.name = own ? gg_arena_printf(c->arena, "%s/%s", stage->name, own) :
-			     gg_arena_printf(c->arena, "%s/%zu", stage->name, stage->n + 1);
+	f->step.name = own ? gg_arena_printf(c->arena, "%s/%s", stage->name, own)
+			   : gg_arena_printf(c->arena, "%s/%zu", stage->name, stage->n + 1);
 }
 
 static void add_step(struct check *c, struct read_stage *stage, struct step_file *f)
@@ -246,8 +253,10 @@ static void read_step(struct check *c, const struct yaml_node *node, struct read
 
 	if (node->kind != YAML_MAP) {
 		if (node->kind != YAML_BAD)
-			check_fail(c, node->pos, "a step must be a map, not %s", yaml_describe(c->arena, node));
-		if (node->kind == YAML_SCALAR && !yaml_is_null(node) && !strpbrk(node->text, "\n\"'"))
+			check_fail(c, node->pos, "a step must be a map, not %s",
+				   yaml_describe(c->arena, node));
+		if (node->kind == YAML_SCALAR && !yaml_is_null(node) &&
+		    !strpbrk(node->text, "\n\"'"))
 			check_hint(c, "write 'run: %s'", check_shown(c, node->text));
 		return;
 	}

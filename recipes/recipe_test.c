@@ -9,16 +9,17 @@
 #include <regex.h>
 
 enum {
-	REGEX_LIMIT = 1024,  /* bytes of one expression */
-	REGEX_COST = 20000,  /* atoms that all expressions of a recipe may unfold to */
-	REGEX_GROUPS = 32,   /* groups in groups */
+	REGEX_LIMIT = 1024, /* bytes of one expression */
+	REGEX_COST = 20000, /* atoms that all expressions of a recipe may unfold to */
+	REGEX_GROUPS = 32,  /* groups in groups */
 };
 
 static size_t times(size_t a, size_t b)
 {
 	size_t product;
 
-	return __builtin_mul_overflow(a, b, &product) || product > REGEX_COST ? REGEX_COST : product;
+	return __builtin_mul_overflow(a, b, &product) || product > REGEX_COST ? REGEX_COST
+									      : product;
 }
 
 /* The number of times that "{m,n}" at p repeats. */
@@ -93,14 +94,15 @@ static void check_regex(struct check *c, const struct yaml_node *node, const cha
 	int rc;
 
 	if (strlen(text) > REGEX_LIMIT) {
-		check_fail(c, check_pos(c, node), "a regular expression longer than %d bytes", REGEX_LIMIT);
+		check_fail(c, check_pos(c, node), "a regular expression longer than %d bytes",
+			   REGEX_LIMIT);
 		check_hint(c, "compare a whole output with 'stdout'");
 		return;
 	}
 	c->regex_cost += regex_cost(text) + 10;
 	if (c->regex_cost >= REGEX_COST) {
-		check_fail(c, check_pos(c, node), "the regular expressions unfold to more than %d characters",
-			   REGEX_COST);
+		check_fail(c, check_pos(c, node),
+			   "the regular expressions unfold to more than %d characters", REGEX_COST);
 		check_hint(c, "use '+' in the place of large or nested {m,n}");
 		return;
 	}
@@ -110,7 +112,8 @@ static void check_regex(struct check *c, const struct yaml_node *node, const cha
 		return;
 	}
 	regerror(rc, &regex, why, sizeof(why));
-	check_fail(c, check_pos(c, node), "'%s' is no extended regular expression: %s", check_shown(c, text), why);
+	check_fail(c, check_pos(c, node), "'%s' is no extended regular expression: %s",
+		   check_shown(c, text), why);
 	check_hint(c, "put '\\' before a bracket or sign that stands for itself");
 }
 
@@ -155,7 +158,8 @@ static void test_env(struct check *c, const struct yaml_node *node, void *out)
 
 static const struct check_field test_fields[] = {
 	{ "name", check_word, TEST(name) },
-	{ "run", check_command, TEST(command), CHECK_REQUIRED, .help = "run: what to run in the image" },
+	{ "run", check_command, TEST(command), CHECK_REQUIRED,
+	  .help = "run: what to run in the image" },
 	{ "env", test_env, TEST(env) },
 	{ "user", check_owner, TEST(user) },
 	{ "workdir", check_path, TEST(workdir) },
@@ -230,11 +234,16 @@ static void health_test(struct check *c, const struct yaml_node *node, void *out
 			gg_strv_add(&argv, list.v[i]);
 		if (!node->n) {
 			check_fail(c, node->pos, "'test' names no program");
-			check_hint(c, "the first item is the program; 'test: none' for no health check");
-		} else if (list.n && (gg_streq(list.v[0], "CMD") || gg_streq(list.v[0], "CMD-SHELL") ||
-				      gg_streq(list.v[0], "NONE"))) {
-			check_fail(c, node->values[0]->pos, "'%s' is not written in a recipe", list.v[0]);
-			check_hint(c, "a list is a command (CMD), a text is the shell's (CMD-SHELL), none is none");
+			check_hint(
+				c,
+				"the first item is the program; 'test: none' for no health check");
+		} else if (list.n &&
+			   (gg_streq(list.v[0], "CMD") || gg_streq(list.v[0], "CMD-SHELL") ||
+			    gg_streq(list.v[0], "NONE"))) {
+			check_fail(c, node->values[0]->pos, "'%s' is not written in a recipe",
+				   list.v[0]);
+			check_hint(c, "a list is a command (CMD), a text is the shell's "
+				      "(CMD-SHELL), none is none");
 		}
 	}
 	health->test = check_list_of(c, argv.v, argv.n);
@@ -250,7 +259,8 @@ static void health_retries(struct check *c, const struct yaml_node *node, void *
 
 #define HEALTH(field) offsetof(struct recipe_health, field)
 static const struct check_field health_fields[] = {
-	{ "test", health_test, 0, CHECK_REQUIRED, .help = "test: [program, argument], or a shell text" },
+	{ "test", health_test, 0, CHECK_REQUIRED,
+	  .help = "test: [program, argument], or a shell text" },
 	{ "interval", check_duration, HEALTH(interval) },
 	{ "timeout", check_duration, HEALTH(timeout) },
 	{ "start-period", check_duration, HEALTH(start_period) },

@@ -56,15 +56,16 @@ const struct vars_var *vars_whole(struct gg_arena *arena, const struct vars *var
 	return vars_find(vars, gg_arena_strndup(arena, text + 2, len));
 }
 
-static const char *fault(struct vars_fault *f, enum vars_problem problem, size_t offset, const char *name)
+static const char *fault(struct vars_fault *f, enum vars_problem problem, size_t offset,
+			 const char *name)
 {
 	*f = (struct vars_fault){ problem, offset, name };
 	return NULL;
 }
 
 /* The value of "${…}" that begins at text[at]; *ret_end is behind the brace. */
-static const char *braced(struct gg_arena *arena, const struct vars *vars, const char *path, const char *text,
-			  size_t at, size_t *ret_end, struct vars_fault *f)
+static const char *braced(struct gg_arena *arena, const struct vars *vars, const char *path,
+			  const char *text, size_t at, size_t *ret_end, struct vars_fault *f)
 {
 	const char *open = text + at + 2, *close = strchr(open, '}');
 	const struct vars_var *var;
@@ -82,8 +83,8 @@ static const char *braced(struct gg_arena *arena, const struct vars *vars, const
 	return var ? var->value : fault(f, VARS_UNDEFINED, at, name);
 }
 
-const char *vars_expand(struct gg_arena *arena, const struct vars *vars, const char *path, const char *text,
-			size_t *budget, struct vars_fault *ret_fault)
+const char *vars_expand(struct gg_arena *arena, const struct vars *vars, const char *path,
+			const char *text, size_t *budget, struct vars_fault *ret_fault)
 {
 	_cleanup_buf_ struct gg_buf b = { 0 };
 	size_t end = 0;
@@ -155,7 +156,8 @@ struct recipe_list vars_mentioned(struct gg_arena *arena, const struct vars *var
 	v = gg_arena_calloc(arena, vars->n + 1, sizeof(*v));
 	for (size_t i = 0; i < vars->n; i++)
 		if (used[i])
-			v[list.n++] = gg_arena_printf(arena, "%s=%s", vars->v[i].name, vars->v[i].value);
+			v[list.n++] =
+				gg_arena_printf(arena, "%s=%s", vars->v[i].name, vars->v[i].value);
 	list.v = list.n ? v : NULL;
 	return list;
 }

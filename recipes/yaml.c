@@ -25,7 +25,8 @@ struct reader {
 
 static struct gg_pos at(const struct reader *r, yaml_mark_t mark)
 {
-	return (struct gg_pos){ r->source->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+	return (struct gg_pos){ r->source->file, (unsigned)mark.line + 1,
+				(unsigned)mark.column + 1 };
 }
 
 static struct gg_pos at_byte(const struct recipe_source *source, size_t offset)
@@ -80,11 +81,14 @@ static void hint_syntax(struct reader *r, struct gg_pos pos)
 	else if (strstr(problem, "cannot start any token"))
 		recipe_errors_hint(r->errors, "quote a value that begins with '%c'", c);
 	else if (strstr(problem, "mapping values are not allowed"))
-		recipe_errors_hint(r->errors, "quote a value that holds ': ', or check the indentation");
+		recipe_errors_hint(r->errors,
+				   "quote a value that holds ': ', or check the indentation");
 	else if (strstr(problem, "did not find expected ',' or"))
-		recipe_errors_hint(r->errors, "close the list or map, or quote a value that holds , [ ] { }");
+		recipe_errors_hint(r->errors,
+				   "close the list or map, or quote a value that holds , [ ] { }");
 	else if (strstr(problem, "expected ':'") || strstr(problem, "expected key"))
-		recipe_errors_hint(r->errors, "check the indentation: keys of one map begin in one column");
+		recipe_errors_hint(r->errors,
+				   "check the indentation: keys of one map begin in one column");
 }
 
 static void syntax_error(struct reader *r)
@@ -100,14 +104,18 @@ static void syntax_error(struct reader *r)
 	}
 	if (r->parser.context && strstr(problem, "unexpected end of stream")) {
 		pos = at(r, r->parser.context_mark);
-		recipe_errors_add(r->errors, r->source, pos, "not valid YAML: this quote is never closed");
-		recipe_errors_hint(r->errors, "close it on the line, or double a quote that belongs to the text");
+		recipe_errors_add(r->errors, r->source, pos,
+				  "not valid YAML: this quote is never closed");
+		recipe_errors_hint(
+			r->errors,
+			"close it on the line, or double a quote that belongs to the text");
 		return;
 	}
 	pos = at(r, r->parser.problem_mark);
 	if (r->parser.context && r->parser.context_mark.line != r->parser.problem_mark.line)
-		recipe_errors_add(r->errors, r->source, pos, "not valid YAML: %s %s that began in line %zu",
-				  problem, r->parser.context, r->parser.context_mark.line + 1);
+		recipe_errors_add(r->errors, r->source, pos,
+				  "not valid YAML: %s %s that began in line %zu", problem,
+				  r->parser.context, r->parser.context_mark.line + 1);
 	else if (r->parser.context)
 		recipe_errors_add(r->errors, r->source, pos, "not valid YAML: %s %s", problem,
 				  r->parser.context);
@@ -128,7 +136,8 @@ static void attach(struct reader *r, struct yaml_node *node)
 	f->v[f->n++] = node;
 }
 
-static int add_node(struct reader *r, const yaml_event_t *event, enum yaml_kind kind, struct yaml_node **ret)
+static int add_node(struct reader *r, const yaml_event_t *event, enum yaml_kind kind,
+		    struct yaml_node **ret)
 {
 	struct yaml_node *node = gg_arena_alloc(r->arena, sizeof(*node));
 
@@ -143,15 +152,18 @@ static int add_node(struct reader *r, const yaml_event_t *event, enum yaml_kind 
 	return -1;
 }
 
-static void refuse_decoration(struct reader *r, struct gg_pos pos, const void *anchor, const void *tag)
+static void refuse_decoration(struct reader *r, struct gg_pos pos, const void *anchor,
+			      const void *tag)
 {
 	if (anchor) {
-		recipe_errors_add(r->errors, r->source, pos, "anchor '&%s' in a recipe", (const char *)anchor);
-		recipe_errors_hint(r->errors, "write the value where it is needed; 'args' hold shared texts");
+		recipe_errors_add(r->errors, r->source, pos, "anchor '&%s' in a recipe",
+				  (const char *)anchor);
+		recipe_errors_hint(r->errors,
+				   "write the value where it is needed; 'args' hold shared texts");
 	}
 	if (tag) {
-		recipe_errors_add(r->errors, r->source, pos, "tag '%.60s%s' in a recipe", (const char *)tag,
-				  strlen((const char *)tag) > 60 ? "…" : "");
+		recipe_errors_add(r->errors, r->source, pos, "tag '%.60s%s' in a recipe",
+				  (const char *)tag, strlen((const char *)tag) > 60 ? "…" : "");
 		recipe_errors_hint(r->errors, "leave it out; quotes make a text of anything");
 	}
 }
@@ -215,7 +227,8 @@ static int on_open(struct reader *r, const yaml_event_t *event, enum yaml_kind k
 
 static int by_text(const void *a, const void *b)
 {
-	const struct yaml_node *x = *(struct yaml_node *const *)a, *y = *(struct yaml_node *const *)b;
+	const struct yaml_node *x = *(struct yaml_node *const *)a,
+			       *y = *(struct yaml_node *const *)b;
 	int order = strcmp(x->text, y->text);
 
 	if (order)
@@ -239,8 +252,8 @@ static void refuse_twins(struct reader *r, const struct yaml_node *map)
 			first = i;
 			continue;
 		}
-		recipe_errors_add(r->errors, r->source, sorted[i]->pos, "key '%s' stands here twice",
-				  sorted[i]->text);
+		recipe_errors_add(r->errors, r->source, sorted[i]->pos,
+				  "key '%s' stands here twice", sorted[i]->text);
 		recipe_errors_hint(r->errors, "the first one is in line %u; keep one of them",
 				   sorted[first]->pos.line);
 		sorted[i]->kind = YAML_BAD;
@@ -271,7 +284,8 @@ static void on_close(struct reader *r, const yaml_event_t *event)
 	node->end = at(r, event->end_mark);
 	node->n = node->kind == YAML_MAP ? f->n / 2 : f->n;
 	values = gg_arena_calloc(r->arena, node->n + 1, sizeof(*values));
-	keys = node->kind == YAML_MAP ? gg_arena_calloc(r->arena, node->n + 1, sizeof(*keys)) : NULL;
+	keys = node->kind == YAML_MAP ? gg_arena_calloc(r->arena, node->n + 1, sizeof(*keys))
+				      : NULL;
 	for (size_t i = 0; i < node->n; i++) {
 		if (keys) {
 			keys[i] = f->v[2 * i];
@@ -300,15 +314,18 @@ static void refuse_rest(struct reader *r, unsigned line)
 		while (blank < len && strchr(" \t\r", p[blank]))
 			blank++;
 		if (len >= 3 && !memcmp(p, "---", 3)) {
-			recipe_errors_add(r->errors, r->source, (struct gg_pos){ r->source->file, line, 1 },
+			recipe_errors_add(r->errors, r->source,
+					  (struct gg_pos){ r->source->file, line, 1 },
 					  "a second document in one file");
-			recipe_errors_hint(r->errors, "one file holds one recipe; remove the '---'");
+			recipe_errors_hint(r->errors,
+					   "one file holds one recipe; remove the '---'");
 			return;
 		}
 		if (blank < len && p[blank] != '#' && !(len >= 3 && !memcmp(p, "...", 3))) {
-			recipe_errors_add(r->errors, r->source,
-					  (struct gg_pos){ r->source->file, line, (unsigned)blank + 1 },
-					  "text behind the end of the document");
+			recipe_errors_add(
+				r->errors, r->source,
+				(struct gg_pos){ r->source->file, line, (unsigned)blank + 1 },
+				"text behind the end of the document");
 			recipe_errors_hint(r->errors, "remove it, or the '...' before it");
 			return;
 		}
@@ -327,7 +344,8 @@ static int refuse_directives(struct reader *r)
 		size_t len = (size_t)((eol ? eol : end) - p), blank = strspn(p, " \t\r");
 
 		if (*p == '%') {
-			recipe_errors_add(r->errors, r->source, (struct gg_pos){ r->source->file, line, 1 },
+			recipe_errors_add(r->errors, r->source,
+					  (struct gg_pos){ r->source->file, line, 1 },
 					  "YAML directive in a recipe");
 			recipe_errors_hint(r->errors, "remove the line; recipes need no '%%'");
 			return -1;
@@ -357,7 +375,8 @@ static int on_event(struct reader *r, const yaml_event_t *event)
 		on_close(r, event);
 		return 1;
 	case YAML_DOCUMENT_END_EVENT:
-		refuse_rest(r, (unsigned)event->start_mark.line + 1 + !event->data.document_end.implicit);
+		refuse_rest(r, (unsigned)event->start_mark.line + 1 +
+				       !event->data.document_end.implicit);
 		return 0;
 	case YAML_STREAM_END_EVENT:
 		return 0;
@@ -394,7 +413,8 @@ const struct yaml_node *yaml_parse(struct gg_arena *arena, const struct recipe_s
 
 	if (source->len > RECIPE_MAX_BYTES) {
 		recipe_errors_add(errors, source, (struct gg_pos){ source->file, 0, 0 },
-				  "larger than the %d bytes that a recipe may have", (int)RECIPE_MAX_BYTES);
+				  "larger than the %d bytes that a recipe may have",
+				  (int)RECIPE_MAX_BYTES);
 		recipe_errors_hint(errors, "put long data into a file and make it a 'local' input");
 		return NULL;
 	}
@@ -409,7 +429,8 @@ const struct yaml_node *yaml_parse(struct gg_arena *arena, const struct recipe_s
 	while (r.depth)
 		free(r.stack[--r.depth].v);
 	if (!rc && !r.root) {
-		recipe_errors_add(errors, source, (struct gg_pos){ source->file, 0, 0 }, "the file is empty");
+		recipe_errors_add(errors, source, (struct gg_pos){ source->file, 0, 0 },
+				  "the file is empty");
 		recipe_errors_hint(errors, "'ggbuild init' writes a recipe to start from");
 	}
 	return rc < 0 ? NULL : r.root;
@@ -423,7 +444,8 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
 	return NULL;
 }
 
-struct gg_pos yaml_pos_at(const struct yaml_node *scalar, const struct recipe_source *source, size_t offset)
+struct gg_pos yaml_pos_at(const struct yaml_node *scalar, const struct recipe_source *source,
+			  size_t offset)
 {
 	const char *p = byte_at(source, scalar->pos), *end = source->text + source->len;
 	struct gg_pos pos = scalar->pos;

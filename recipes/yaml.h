@@ -48,7 +48,8 @@ const struct yaml_node *yaml_parse(struct gg_arena *arena, const struct recipe_s
 /* The value of `key`, or NULL. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /* The place of the text's byte `offset` in the file where that can be told, else the node's own. */
-struct gg_pos yaml_pos_at(const struct yaml_node *scalar, const struct recipe_source *source, size_t offset);
+struct gg_pos yaml_pos_at(const struct yaml_node *scalar, const struct recipe_source *source,
+			  size_t offset);
 /* Nothing, null or ~, without quotes. */
 bool yaml_is_null(const struct yaml_node *node);
 /* What it is, for messages: "a list", "the text 'x'", "the number 5", "nothing". */

@@ -11,22 +11,23 @@
 struct apt_distro {
 	const char *name;
 	const char *keyring_name; /* in Signed-By paths */
-	const char *keyring;	  /* the package's file */
-	const char *package;	  /* that has it */
-	const char *trusted;	  /* how its files in trusted.gpg.d begin */
+	const char *keyring;      /* the package's file */
+	const char *package;      /* that has it */
+	const char *trusted;      /* how its files in trusted.gpg.d begin */
 	const char *const *codenames;
 };
 
-static const char *const debian_codenames[] = { "bullseye",  "bookworm", "trixie",   "forky",	     "duke",
-						"sid",	     "stable",	 "oldstable", "oldoldstable", "testing",
-						"unstable", NULL };
-static const char *const ubuntu_codenames[] = { "focal",   "jammy",  "mantic",	 "noble",    "oracular",
-						"plucky", "questing", "resolute", "devel", NULL };
+static const char *const debian_codenames[] = { "bullseye",     "bookworm", "trixie",   "forky",
+						"duke",         "sid",      "stable",   "oldstable",
+						"oldoldstable", "testing",  "unstable", NULL };
+static const char *const ubuntu_codenames[] = { "focal",    "jammy",  "mantic",   "noble",
+						"oracular", "plucky", "questing", "resolute",
+						"devel",    NULL };
 static const struct apt_distro distros[] = {
-	{ "debian", "debian-archive", "usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring",
-	  "debian-archive-", debian_codenames },
-	{ "ubuntu", "ubuntu-archive", "usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring",
-	  "ubuntu-keyring-", ubuntu_codenames },
+	{ "debian", "debian-archive", "usr/share/keyrings/debian-archive-keyring.gpg",
+	  "debian-archive-keyring", "debian-archive-", debian_codenames },
+	{ "ubuntu", "ubuntu-archive", "usr/share/keyrings/ubuntu-archive-keyring.gpg",
+	  "ubuntu-keyring", "ubuntu-keyring-", ubuntu_codenames },
 };
 
 void apt_mirrors_done(struct apt_mirrors *m)
@@ -57,7 +58,8 @@ static bool known_suite(const struct apt_distro *d, const char *suite)
 	for (size_t i = 0; d->codenames[i]; i++) {
 		size_t n = strlen(d->codenames[i]);
 
-		if (!strncmp(suite, d->codenames[i], n) && (!suite[n] || suite[n] == '-' || suite[n] == '/'))
+		if (!strncmp(suite, d->codenames[i], n) &&
+		    (!suite[n] || suite[n] == '-' || suite[n] == '/'))
 			return true;
 	}
 	return false;
@@ -114,7 +116,8 @@ static int score(const struct apt_distro *d, const char *arch, const struct apt_
 	bool any_key = s->keys.files.n || s->keys.texts.n, suite = false;
 	int points = 0;
 
-	if (!gg_starts(s->uri, "http://") && !gg_starts(s->uri, "https://") && !gg_starts(s->uri, "file:/"))
+	if (!gg_starts(s->uri, "http://") && !gg_starts(s->uri, "https://") &&
+	    !gg_starts(s->uri, "file:/"))
 		return 0;
 	if (!gg_strv_has(&s->components, "main") || strstr(s->uri, "://ppa."))
 		return 0;
@@ -130,8 +133,8 @@ static int score(const struct apt_distro *d, const char *arch, const struct apt_
 	return points >= 3 && suite ? points : points >= 5 ? points : 0;
 }
 
-static const struct apt_source *best(const struct apt_distro *d, const char *arch, const struct apt_sources *all,
-				     bool security)
+static const struct apt_source *best(const struct apt_distro *d, const char *arch,
+				     const struct apt_sources *all, bool security)
 {
 	const struct apt_source *found = NULL;
 	int most = 0;
@@ -191,15 +194,16 @@ static void add_trusted(int rootfd, const struct apt_distro *d, struct release_k
 		return;
 	}
 	while ((e = readdir(dir)))
-		if (gg_starts(e->d_name, d->trusted) && (gg_ends(e->d_name, ".gpg") || gg_ends(e->d_name, ".asc")))
+		if (gg_starts(e->d_name, d->trusted) &&
+		    (gg_ends(e->d_name, ".gpg") || gg_ends(e->d_name, ".asc")))
 			gg_strv_addf(&keys->files, "/etc/apt/trusted.gpg.d/%s", e->d_name);
 	closedir(dir);
 	gg_strv_sort(&keys->files);
 }
 
 /* The user's keyring; else what the entry is signed by; else the distribution's package; else trusted.gpg.d. */
-static int find_keys(int rootfd, const struct apt_distro *d, const char *keyring, const struct apt_source *s,
-		     struct release_keys *ret, struct gg_err *err)
+static int find_keys(int rootfd, const struct apt_distro *d, const char *keyring,
+		     const struct apt_source *s, struct release_keys *ret, struct gg_err *err)
 {
 	if (keyring) {
 		gg_strv_add(&ret->files, keyring);
@@ -217,23 +221,30 @@ static int find_keys(int rootfd, const struct apt_distro *d, const char *keyring
 	if (ret->files.n || ret->texts.n)
 		return 0;
 	gg_fail(err, GG_USAGE, "verify the %s archive: this host has no keyring of it", d->name);
-	return gg_hint(err, "install the package %s, or give the stage `keyring: FILE`", d->package);
+	return gg_hint(err, "install the package %s, or give the stage `keyring: FILE`",
+		       d->package);
 }
 
-static int no_mirror(int rootfd, const struct apt_distro *d, const struct apt_options *options, struct gg_err *err)
+static int no_mirror(int rootfd, const struct apt_distro *d, const struct apt_options *options,
+		     struct gg_err *err)
 {
 	_cleanup_free_ char *keys = NULL;
 
 	if (!options->keyring && !exists(rootfd, d->keyring))
-		keys = gg_asprintf("; its keys: install the package %s, or give the stage `keyring: FILE`", d->package);
-	gg_fail(err, GG_USAGE, "find the %s archive: neither the recipe, the user's configuration nor this host's apt names "
-			       "a mirror", d->name);
-	return gg_hint(err, "pass --mirror %s=URL, the directory that holds dists/ and pool/%s", d->name,
-		       keys ? keys : "");
+		keys = gg_asprintf(
+			"; its keys: install the package %s, or give the stage `keyring: FILE`",
+			d->package);
+	gg_fail(err, GG_USAGE,
+		"find the %s archive: neither the recipe, the user's configuration nor this host's "
+		"apt names "
+		"a mirror",
+		d->name);
+	return gg_hint(err, "pass --mirror %s=URL, the directory that holds dists/ and pool/%s",
+		       d->name, keys ? keys : "");
 }
 
-int apt_mirrors_find(int rootfd, const char *distro, const char *arch, const struct apt_options *options,
-		     struct apt_mirrors *ret, struct gg_err *err)
+int apt_mirrors_find(int rootfd, const char *distro, const char *arch,
+		     const struct apt_options *options, struct apt_mirrors *ret, struct gg_err *err)
 {
 	_cleanup_apt_sources_ struct apt_sources all = { 0 };
 	_cleanup_apt_mirrors_ struct apt_mirrors m = { 0 };
@@ -241,7 +252,9 @@ int apt_mirrors_find(int rootfd, const char *distro, const char *arch, const str
 	const struct apt_distro *d = find_distro(distro);
 
 	if (!d)
-		return gg_fail(err, GG_USAGE, "find the archive of '%s': only debian and ubuntu are known", distro);
+		return gg_fail(err, GG_USAGE,
+			       "find the archive of '%s': only debian and ubuntu are known",
+			       distro);
 	if (apt_sources_read(rootfd, &all, err) < 0)
 		return -1;
 	main = best(d, arch, &all, false);

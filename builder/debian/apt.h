@@ -9,7 +9,7 @@
 #include "builder/debian/release.h"
 
 struct apt_mirrors {
-	char *main;	/* archive root without trailing '/': suites are below URL/dists */
+	char *main;     /* archive root without trailing '/': suites are below URL/dists */
 	char *security; /* the archive that has SUITE-security; may equal main */
 	struct release_keys keys;
 };
@@ -24,8 +24,9 @@ struct apt_options {
 };
 /* distro is "debian" or "ubuntu", arch Debian's name ("amd64"). GG_USAGE when neither the options nor the host say
  * where the archive is or which keys are its; the hint says what to pass. */
-int apt_mirrors_find(int rootfd, const char *distro, const char *arch, const struct apt_options *options,
-		     struct apt_mirrors *ret, struct gg_err *err) GG_MUST_USE;
+int apt_mirrors_find(int rootfd, const char *distro, const char *arch,
+		     const struct apt_options *options, struct apt_mirrors *ret,
+		     struct gg_err *err) GG_MUST_USE;
 
 /* The root of the archive that serves `suite` ("trixie-security" → security); borrowed from m. */
 const char *apt_archive_of(const struct apt_mirrors *m, const char *suite);

@@ -106,8 +106,9 @@ static void parse_line(struct deb_slice line, struct apt_sources *ret)
 
 	if (hash)
 		line.len = (size_t)(hash - line.p);
-	if (!deb_slice_word(&line, &word) || !deb_slice_is(word, "deb") || !take_options(&line, &keys) ||
-	    !deb_slice_word(&line, &uri) || !deb_slice_word(&line, &suite))
+	if (!deb_slice_word(&line, &word) || !deb_slice_is(word, "deb") ||
+	    !take_options(&line, &keys) || !deb_slice_word(&line, &uri) ||
+	    !deb_slice_word(&line, &suite))
 		return;
 	s = add_source(ret, uri);
 	gg_strv_take(&s->suites, deb_slice_dup(suite));
@@ -137,7 +138,8 @@ static bool has_word(struct deb_slice text, const char *wanted)
 static void parse_deb822(const char *name, const struct gg_buf *text, struct apt_sources *ret)
 {
 	enum { TYPES, URIS, SUITES, COMPONENTS, ENABLED, SIGNED_BY, N };
-	static const char *const names[N] = { "Types", "URIs", "Suites", "Components", "Enabled", "Signed-By" };
+	static const char *const names[N] = { "Types",      "URIs",    "Suites",
+					      "Components", "Enabled", "Signed-By" };
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	struct deb_slice v[N], uri;
 	struct deb822 d;
@@ -158,7 +160,8 @@ static void parse_deb822(const char *name, const struct gg_buf *text, struct apt
 
 static int read_one(int rootfd, const char *path, struct apt_sources *ret, struct gg_err *err)
 {
-	_cleanup_close_ int fd = gg_try_openat_in(rootfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	_cleanup_close_ int fd =
+		gg_try_openat_in(rootfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	_cleanup_buf_ struct gg_buf text = { 0 };
 
 	if (fd < 0)

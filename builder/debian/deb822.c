@@ -184,7 +184,8 @@ int deb822_field(struct deb822 *d, struct deb822_field *ret, struct gg_err *err)
 }
 
 /* The index of the wanted field of that name, or n. First letter and length decide nearly always. */
-static size_t wanted(struct deb_slice name, const char *const *names, const uint8_t *lengths, size_t n)
+static size_t wanted(struct deb_slice name, const char *const *names, const uint8_t *lengths,
+		     size_t n)
 {
 	char first = *name.p | 0x20;
 
@@ -217,8 +218,9 @@ int deb822_stanza(struct deb822 *d, const char *const *names, size_t n, struct d
 		if (i == n)
 			continue;
 		if (values[i].p)
-			return gg_fail(err, GG_INTEGRITY, "parse '%s' line %u: field '%s' twice in a stanza",
-				       d->name, f.line, names[i]);
+			return gg_fail(err, GG_INTEGRITY,
+				       "parse '%s' line %u: field '%s' twice in a stanza", d->name,
+				       f.line, names[i]);
 		values[i] = f.value;
 	}
 	if (more < 0)

@@ -35,8 +35,8 @@ static inline bool deb_slice_is(struct deb_slice a, const char *text)
 	return deb_slice_eq(a, deb_slice(text));
 }
 int deb_slice_compare(struct deb_slice a, struct deb_slice b); /* bytewise */
-struct deb_slice deb_slice_trim(struct deb_slice s);	       /* blanks and newlines off both ends */
-char *deb_slice_dup(struct deb_slice s);		       /* owned by the caller */
+struct deb_slice deb_slice_trim(struct deb_slice s); /* blanks and newlines off both ends */
+char *deb_slice_dup(struct deb_slice s);             /* owned by the caller */
 /* Takes the next run of non-blanks off `rest`; false when there is none. */
 bool deb_slice_word(struct deb_slice *rest, struct deb_slice *ret);
 /* Takes the next piece up to `by` (or the end) off `rest`, trimmed; false when `rest` is used up (p NULL). */

@@ -172,7 +172,8 @@ static const char *fill(const struct index *ix, const struct deb_slice *v, struc
 	return parse_digest(v[SHA256], &p->sha256) ? NULL : "SHA256";
 }
 
-int index_add(struct index *ix, const char *suite, const char *name, struct gg_buf *text, struct gg_err *err)
+int index_add(struct index *ix, const char *suite, const char *name, struct gg_buf *text,
+	      struct gg_err *err)
 {
 	struct deb_slice v[N_FIELDS];
 	struct deb822 d;
@@ -189,7 +190,8 @@ int index_add(struct index *ix, const char *suite, const char *name, struct gg_b
 
 		if (bad)
 			return gg_fail(err, GG_INTEGRITY,
-				       "parse '%s' line %u: the stanza before has no good %s", name, d.line, bad);
+				       "parse '%s' line %u: the stanza before has no good %s", name,
+				       d.line, bad);
 		GG_GROW(ix->packages, ix->n, ix->cap);
 		ix->packages[ix->n++] = p;
 	}
@@ -210,7 +212,8 @@ int index_inflate(const char *name, int fd, size_t max, struct gg_buf *ret, stru
 		if (!len)
 			return 0;
 		if (len > max - ret->len)
-			return gg_fail(err, GG_INTEGRITY, "decompress '%s': more than %zu bytes", name, max);
+			return gg_fail(err, GG_INTEGRITY, "decompress '%s': more than %zu bytes",
+				       name, max);
 		gg_buf_add(ret, bytes, len);
 	}
 }
@@ -301,7 +304,8 @@ void index_ready(struct index *ix)
 	ix->buckets = new_table(ix->n_buckets);
 	/* Backwards, so that a bucket lists its packages in the order of the texts. */
 	for (uint32_t i = (uint32_t)ix->n_provides; i-- > 0;) {
-		uint32_t *slot = &ix->buckets[hash_name(ix->provides[i].name) & (ix->n_buckets - 1)];
+		uint32_t *slot =
+			&ix->buckets[hash_name(ix->provides[i].name) & (ix->n_buckets - 1)];
 
 		ix->provides[i].next = *slot;
 		*slot = i;
@@ -348,7 +352,8 @@ const struct index_package *index_older(const struct index *ix, const struct ind
 }
 
 void index_providers(const struct index *ix, struct deb_slice name,
-		     bool (*fn)(void *ctx, const struct index_package *p, struct deb_slice version), void *ctx)
+		     bool (*fn)(void *ctx, const struct index_package *p, struct deb_slice version),
+		     void *ctx)
 {
 	uint32_t i = ix->buckets[hash_name(name) & (ix->n_buckets - 1)];
 

@@ -28,7 +28,7 @@ struct index_package {
 	enum index_priority priority;
 	enum index_multiarch multiarch;
 	bool essential; /* Essential: yes */
-	uint32_t next;	/* for index_older */
+	uint32_t next;  /* for index_older */
 };
 
 struct index;
@@ -38,10 +38,11 @@ void index_freep(struct index **ix);
 #define _cleanup_index_ GG_CLEANUP(index_freep)
 
 /* Takes over the text. Packages of other architectures (not arch, not all) are errors. `suite` is copied. */
-int index_add(struct index *ix, const char *suite, const char *name, struct gg_buf *text, struct gg_err *err)
-	GG_MUST_USE;
+int index_add(struct index *ix, const char *suite, const char *name, struct gg_buf *text,
+	      struct gg_err *err) GG_MUST_USE;
 /* Decompresses a Packages file by its magic bytes (xz, gz, zst, or plain text), at most `max` bytes of text. */
-int index_inflate(const char *name, int fd, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int index_inflate(const char *name, int fd, size_t max, struct gg_buf *ret,
+		  struct gg_err *err) GG_MUST_USE;
 
 /* All loaded: sorts the tables. Lookups need it; index_add after it is an error of ours. */
 void index_ready(struct index *ix);
@@ -56,6 +57,7 @@ const struct index_package *index_older(const struct index *ix, const struct ind
 /* Calls fn for every package (any version) that has `name` in Provides, with the provided version (p NULL: none),
  * until it returns false. */
 void index_providers(const struct index *ix, struct deb_slice name,
-		     bool (*fn)(void *ctx, const struct index_package *p, struct deb_slice version), void *ctx);
+		     bool (*fn)(void *ctx, const struct index_package *p, struct deb_slice version),
+		     void *ctx);
 /* Up to 3 names like `name` ("bash-completion, bashtop"), owned by the caller; NULL when nothing is near. */
 char *index_nearest(const struct index *ix, struct deb_slice name);

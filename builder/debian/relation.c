@@ -30,8 +30,8 @@ bool relation_name_valid(struct deb_slice name)
 
 static int malformed(struct deb_slice text, struct gg_err *err)
 {
-	return gg_fail(err, GG_INTEGRITY, "parse the relation '%.*s'", (int)(text.len < 120 ? text.len : 120),
-		       text.p ? text.p : "");
+	return gg_fail(err, GG_INTEGRITY, "parse the relation '%.*s'",
+		       (int)(text.len < 120 ? text.len : 120), text.p ? text.p : "");
 }
 
 /* "(>= 1.2)" */

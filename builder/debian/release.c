@@ -92,7 +92,8 @@ static int unique_files(const char *name, struct release *r, struct gg_err *err)
 	return 0;
 }
 
-static int parse_files(const char *name, struct deb_slice value, struct release *r, struct gg_err *err)
+static int parse_files(const char *name, struct deb_slice value, struct release *r,
+		       struct gg_err *err)
 {
 	struct deb_slice line, hex, size, path;
 	size_t cap = 0;
@@ -105,12 +106,14 @@ static int parse_files(const char *name, struct deb_slice value, struct release 
 			continue;
 		if (!deb_slice_word(&line, &hex) || !deb_slice_word(&line, &size) ||
 		    !deb_slice_word(&line, &path) || deb_slice_trim(line).len)
-			return gg_fail(err, GG_INTEGRITY, "parse '%s': a bad line in its SHA256 list", name);
+			return gg_fail(err, GG_INTEGRITY,
+				       "parse '%s': a bad line in its SHA256 list", name);
 		text = deb_slice_dup(hex);
 		if (gg_digest_from_hex(text, &f.sha256) < 0 || !deb_slice_number(size, &f.size) ||
 		    !path_plain(path))
-			return gg_fail(err, GG_INTEGRITY, "parse '%s': a bad line in its SHA256 list: '%.*s'",
-				       name, (int)(path.len < 80 ? path.len : 80), path.p);
+			return gg_fail(err, GG_INTEGRITY,
+				       "parse '%s': a bad line in its SHA256 list: '%.*s'", name,
+				       (int)(path.len < 80 ? path.len : 80), path.p);
 		f.path = gg_arena_strndup(r->arena, path.p, path.len);
 		GG_GROW(r->files, r->n_files, cap);
 		r->files[r->n_files++] = f;
@@ -141,7 +144,19 @@ static int parse_date(const char *name, const char *field, struct deb_slice valu
 		       (int)(value.len < 80 ? value.len : 80), value.p ? value.p : "");
 }
 
-enum { ORIGIN, SUITE, CODENAME, ARCHITECTURES, COMPONENTS, DATE, VALID_UNTIL, BY_HASH, NO_ALL, SHA256, N_FIELDS };
+enum {
+	ORIGIN,
+	SUITE,
+	CODENAME,
+	ARCHITECTURES,
+	COMPONENTS,
+	DATE,
+	VALID_UNTIL,
+	BY_HASH,
+	NO_ALL,
+	SHA256,
+	N_FIELDS
+};
 
 static const char *const fields[N_FIELDS] = {
 	[ORIGIN] = "Origin",
@@ -156,7 +171,8 @@ static const char *const fields[N_FIELDS] = {
 	[SHA256] = "SHA256",
 };
 
-int release_parse(const char *name, const char *text, size_t len, struct release **ret, struct gg_err *err)
+int release_parse(const char *name, const char *text, size_t len, struct release **ret,
+		  struct gg_err *err)
 {
 	_cleanup_release_ struct release *r = gg_zalloc(sizeof(*r));
 	struct deb_slice v[N_FIELDS];
@@ -170,7 +186,8 @@ int release_parse(const char *name, const char *text, size_t len, struct release
 	if (more < 0)
 		return -1;
 	if (!more || deb822_begin(&d))
-		return gg_fail(err, GG_INTEGRITY, "parse '%s': a Release file has one stanza", name);
+		return gg_fail(err, GG_INTEGRITY, "parse '%s': a Release file has one stanza",
+			       name);
 	if (!v[SHA256].p)
 		return gg_fail(err, GG_INTEGRITY, "parse '%s': it has no SHA256 list", name);
 	r->origin = copy(r, v[ORIGIN]);
@@ -179,10 +196,12 @@ int release_parse(const char *name, const char *text, size_t len, struct release
 	words(v[ARCHITECTURES], &r->architectures);
 	words(v[COMPONENTS], &r->components);
 	r->by_hash = deb_slice_is(v[BY_HASH], "yes");
-	r->all_is_separate = gg_strv_has(&r->architectures, "all") && !deb_slice_is(v[NO_ALL], "Packages");
+	r->all_is_separate =
+		gg_strv_has(&r->architectures, "all") && !deb_slice_is(v[NO_ALL], "Packages");
 	if (parse_date(name, "Date", v[DATE], &r->date, err) < 0)
 		return -1;
-	if (v[VALID_UNTIL].p && parse_date(name, "Valid-Until", v[VALID_UNTIL], &r->valid_until, err) < 0)
+	if (v[VALID_UNTIL].p &&
+	    parse_date(name, "Valid-Until", v[VALID_UNTIL], &r->valid_until, err) < 0)
 		return -1;
 	if (parse_files(name, v[SHA256], r, err) < 0)
 		return -1;
@@ -217,27 +236,30 @@ static char *date_text(int64_t when)
 	return gg_strdup(text);
 }
 
-int release_check(const struct release *r, const char *name, const char *suite, int64_t now, unsigned flags,
-		  struct gg_err *err)
+int release_check(const struct release *r, const char *name, const char *suite, int64_t now,
+		  unsigned flags, struct gg_err *err)
 {
 	_cleanup_free_ char *date = date_text(r->date), *today = date_text(now);
 
 	if (!gg_streq(r->suite, suite) && !gg_streq(r->codename, suite))
 		return gg_fail(err, GG_INTEGRITY,
-			       "check '%s': it is for suite '%s' (codename '%s'), not for '%s'", name, r->suite,
-			       r->codename, suite);
+			       "check '%s': it is for suite '%s' (codename '%s'), not for '%s'",
+			       name, r->suite, r->codename, suite);
 	if (r->date > now + FUTURE_ALLOWED) {
-		gg_fail(err, GG_INTEGRITY, "check '%s': it is from the future: dated %s, and it is %s here", name,
+		gg_fail(err, GG_INTEGRITY,
+			"check '%s': it is from the future: dated %s, and it is %s here", name,
 			date, today);
 		return gg_hint(err, "set this machine's clock");
 	}
 	if (!(flags & RELEASE_IGNORE_EXPIRY) && r->valid_until >= 0 && r->valid_until < now) {
 		_cleanup_free_ char *until = date_text(r->valid_until);
 
-		gg_fail(err, GG_INTEGRITY, "check '%s': it expired: valid until %s, and it is %s here", name, until,
+		gg_fail(err, GG_INTEGRITY,
+			"check '%s': it expired: valid until %s, and it is %s here", name, until,
 			today);
-		return gg_hint(err, "the mirror is out of date: use another one (--mirror), or set this "
-				    "machine's clock if that is wrong");
+		return gg_hint(err,
+			       "the mirror is out of date: use another one (--mirror), or set this "
+			       "machine's clock if that is wrong");
 	}
 	return 0;
 }
@@ -251,8 +273,8 @@ const struct release_file *release_find(const struct release *r, const char *pat
 	return bsearch(&key, r->files, r->n_files, sizeof(*r->files), compare_files);
 }
 
-const struct release_file *release_packages(const struct release *r, const char *component, const char *arch,
-					    char **ret_path)
+const struct release_file *release_packages(const struct release *r, const char *component,
+					    const char *arch, char **ret_path)
 {
 	static const char *const suffixes[] = { ".xz", ".gz", "" };
 
@@ -264,9 +286,9 @@ const struct release_file *release_packages(const struct release *r, const char 
 
 		if (!f)
 			continue;
-		*ret_path = r->by_hash ? gg_asprintf("%s/binary-%s/by-hash/SHA256/%s", component, arch,
-						     gg_digest_hex(&f->sha256, hex)) :
-					 gg_steal(&path);
+		*ret_path = r->by_hash ? gg_asprintf("%s/binary-%s/by-hash/SHA256/%s", component,
+						     arch, gg_digest_hex(&f->sha256, hex))
+				       : gg_steal(&path);
 		return f;
 	}
 	return NULL;

@@ -24,7 +24,7 @@ static int base64_value(char c)
 
 struct base64 {
 	uint32_t bits;
-	unsigned n;	  /* characters in the current group of four */
+	unsigned n;       /* characters in the current group of four */
 	unsigned padding; /* '=' seen */
 };
 
@@ -105,7 +105,8 @@ static int block(const char *name, struct deb_slice *rest, struct gg_buf *ret, s
 	return fail(name, err, "the armoured key has no end");
 }
 
-int release_dearmor(const char *name, const char *text, size_t len, struct gg_buf *ret, struct gg_err *err)
+int release_dearmor(const char *name, const char *text, size_t len, struct gg_buf *ret,
+		    struct gg_err *err)
 {
 	struct deb_slice rest = { text, len }, line;
 	bool any = false;

@@ -20,7 +20,8 @@ enum {
 	KEYRINGS_MAX = 64,
 	STATUS_FD = 3,
 	FIRST_KEYRING_FD = 16,
-	PARENT_FD_MIN = 128, /* above every descriptor that the child gets, so that no dup2 overwrites a source */
+	PARENT_FD_MIN =
+		128, /* above every descriptor that the child gets, so that no dup2 overwrites a source */
 };
 
 void release_keys_done(struct release_keys *k)
@@ -73,13 +74,15 @@ static bool is_keyring(const struct gg_buf *b)
 	return ((tag & 0x80) && type == 6) || (b->len > 12 && !memcmp(b->data + 8, "KBXf", 4));
 }
 
-static int add_keyring(struct keyrings *k, const char *name, const struct gg_buf *bytes, struct gg_err *err)
+static int add_keyring(struct keyrings *k, const char *name, const struct gg_buf *bytes,
+		       struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf binary = { 0 };
 	const struct gg_buf *use = bytes;
 
 	if (k->n == KEYRINGS_MAX)
-		return gg_fail(err, GG_USAGE, "read keyring '%s': more than %d keyrings", name, KEYRINGS_MAX);
+		return gg_fail(err, GG_USAGE, "read keyring '%s': more than %d keyrings", name,
+			       KEYRINGS_MAX);
 	if (is_armoured(bytes)) {
 		if (release_dearmor(name, bytes->data, bytes->len, &binary, err) < 0)
 			return -1;
@@ -105,7 +108,8 @@ static int read_keyrings(const char *distro, const struct release_keys *keys, st
 		if (gg_read_file(AT_FDCWD, keys->files.v[i], KEYRING_MAX, &bytes, err) < 0) {
 			gg_context(err, "read keyring");
 			if (err->errnum == ENOENT)
-				gg_hint(err, "install the package %s, or name a file with `keyring:`",
+				gg_hint(err,
+					"install the package %s, or name a file with `keyring:`",
 					keyring_package(distro));
 			return -1;
 		}
@@ -116,14 +120,16 @@ static int read_keyrings(const char *distro, const struct release_keys *keys, st
 		struct gg_buf text = { .data = keys->texts.v[i], .len = strlen(keys->texts.v[i]) };
 
 		if (!is_armoured(&text))
-			return gg_fail(err, GG_INTEGRITY, "read an inline key: no armoured public key");
+			return gg_fail(err, GG_INTEGRITY,
+				       "read an inline key: no armoured public key");
 		if (add_keyring(k, "inline key", &text, err) < 0)
 			return -1;
 	}
 	if (k->n)
 		return 0;
 	gg_fail(err, GG_USAGE, "verify the signatures of the %s archive: no keyring", distro);
-	return gg_hint(err, "install the package %s, or name a file with `keyring:`", keyring_package(distro));
+	return gg_hint(err, "install the package %s, or name a file with `keyring:`",
+		       keyring_package(distro));
 }
 
 /* gpgv would also take other OpenPGP messages, and text around this one; an InRelease is exactly one. */
@@ -135,17 +141,20 @@ static int check_frame(const char *name, struct deb_slice text, struct gg_err *e
 	while (deb_slice_split(&rest, '\n', &line)) {
 		if (!lines++ && !deb_slice_is(line, SIGNED_BEGIN)) {
 			gg_fail(err, GG_INTEGRITY, "verify '%s': it is no signed text", name);
-			return gg_hint(err, "the server may have sent a page of its own: look at what it sends");
+			return gg_hint(err, "the server may have sent a page of its own: look at "
+					    "what it sends");
 		}
 		if (!line.len)
 			continue;
 		if (ends || (lines > 1 && deb_slice_is(line, SIGNED_BEGIN)))
-			return gg_fail(err, GG_INTEGRITY, "verify '%s': text outside of its signature", name);
+			return gg_fail(err, GG_INTEGRITY,
+				       "verify '%s': text outside of its signature", name);
 		signatures += deb_slice_is(line, SIGNATURE_BEGIN);
 		ends += deb_slice_is(line, SIGNATURE_END);
 	}
 	if (signatures != 1 || ends != 1)
-		return gg_fail(err, GG_INTEGRITY, "verify '%s': it is cut short: no complete signature", name);
+		return gg_fail(err, GG_INTEGRITY,
+			       "verify '%s': it is cut short: no complete signature", name);
 	return 0;
 }
 
@@ -253,18 +262,21 @@ static char *join(const struct gg_strv *l)
 	return gg_buf_steal(&b);
 }
 
-static int refuse(const char *name, const char *distro, const struct release_keys *keys, const char *what,
-		  const struct gg_strv *ids, struct gg_err *err)
+static int refuse(const char *name, const char *distro, const struct release_keys *keys,
+		  const char *what, const struct gg_strv *ids, struct gg_err *err)
 {
 	_cleanup_free_ char *list = join(ids), *files = join(&keys->files);
 
-	gg_fail(err, GG_INTEGRITY, "verify '%s': %s %s%s%s", name, what, list, keys->files.n ? "; looked in " : "", files);
-	return gg_hint(err, "install or update the package %s, or name a file that has the key with `keyring:`",
-		       keyring_package(distro));
+	gg_fail(err, GG_INTEGRITY, "verify '%s': %s %s%s%s", name, what, list,
+		keys->files.n ? "; looked in " : "", files);
+	return gg_hint(
+		err,
+		"install or update the package %s, or name a file that has the key with `keyring:`",
+		keyring_package(distro));
 }
 
-static int judge(const char *name, const char *distro, const struct release_keys *keys, const struct verdict *v, int log,
-		 struct gg_err *err)
+static int judge(const char *name, const char *distro, const struct release_keys *keys,
+		 const struct verdict *v, int log, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf words = { 0 };
 
@@ -281,12 +293,14 @@ static int judge(const char *name, const char *distro, const struct release_keys
 	if (v->expired.n)
 		return refuse(name, distro, keys, "signed with an expired key:", &v->expired, err);
 	if (v->unknown.n)
-		return refuse(name, distro, keys, "no public key for its signatures:", &v->unknown, err);
+		return refuse(name, distro, keys, "no public key for its signatures:", &v->unknown,
+			      err);
 	if (lseek(log, 0, SEEK_SET) < 0 || gg_read_fd(log, STATUS_MAX, &words, err) < 0)
 		return err->kind ? -1 : gg_fail_errno(err, "read the words of gpgv");
 	struct deb_slice text = deb_slice_trim((struct deb_slice){ words.data, words.len });
-	return gg_fail(err, GG_INTEGRITY, "verify '%s': no good signature%s%.*s", name, text.len ? ": " : "",
-		       (int)(text.len < 400 ? text.len : 400), text.p ? text.p : "");
+	return gg_fail(err, GG_INTEGRITY, "verify '%s': no good signature%s%.*s", name,
+		       text.len ? ": " : "", (int)(text.len < 400 ? text.len : 400),
+		       text.p ? text.p : "");
 }
 
 static int reread(int fd, size_t max, struct gg_buf *ret, struct gg_err *err)

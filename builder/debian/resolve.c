@@ -55,7 +55,8 @@ static bool see_provider(void *ctx, const struct index_package *p, struct deb_sl
 {
 	struct provider_search *s = ctx;
 
-	if (p == s->not_this || p == s->found || !relation_matches(s->relation, s->relation->name, version))
+	if (p == s->not_this || p == s->found ||
+	    !relation_matches(s->relation, s->relation->name, version))
 		return true;
 	if (s->only_chosen) {
 		if (!resolve_chosen(s->r, p))
@@ -75,11 +76,14 @@ static bool see_provider(void *ctx, const struct index_package *p, struct deb_sl
 const struct index_package *resolve_satisfier(const struct resolver *r, const struct relation *rel,
 					      const struct index_package *not_this)
 {
-	struct provider_search s = { .r = r, .relation = rel, .not_this = not_this, .only_chosen = true };
+	struct provider_search s = {
+		.r = r, .relation = rel, .not_this = not_this, .only_chosen = true
+	};
 	const struct index_package *p = index_find(r->ix, rel->name);
 
 	for (; p; p = index_older(r->ix, p))
-		if (p != not_this && resolve_chosen(r, p) && relation_matches(rel, p->name, p->version))
+		if (p != not_this && resolve_chosen(r, p) &&
+		    relation_matches(rel, p->name, p->version))
 			return p;
 	index_providers(r->ix, rel->name, see_provider, &s);
 	return s.found;
@@ -109,7 +113,8 @@ bool resolve_clashes(const struct resolver *r, const struct index_package *p)
 			if (!field.len || !memmem(field.p, field.len, p->name.p, p->name.len))
 				continue;
 			while (relation_clause(&field, &clause))
-				if (relation_next(&clause, &rel, &ignored) > 0 && arch_fits(r, rel.arch) &&
+				if (relation_next(&clause, &rel, &ignored) > 0 &&
+				    arch_fits(r, rel.arch) &&
 				    relation_matches(&rel, p->name, p->version))
 					return true;
 		}
@@ -118,7 +123,8 @@ bool resolve_clashes(const struct resolver *r, const struct index_package *p)
 }
 
 /* What a relation would bring in: the real package before providers; NULL when nothing can. */
-static const struct index_package *choose(const struct resolver *r, const struct relation *rel, bool peaceful)
+static const struct index_package *choose(const struct resolver *r, const struct relation *rel,
+					  bool peaceful)
 {
 	struct provider_search s = { .r = r, .relation = rel, .peaceful = peaceful };
 	const struct index_package *p = candidate(r, rel->name);
@@ -170,7 +176,8 @@ static int follow_field(struct resolver *r, size_t at, struct deb_slice field, s
 		int done = clause_satisfied(r, clause, err);
 
 		if (done < 0)
-			return gg_context(err, "package '%.*s'", (int)r->chosen[at].package->name.len,
+			return gg_context(err, "package '%.*s'",
+					  (int)r->chosen[at].package->name.len,
 					  r->chosen[at].package->name.p);
 		if (done)
 			continue;
@@ -199,10 +206,11 @@ static int take_request(struct resolver *r, const char *text, int i, struct gg_e
 		name.len = (size_t)(colon - name.p);
 	}
 	if (!relation_name_valid(name) || (equals && !version.len) || (colon && !arch.len))
-		return gg_fail(err, GG_RECIPE, "'%s' is no package: NAME or NAME=VERSION is meant", text);
+		return gg_fail(err, GG_RECIPE, "'%s' is no package: NAME or NAME=VERSION is meant",
+			       text);
 	if (!arch_fits(r, arch))
-		return gg_fail(err, GG_RECIPE, "package '%s': only packages for '%s' can be chosen", text,
-			       index_arch(r->ix));
+		return gg_fail(err, GG_RECIPE, "package '%s': only packages for '%s' can be chosen",
+			       text, index_arch(r->ix));
 	p = index_find(r->ix, name);
 	while (p && version.p && version_compare(p->version, version))
 		p = index_older(r->ix, p);
@@ -230,14 +238,15 @@ static int walk(struct resolver *r, int *ret_request, struct gg_err *err)
 		const struct index_package *p = r->chosen[i].package;
 
 		*ret_request = r->chosen[i].request;
-		if (follow_field(r, i, p->pre_depends, err) < 0 || follow_field(r, i, p->depends, err) < 0)
+		if (follow_field(r, i, p->pre_depends, err) < 0 ||
+		    follow_field(r, i, p->depends, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int check_field(const struct resolver *r, size_t at, const char *verb, struct deb_slice field,
-		       struct gg_err *err)
+static int check_field(const struct resolver *r, size_t at, const char *verb,
+		       struct deb_slice field, struct gg_err *err)
 {
 	struct deb_slice clause;
 	struct relation rel;
@@ -304,8 +313,8 @@ static struct resolution *result(const struct resolver *r)
 	return out;
 }
 
-static int run(struct resolver *r, const char *const *requests, size_t n, unsigned flags, int *ret_request,
-	       struct gg_err *err)
+static int run(struct resolver *r, const char *const *requests, size_t n, unsigned flags,
+	       int *ret_request, struct gg_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		*ret_request = (int)i;
@@ -326,8 +335,8 @@ static int run(struct resolver *r, const char *const *requests, size_t n, unsign
 	return check(r, ret_request, err);
 }
 
-int resolve(const struct index *ix, const char *const *requests, size_t n, unsigned flags, struct resolution **ret,
-	    int *ret_request, struct gg_err *err)
+int resolve(const struct index *ix, const char *const *requests, size_t n, unsigned flags,
+	    struct resolution **ret, int *ret_request, struct gg_err *err)
 {
 	struct resolver r = { .ix = ix };
 	int failed;

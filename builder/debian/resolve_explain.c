@@ -66,8 +66,8 @@ int resolve_fail_request(const struct resolver *r, struct deb_slice name, struct
 
 	if (index_find(r->ix, name)) {
 		list = versions(r, name);
-		gg_fail(err, GG_RECIPE, "package '%.*s' has no version '%.*s' in %s", SLICE(name), SLICE(version),
-			where);
+		gg_fail(err, GG_RECIPE, "package '%.*s' has no version '%.*s' in %s", SLICE(name),
+			SLICE(version), where);
 		return gg_hint(err, "available: %s", list);
 	}
 	list = providers(r, name);
@@ -89,7 +89,8 @@ static char *chain(const struct resolver *r, size_t at)
 	for (; at != RESOLVE_ROOT && n < GG_LEN(path); at = r->chosen[at].by)
 		path[n++] = at;
 	while (n-- > 0)
-		gg_buf_printf(&b, "%s%.*s", b.len ? " -> " : "", SLICE(r->chosen[path[n]].package->name));
+		gg_buf_printf(&b, "%s%.*s", b.len ? " -> " : "",
+			      SLICE(r->chosen[path[n]].package->name));
 	return gg_buf_steal(&b);
 }
 
@@ -101,7 +102,8 @@ static char *origin(const struct resolver *r, size_t at)
 	return gg_asprintf("%s: %s", essential ? "essential" : "requested", path);
 }
 
-int resolve_fail_clause(const struct resolver *r, size_t at, struct deb_slice clause, struct gg_err *err)
+int resolve_fail_clause(const struct resolver *r, size_t at, struct deb_slice clause,
+			struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	_cleanup_free_ char *from = origin(r, at), *list = NULL;
@@ -109,15 +111,16 @@ int resolve_fail_clause(const struct resolver *r, size_t at, struct deb_slice cl
 	struct deb_slice rest = clause;
 	struct relation rel;
 
-	gg_fail(err, GG_RECIPE, "package '%.*s' %.*s depends on '%.*s', which no suite has (%s)", SLICE(p->name),
-		SLICE(p->version), SLICE(clause), from);
+	gg_fail(err, GG_RECIPE, "package '%.*s' %.*s depends on '%.*s', which no suite has (%s)",
+		SLICE(p->name), SLICE(p->version), SLICE(clause), from);
 	if (relation_next(&rest, &rel, &ignored) <= 0)
 		return -1;
 	if (index_find(r->ix, rel.name)) {
 		list = versions(r, rel.name);
 		return gg_hint(err, "available: %.*s %s", SLICE(rel.name), list);
 	}
-	return gg_hint(err, "add the suite or the component that has it (`suites:`, `components:`)");
+	return gg_hint(err,
+		       "add the suite or the component that has it (`suites:`, `components:`)");
 }
 
 static size_t find_chosen(const struct resolver *r, const struct index_package *p)
@@ -128,13 +131,17 @@ static size_t find_chosen(const struct resolver *r, const struct index_package *
 	return 0;
 }
 
-int resolve_fail_clash(const struct resolver *r, size_t at, const char *verb, struct deb_slice clause,
-		       const struct index_package *other, struct gg_err *err)
+int resolve_fail_clash(const struct resolver *r, size_t at, const char *verb,
+		       struct deb_slice clause, const struct index_package *other,
+		       struct gg_err *err)
 {
 	const struct index_package *p = r->chosen[at].package;
 	_cleanup_free_ char *from = origin(r, at), *to = origin(r, find_chosen(r, other));
 
-	gg_fail(err, GG_RECIPE, "package '%.*s' %.*s %s '%.*s', and that is '%.*s' %.*s (%s; %s)", SLICE(p->name),
-		SLICE(p->version), verb, SLICE(clause), SLICE(other->name), SLICE(other->version), from, to);
-	return gg_hint(err, "leave one of the two out, or name another package that provides what is needed");
+	gg_fail(err, GG_RECIPE, "package '%.*s' %.*s %s '%.*s', and that is '%.*s' %.*s (%s; %s)",
+		SLICE(p->name), SLICE(p->version), verb, SLICE(clause), SLICE(other->name),
+		SLICE(other->version), from, to);
+	return gg_hint(
+		err,
+		"leave one of the two out, or name another package that provides what is needed");
 }

@@ -19,7 +19,7 @@ struct resolver {
 	const struct index *ix;
 	struct resolve_chosen *chosen; /* in the order of the walk, which follows it */
 	size_t n, cap;
-	bool *is_chosen; /* by the package's number in the index */
+	bool *is_chosen;                   /* by the package's number in the index */
 	const struct index_package **pins; /* of NAME=VERSION requests */
 	size_t n_pins;
 	const struct index_package **wanted; /* by request */
@@ -36,6 +36,8 @@ const struct index_package *resolve_virtual(const struct resolver *r, struct deb
 /* All fail with GG_RECIPE. */
 int resolve_fail_request(const struct resolver *r, struct deb_slice name, struct deb_slice version,
 			 struct gg_err *err);
-int resolve_fail_clause(const struct resolver *r, size_t at, struct deb_slice clause, struct gg_err *err);
-int resolve_fail_clash(const struct resolver *r, size_t at, const char *verb, struct deb_slice clause,
-		       const struct index_package *other, struct gg_err *err);
+int resolve_fail_clause(const struct resolver *r, size_t at, struct deb_slice clause,
+			struct gg_err *err);
+int resolve_fail_clash(const struct resolver *r, size_t at, const char *verb,
+		       struct deb_slice clause, const struct index_package *other,
+		       struct gg_err *err);

@@ -96,15 +96,16 @@ void rootfs_put_link(struct rootfs_work *w, const char *path, const char *target
 				      .target = gg_arena_strdup(w->out->arena, target) });
 }
 
-void rootfs_put_file(struct rootfs_work *w, const char *path, uint32_t mode, uint32_t gid, const void *bytes,
-		     size_t len)
+void rootfs_put_file(struct rootfs_work *w, const char *path, uint32_t mode, uint32_t gid,
+		     const void *bytes, size_t len)
 {
-	put(w, &(struct rootfs_file){ .path = path,
-				      .type = TREE_FILE,
-				      .mode = mode,
-				      .gid = gid,
-				      .bytes = gg_arena_strndup(w->out->arena, len ? bytes : "", len),
-				      .len = len });
+	put(w,
+	    &(struct rootfs_file){ .path = path,
+				   .type = TREE_FILE,
+				   .mode = mode,
+				   .gid = gid,
+				   .bytes = gg_arena_strndup(w->out->arena, len ? bytes : "", len),
+				   .len = len });
 }
 
 const struct tree_entry *rootfs_entry(const struct rootfs_work *w, const char *path)
@@ -114,7 +115,8 @@ const struct tree_entry *rootfs_entry(const struct rootfs_work *w, const char *p
 	return tree_resolve(w->out->merged, path, false, &where);
 }
 
-int rootfs_content(const struct rootfs_work *w, const char *path, struct gg_buf *ret, struct gg_err *err)
+int rootfs_content(const struct rootfs_work *w, const char *path, struct gg_buf *ret,
+		   struct gg_err *err)
 {
 	const char *where;
 	const struct tree_entry *e = tree_resolve(w->out->merged, path, true, &where);
@@ -133,16 +135,29 @@ static const char *copy(struct rootfs_work *w, struct deb_slice s)
 static bool word_plain(struct deb_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-'))
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+		      s.p[i] == '-'))
 			return false;
 	return s.len > 0;
 }
 
 static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 {
-	enum { PACKAGE, VERSION, ARCH, MULTI_ARCH, DEPENDS, PRE_DEPENDS, PROVIDES, REPLACES, ESSENTIAL, N };
-	static const char *const names[N] = { "Package",     "Version",	 "Architecture", "Multi-Arch", "Depends",
-					      "Pre-Depends", "Provides", "Replaces", "Essential" };
+	enum {
+		PACKAGE,
+		VERSION,
+		ARCH,
+		MULTI_ARCH,
+		DEPENDS,
+		PRE_DEPENDS,
+		PROVIDES,
+		REPLACES,
+		ESSENTIAL,
+		N
+	};
+	static const char *const names[N] = { "Package",    "Version",  "Architecture",
+					      "Multi-Arch", "Depends",  "Pre-Depends",
+					      "Provides",   "Replaces", "Essential" };
 	struct rootfs_package *p = &w->packages[i];
 	const struct debian_member *m = rootfs_member(p, "control");
 	struct deb_slice v[N];
@@ -155,24 +170,25 @@ static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 	more = deb822_stanza(&d, names, N, v, &p->control, err);
 	if (more < 0)
 		return -1;
-	if (!more || deb822_begin(&d) || !relation_name_valid(v[PACKAGE]) || !version_valid(v[VERSION]) ||
-	    !word_plain(v[ARCH]))
-		return gg_fail(err, GG_INTEGRITY, "package '%.*s': its control file has no good %s", (int)v[PACKAGE].len,
-			       v[PACKAGE].p ? v[PACKAGE].p : "", "Package, Version and Architecture");
+	if (!more || deb822_begin(&d) || !relation_name_valid(v[PACKAGE]) ||
+	    !version_valid(v[VERSION]) || !word_plain(v[ARCH]))
+		return gg_fail(err, GG_INTEGRITY, "package '%.*s': its control file has no good %s",
+			       (int)v[PACKAGE].len, v[PACKAGE].p ? v[PACKAGE].p : "",
+			       "Package, Version and Architecture");
 	p->name = copy(w, v[PACKAGE]);
 	p->version = copy(w, v[VERSION]);
 	p->arch = copy(w, v[ARCH]);
-	p->base = deb_slice_is(v[MULTI_ARCH], "same") ?
-			  gg_arena_printf(w->out->arena, "%s:%s", p->name, p->arch) :
-			  p->name;
+	p->base = deb_slice_is(v[MULTI_ARCH], "same")
+			  ? gg_arena_printf(w->out->arena, "%s:%s", p->name, p->arch)
+			  : p->name;
 	p->depends = v[DEPENDS];
 	p->pre_depends = v[PRE_DEPENDS];
 	p->provides = v[PROVIDES];
 	p->replaces = v[REPLACES];
 	p->essential = deb_slice_is(v[ESSENTIAL], "yes");
 	if (!gg_streq(p->arch, "all") && !gg_streq(p->arch, w->arch))
-		return gg_fail(err, GG_INTEGRITY, "package '%s': it is for '%s', not for '%s'", p->name, p->arch,
-			       w->arch);
+		return gg_fail(err, GG_INTEGRITY, "package '%s': it is for '%s', not for '%s'",
+			       p->name, p->arch, w->arch);
 	return 0;
 }
 
@@ -304,14 +320,22 @@ static int run(struct rootfs_work *w, const struct debian_package *packages, str
 	return 0;
 }
 
-int rootfs_make(const struct debian_package *packages, size_t n, const char *arch, int64_t epoch, unsigned flags,
-		rootfs_read *read, void *ctx, struct rootfs **ret, struct gg_err *err)
+int rootfs_make(const struct debian_package *packages, size_t n, const char *arch, int64_t epoch,
+		unsigned flags, rootfs_read *read, void *ctx, struct rootfs **ret,
+		struct gg_err *err)
 {
 	_cleanup_rootfs_ struct rootfs *out = gg_zalloc(sizeof(*out));
 	_cleanup_free_ struct rootfs_package *p = gg_calloc(n, sizeof(*p));
 	_cleanup_free_ size_t *order = gg_calloc(n, sizeof(*order));
-	struct rootfs_work w = { .out = out,	 .packages = p, .n = n,	       .order = order, .arch = arch,
-				 .epoch = epoch, .flags = flags, .read = read, .ctx = ctx };
+	struct rootfs_work w = { .out = out,
+				 .packages = p,
+				 .n = n,
+				 .order = order,
+				 .arch = arch,
+				 .epoch = epoch,
+				 .flags = flags,
+				 .read = read,
+				 .ctx = ctx };
 
 	out->arena = gg_arena_new();
 	if (run(&w, packages, err) < 0)

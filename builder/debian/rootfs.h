@@ -38,11 +38,12 @@ enum rootfs_flags {
 };
 
 /* Reads a file of package `package`'s data (path as in its tree) to its end. */
-typedef int rootfs_read(void *ctx, size_t package, const char *path, struct gg_buf *ret, struct gg_err *err);
+typedef int rootfs_read(void *ctx, size_t package, const char *path, struct gg_buf *ret,
+			struct gg_err *err);
 
 /* Something that no package ships. Missing parents are made 0755 root. It replaces a packages' file of that path. */
 struct rootfs_file {
-	const char *path; /* relative: "var/lib/dpkg/status" */
+	const char *path;    /* relative: "var/lib/dpkg/status" */
 	enum tree_type type; /* TREE_FILE, TREE_DIR, TREE_SYMLINK */
 	uint32_t mode, uid, gid;
 	const char *bytes; /* files */
@@ -63,8 +64,9 @@ struct rootfs {
 };
 
 /* `arch` is Debian's name. `epoch` (seconds) dates what has to be dated (/etc/shadow's day). */
-int rootfs_make(const struct debian_package *packages, size_t n, const char *arch, int64_t epoch, unsigned flags,
-		rootfs_read *read, void *ctx, struct rootfs **ret, struct gg_err *err) GG_MUST_USE;
+int rootfs_make(const struct debian_package *packages, size_t n, const char *arch, int64_t epoch,
+		unsigned flags, rootfs_read *read, void *ctx, struct rootfs **ret,
+		struct gg_err *err) GG_MUST_USE;
 void rootfs_free(struct rootfs *r);
 void rootfs_freep(struct rootfs **r);
 #define _cleanup_rootfs_ GG_CLEANUP(rootfs_freep)

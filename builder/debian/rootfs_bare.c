@@ -50,8 +50,9 @@ static int copy_unless(struct rootfs_work *w, const char *from, const char *to, 
 static void mount_points(struct rootfs_work *w)
 {
 	static const struct made_dir dirs[] = {
-		{ "dev", 0755, 0 }, { "etc", 0755, 0 }, { "proc", 0755, 0 }, { "root", 0700, 0 }, { "run", 0755, 0 },
-		{ "sys", 0755, 0 }, { "tmp", 01777, 0 }, { "var", 0755, 0 }, { "var/tmp", 01777, 0 },
+		{ "dev", 0755, 0 },  { "etc", 0755, 0 }, { "proc", 0755, 0 },
+		{ "root", 0700, 0 }, { "run", 0755, 0 }, { "sys", 0755, 0 },
+		{ "tmp", 01777, 0 }, { "var", 0755, 0 }, { "var/tmp", 01777, 0 },
 	};
 
 	for (size_t i = 0; i < GG_LEN(dirs); i++)
@@ -84,7 +85,9 @@ static int base_files(struct rootfs_work *w, struct gg_err *err)
 	static const struct {
 		const char *path;
 		uint32_t mode;
-	} logs[] = { { "var/log/btmp", 0660 }, { "var/log/lastlog", 0664 }, { "var/log/wtmp", 0664 } };
+	} logs[] = { { "var/log/btmp", 0660 },
+		     { "var/log/lastlog", 0664 },
+		     { "var/log/wtmp", 0664 } };
 
 	if (!rootfs_find(w, "base-files"))
 		return 0;
@@ -104,26 +107,31 @@ static int base_files(struct rootfs_work *w, struct gg_err *err)
 	    copy_unless(w, "usr/share/base-files/profile", "etc/profile", err) < 0 ||
 	    copy_unless(w, "usr/share/base-files/motd", "etc/motd", err) < 0)
 		return -1;
-	return has(w, "usr/share/info") ?
-		       copy_unless(w, "usr/share/base-files/info.dir", "usr/share/info/dir", err) :
-		       0;
+	return has(w, "usr/share/info")
+		       ? copy_unless(w, "usr/share/base-files/info.dir", "usr/share/info/dir", err)
+		       : 0;
 }
 
 /* The master's lines with the second field replaced, and what belongs into the shadow file beside it. */
-static void shadowed(const struct gg_buf *master, const char *tail, struct gg_buf *ret, struct gg_buf *ret_shadow)
+static void shadowed(const struct gg_buf *master, const char *tail, struct gg_buf *ret,
+		     struct gg_buf *ret_shadow)
 {
 	struct deb_slice rest = { master->data, master->len }, line, name, secret;
 
 	while (deb_slice_split(&rest, '\n', &line)) {
-		if (!deb_slice_split(&line, ':', &name) || !name.len || !deb_slice_split(&line, ':', &secret))
+		if (!deb_slice_split(&line, ':', &name) || !name.len ||
+		    !deb_slice_split(&line, ':', &secret))
 			continue;
-		gg_buf_printf(ret, "%.*s:x:%.*s\n", (int)name.len, name.p, (int)line.len, line.p ? line.p : "");
-		gg_buf_printf(ret_shadow, "%.*s:%.*s:%s", (int)name.len, name.p, (int)secret.len, secret.p, tail);
+		gg_buf_printf(ret, "%.*s:x:%.*s\n", (int)name.len, name.p, (int)line.len,
+			      line.p ? line.p : "");
+		gg_buf_printf(ret_shadow, "%.*s:%.*s:%s", (int)name.len, name.p, (int)secret.len,
+			      secret.p, tail);
 		if (gg_streq(tail, ":")) { /* gshadow: administrators, members */
 			const char *members = line.p ? memrchr(line.p, ':', line.len) : NULL;
 
 			if (members)
-				gg_buf_add(ret_shadow, members + 1, (size_t)(line.p + line.len - members - 1));
+				gg_buf_add(ret_shadow, members + 1,
+					   (size_t)(line.p + line.len - members - 1));
 		}
 		gg_buf_putc(ret_shadow, '\n');
 	}
@@ -131,10 +139,12 @@ static void shadowed(const struct gg_buf *master, const char *tail, struct gg_bu
 
 static int base_passwd(struct rootfs_work *w, struct gg_err *err)
 {
-	_cleanup_buf_ struct gg_buf users = { 0 }, groups = { 0 }, a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
+	_cleanup_buf_ struct gg_buf users = { 0 }, groups = { 0 }, a = { 0 }, b = { 0 }, c = { 0 },
+				    d = { 0 };
 	_cleanup_free_ char *tail = gg_asprintf("%lld:0:99999:7:::", (long long)(w->epoch / 86400));
 
-	if (!has(w, "usr/share/base-passwd/passwd.master") || !has(w, "usr/share/base-passwd/group.master")) {
+	if (!has(w, "usr/share/base-passwd/passwd.master") ||
+	    !has(w, "usr/share/base-passwd/group.master")) {
 		gg_buf_puts(&users, "root:*:0:0:root:/root:/bin/sh\n"
 				    "nobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
 		gg_buf_puts(&groups, "root:*:0:\nnogroup:*:65534:\n");
@@ -194,7 +204,8 @@ static int certificates(struct rootfs_work *w, struct gg_err *err)
 	dir_unless(w, &(struct made_dir){ "usr/local/share/ca-certificates", 0755, 0 });
 	gg_strv_sort(&paths);
 	for (size_t i = 0; i < paths.n; i++) {
-		_cleanup_free_ char *pem = pem_name(paths.v[i]), *target = gg_asprintf("/%s", paths.v[i]);
+		_cleanup_free_ char *pem = pem_name(paths.v[i]),
+				    *target = gg_asprintf("/%s", paths.v[i]);
 
 		if (rootfs_content(w, paths.v[i], &bundle, err) < 0)
 			return -1;
@@ -214,7 +225,8 @@ static void alternative(struct rootfs_work *w, const char *path, const char *tar
 {
 	const char *name = strrchr(path, '/') + 1;
 	_cleanup_free_ char *middle = gg_asprintf("etc/alternatives/%s", name);
-	_cleanup_free_ char *absolute = gg_asprintf("/%s", middle), *end = gg_asprintf("/%s", target);
+	_cleanup_free_ char *absolute = gg_asprintf("/%s", middle),
+			    *end = gg_asprintf("/%s", target);
 
 	if (has(w, path) || planned(w, path) || !tree_resolve(w->out->merged, target, true, NULL))
 		return;
@@ -267,8 +279,8 @@ static void java(struct rootfs_work *w)
 		const char *bin = strstr(e->path, "/bin/");
 		_cleanup_free_ char *path = NULL;
 
-		if (e->type != TREE_FILE || !gg_starts(e->path, "usr/lib/jvm/") || !bin || strchr(bin + 5, '/') ||
-		    !(e->mode & 0111))
+		if (e->type != TREE_FILE || !gg_starts(e->path, "usr/lib/jvm/") || !bin ||
+		    strchr(bin + 5, '/') || !(e->mode & 0111))
 			continue;
 		path = gg_asprintf("usr/bin/%s", bin + 5);
 		alternative(w, path, e->path);

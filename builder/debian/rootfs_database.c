@@ -6,9 +6,10 @@
 /* dpkg's own order of fields in its status file; what is not here follows in the order of the control file. */
 static const char *const before_status[] = { "Package", "Essential", "Protected" };
 static const char *const before_conffiles[] = {
-	"Priority", "Section",	"Installed-Size", "Origin",	"Maintainer",  "Bugs",	     "Architecture",
-	"Multi-Arch", "Source", "Version",	  "Replaces",	"Provides",    "Depends",    "Pre-Depends",
-	"Recommends", "Suggests", "Breaks",	  "Conflicts", "Enhances",
+	"Priority", "Section",      "Installed-Size", "Origin",      "Maintainer",
+	"Bugs",     "Architecture", "Multi-Arch",     "Source",      "Version",
+	"Replaces", "Provides",     "Depends",        "Pre-Depends", "Recommends",
+	"Suggests", "Breaks",       "Conflicts",      "Enhances",
 };
 static const char *const after_conffiles[] = { "Description" };
 static const char *const never[] = { "Status", "Conffiles", "Config-Version", "Triggers-Pending",
@@ -69,10 +70,13 @@ static const struct tree_entry *own_entry(const struct rootfs_package *p, struct
 }
 
 /* Lines of conffiles: a path, or "remove-on-upgrade PATH", which was never there. */
-static int write_conffiles(struct rootfs_work *w, const struct rootfs_package *p, struct gg_buf *b, struct gg_err *err)
+static int write_conffiles(struct rootfs_work *w, const struct rootfs_package *p, struct gg_buf *b,
+			   struct gg_err *err)
 {
 	const struct debian_member *m = rootfs_member(p, "conffiles");
-	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len } : (struct deb_slice){ 0 }, line, word;
+	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len }
+				  : (struct deb_slice){ 0 },
+			 line, word;
 	bool any = false;
 
 	while (deb_slice_split(&rest, '\n', &line)) {
@@ -84,7 +88,8 @@ static int write_conffiles(struct rootfs_work *w, const struct rootfs_package *p
 		if (!line.len)
 			continue;
 		if (*line.p != '/') {
-			if (!deb_slice_word(&line, &word) || !deb_slice_is(word, "remove-on-upgrade"))
+			if (!deb_slice_word(&line, &word) ||
+			    !deb_slice_is(word, "remove-on-upgrade"))
 				continue;
 			gone = true;
 			line = deb_slice_trim(line);
@@ -98,12 +103,14 @@ static int write_conffiles(struct rootfs_work *w, const struct rootfs_package *p
 		if (!any)
 			gg_buf_puts(b, "Conffiles:\n");
 		any = true;
-		gg_buf_printf(b, " %.*s %s%s\n", (int)line.len, line.p, md5, gone ? " remove-on-upgrade" : "");
+		gg_buf_printf(b, " %.*s %s%s\n", (int)line.len, line.p, md5,
+			      gone ? " remove-on-upgrade" : "");
 	}
 	return 0;
 }
 
-static int write_status(struct rootfs_work *w, const struct rootfs_package *p, struct gg_buf *b, struct gg_err *err)
+static int write_status(struct rootfs_work *w, const struct rootfs_package *p, struct gg_buf *b,
+			struct gg_err *err)
 {
 	struct fields f = { 0 };
 	int failed = read_fields(p, &f, err);
@@ -113,7 +120,8 @@ static int write_status(struct rootfs_work *w, const struct rootfs_package *p, s
 		for (size_t k = 0; k < GG_LEN(never); k++)
 			f.written[i] = f.written[i] || same_name(f.v[i].name, never[k]);
 	write_named(b, &f, before_status, GG_LEN(before_status));
-	gg_buf_printf(b, "Status: install ok %s\n", w->flags & ROOTFS_SCRIPTS ? "unpacked" : "installed");
+	gg_buf_printf(b, "Status: install ok %s\n",
+		      w->flags & ROOTFS_SCRIPTS ? "unpacked" : "installed");
 	write_named(b, &f, before_conffiles, GG_LEN(before_conffiles));
 	if (!failed)
 		failed = write_conffiles(w, p, b, err);
@@ -128,7 +136,8 @@ static int write_status(struct rootfs_work *w, const struct rootfs_package *p, s
 }
 
 /* What the package has on disk: a file that another package took over is no longer its own. */
-static bool still_owns(const struct rootfs_work *w, const struct rootfs_package *p, const struct tree_entry *e)
+static bool still_owns(const struct rootfs_work *w, const struct rootfs_package *p,
+		       const struct tree_entry *e)
 {
 	const struct tree_entry *now;
 
@@ -138,8 +147,8 @@ static bool still_owns(const struct rootfs_work *w, const struct rootfs_package 
 	if (!now || &w->packages[now->origin] == p)
 		return true;
 	return now->type == e->type &&
-	       (e->type == TREE_SYMLINK ? gg_streq(now->target, e->target) :
-					  gg_digest_eq(&now->content, &e->content));
+	       (e->type == TREE_SYMLINK ? gg_streq(now->target, e->target)
+					: gg_digest_eq(&now->content, &e->content));
 }
 
 static char *info_path(const struct rootfs_package *p, const char *what)
@@ -162,7 +171,9 @@ static void put_list(struct rootfs_work *w, const struct rootfs_package *p)
 static bool is_conffile(const struct rootfs_package *p, const char *path)
 {
 	const struct debian_member *m = rootfs_member(p, "conffiles");
-	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len } : (struct deb_slice){ 0 }, line;
+	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len }
+				  : (struct deb_slice){ 0 },
+			 line;
 
 	while (deb_slice_split(&rest, '\n', &line))
 		if (line.len > 1 && *line.p == '/' &&
@@ -209,7 +220,9 @@ static int put_info(struct rootfs_work *w, const struct rootfs_package *p, struc
 		if (gg_streq(m->name, "control") || gg_streq(m->name, "list"))
 			continue;
 		if (!member_name_plain(m->name))
-			return gg_fail(err, GG_INTEGRITY, "package '%s': a control file called '%s'", p->name, m->name);
+			return gg_fail(err, GG_INTEGRITY,
+				       "package '%s': a control file called '%s'", p->name,
+				       m->name);
 		rootfs_put_file(w, path, m->mode & 0755, 0, m->bytes, m->len);
 	}
 	return rootfs_member(p, "md5sums") ? 0 : put_md5sums(w, p, err);
@@ -237,7 +250,9 @@ static struct gg_buf *named_trigger(struct triggers *t, const char *name)
 static int read_triggers(const struct rootfs_package *p, struct triggers *t, struct gg_err *err)
 {
 	const struct debian_member *m = rootfs_member(p, "triggers");
-	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len } : (struct deb_slice){ 0 }, line, what, on;
+	struct deb_slice rest = m ? (struct deb_slice){ m->bytes, m->len }
+				  : (struct deb_slice){ 0 },
+			 line, what, on;
 
 	while (deb_slice_split(&rest, '\n', &line)) {
 		_cleanup_free_ char *name = NULL;
@@ -246,7 +261,8 @@ static int read_triggers(const struct rootfs_package *p, struct triggers *t, str
 		if (!deb_slice_word(&line, &what) || what.len < 8 || memcmp(what.p, "interest", 8))
 			continue;
 		if (!deb_slice_word(&line, &on))
-			return gg_fail(err, GG_INTEGRITY, "package '%s': a trigger without a name", p->name);
+			return gg_fail(err, GG_INTEGRITY, "package '%s': a trigger without a name",
+				       p->name);
 		suffix = deb_slice_is(what, "interest-noawait") ? "/noawait" : "";
 		name = deb_slice_dup(on);
 		if (*name == '/') {
@@ -254,7 +270,8 @@ static int read_triggers(const struct rootfs_package *p, struct triggers *t, str
 			continue;
 		}
 		if (!member_name_plain(name))
-			return gg_fail(err, GG_INTEGRITY, "package '%s': a trigger called '%s'", p->name, name);
+			return gg_fail(err, GG_INTEGRITY, "package '%s': a trigger called '%s'",
+				       p->name, name);
 		gg_buf_printf(named_trigger(t, name), "%s%s\n", p->base, suffix);
 	}
 	return 0;
@@ -290,7 +307,8 @@ static int compare_names(const void *a, const void *b, void *ctx)
 
 int rootfs_database(struct rootfs_work *w, struct gg_err *err)
 {
-	static const char *const dirs[] = { "alternatives", "info", "parts", "triggers", "updates" };
+	static const char *const dirs[] = { "alternatives", "info", "parts", "triggers",
+					    "updates" };
 	_cleanup_free_ size_t *sorted = gg_calloc(w->n, sizeof(*sorted));
 	_cleanup_triggers_ struct triggers t = { 0 };
 	_cleanup_buf_ struct gg_buf status = { 0 }, arch = { 0 };
@@ -301,7 +319,8 @@ int rootfs_database(struct rootfs_work *w, struct gg_err *err)
 	for (size_t i = 0; i < w->n; i++) {
 		const struct rootfs_package *p = &w->packages[sorted[i]];
 
-		if (write_status(w, p, &status, err) < 0 || put_info(w, p, err) < 0 || read_triggers(p, &t, err) < 0)
+		if (write_status(w, p, &status, err) < 0 || put_info(w, p, err) < 0 ||
+		    read_triggers(p, &t, err) < 0)
 			return gg_context(err, "package '%s'", p->name);
 	}
 	for (size_t i = 0; i < GG_LEN(dirs); i++) {

@@ -29,7 +29,8 @@ static void add_made(struct merge *m, const char *path, const char *target)
 }
 
 /* 1: `path` is a symlink, and `b` holds where it leads, unresolved. */
-static int follow(const struct merge *m, const char *path, unsigned *links, struct gg_buf *b, struct gg_err *err)
+static int follow(const struct merge *m, const char *path, unsigned *links, struct gg_buf *b,
+		  struct gg_err *err)
 {
 	const struct tree_entry *e = at_path(m, path);
 	const char *slash = strrchr(path, '/');
@@ -46,8 +47,8 @@ static int follow(const struct merge *m, const char *path, unsigned *links, stru
 
 /* The path of `path` when all its parents' symlinks, and with `last` its own, are followed: without "." or "..", relative.
  * Parents that are not there are taken as they are. */
-static int real_path(const struct merge *m, const char *path, bool last, unsigned *links, struct gg_buf *ret,
-		     struct gg_err *err)
+static int real_path(const struct merge *m, const char *path, bool last, unsigned *links,
+		     struct gg_buf *ret, struct gg_err *err)
 {
 	struct deb_slice rest = deb_slice(path), part;
 
@@ -87,7 +88,8 @@ static int real_path(const struct merge *m, const char *path, bool last, unsigne
 }
 
 /* Whether the control file of `p` says that it replaces files of `other`. */
-static int replaces(const struct rootfs_package *p, const struct rootfs_package *other, struct gg_err *err)
+static int replaces(const struct rootfs_package *p, const struct rootfs_package *other,
+		    struct gg_err *err)
 {
 	struct deb_slice field = p->replaces, clause;
 	struct relation rel;
@@ -125,17 +127,20 @@ static void set_entry(struct merge *m, size_t i, const struct tree_entry *e, siz
 }
 
 /* Two packages have the path. A directory keeps whoever was first; of files the replacing package's stays. */
-static int collide(struct merge *m, size_t i, const struct tree_entry *e, size_t package, struct gg_err *err)
+static int collide(struct merge *m, size_t i, const struct tree_entry *e, size_t package,
+		   struct gg_err *err)
 {
 	struct tree_entry *old = &m->tree->entries[i];
 	const struct rootfs_package *p = &m->w->packages[package], *other;
 	int over, under;
 
 	if (old->origin == NOBODY) {
-		if (old->type == e->type && (e->type == TREE_DIR || gg_streq(old->target, e->target)))
+		if (old->type == e->type &&
+		    (e->type == TREE_DIR || gg_streq(old->target, e->target)))
 			set_entry(m, i, e, package);
 		else if (old->type != TREE_SYMLINK || e->type != TREE_DIR)
-			return gg_fail(err, GG_INTEGRITY, "package '%s': '/%s' is in the way of a merged /usr",
+			return gg_fail(err, GG_INTEGRITY,
+				       "package '%s': '/%s' is in the way of a merged /usr",
 				       p->name, e->path);
 		return 0;
 	}
@@ -151,12 +156,14 @@ static int collide(struct merge *m, size_t i, const struct tree_entry *e, size_t
 			set_entry(m, i, e, package);
 		return 0;
 	}
-	gg_fail(err, GG_RECIPE, "packages '%s' and '%s' both have '/%s'", other->name, p->name, old->path);
+	gg_fail(err, GG_RECIPE, "packages '%s' and '%s' both have '/%s'", other->name, p->name,
+		old->path);
 	return gg_hint(err, "leave one of the two out");
 }
 
 /* A directory entry whose path is a symlink to a directory leaves the symlink, as dpkg does. */
-static int add_entry(struct merge *m, const struct tree_entry *e, size_t package, struct gg_err *err)
+static int add_entry(struct merge *m, const struct tree_entry *e, size_t package,
+		     struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf path = { 0 }, through = { 0 };
 	unsigned links = 0;
@@ -164,8 +171,8 @@ static int add_entry(struct merge *m, const struct tree_entry *e, size_t package
 	size_t i;
 
 	if (e->type == TREE_WHITEOUT)
-		return gg_fail(err, GG_INTEGRITY, "package '%s': '/%s' is a whiteout", m->w->packages[package].name,
-			       e->path);
+		return gg_fail(err, GG_INTEGRITY, "package '%s': '/%s' is a whiteout",
+			       m->w->packages[package].name, e->path);
 	if (real_path(m, e->path, false, &links, &path, err) < 0)
 		return -1;
 	where = path.len ? path.data : ".";
@@ -205,7 +212,10 @@ static bool has_lib64(const char *arch)
 static void seed(struct merge *m)
 {
 	static const char *const links[][2] = {
-		{ "bin", "usr/bin" }, { "sbin", "usr/sbin" }, { "lib", "usr/lib" }, { "lib64", "usr/lib64" },
+		{ "bin", "usr/bin" },
+		{ "sbin", "usr/sbin" },
+		{ "lib", "usr/lib" },
+		{ "lib64", "usr/lib64" },
 	};
 	bool base_files = rootfs_find(m->w, "base-files");
 
@@ -236,7 +246,8 @@ static void relink(struct tree *t)
 
 		if (e->type != TREE_FILE || e->origin == NOBODY)
 			continue;
-		const char *key = gg_arena_printf(t->arena, "%u %s", e->origin, e->hardlink ? e->hardlink : e->source);
+		const char *key = gg_arena_printf(t->arena, "%u %s", e->origin,
+						  e->hardlink ? e->hardlink : e->source);
 		leader = name_map_put(&first, key, i);
 		e->hardlink = leader == i ? NULL : t->entries[leader].path;
 	}

@@ -11,7 +11,7 @@ struct name_map {
 	struct name_slot {
 		const char *name;
 		size_t value;
-	} *slots;
+	} * slots;
 	size_t n, size;
 };
 void name_map_done(struct name_map *m);
@@ -22,7 +22,8 @@ bool name_map_get(const struct name_map *m, const char *name, size_t *ret);
 struct rootfs_package {
 	const struct debian_package *in;
 	const char *name, *version, *arch; /* of the control file */
-	const char *base; /* how dpkg calls its files: "NAME", or "NAME:ARCH" with Multi-Arch: same */
+	const char
+		*base; /* how dpkg calls its files: "NAME", or "NAME:ARCH" with Multi-Arch: same */
 	struct deb_slice control; /* the whole stanza */
 	struct deb_slice depends, pre_depends, provides, replaces;
 	bool essential;
@@ -50,12 +51,13 @@ int rootfs_order(struct rootfs_work *w, struct gg_err *err) GG_MUST_USE;
 /* Generated things; paths, targets and contents are copied. */
 void rootfs_put_dir(struct rootfs_work *w, const char *path, uint32_t mode, uint32_t gid);
 void rootfs_put_link(struct rootfs_work *w, const char *path, const char *target);
-void rootfs_put_file(struct rootfs_work *w, const char *path, uint32_t mode, uint32_t gid, const void *bytes,
-		     size_t len);
+void rootfs_put_file(struct rootfs_work *w, const char *path, uint32_t mode, uint32_t gid,
+		     const void *bytes, size_t len);
 /* In the merge, symlinks of its parents followed; NULL when no package has it. */
 const struct tree_entry *rootfs_entry(const struct rootfs_work *w, const char *path);
 /* A regular file's content, whichever package has it. */
-int rootfs_content(const struct rootfs_work *w, const char *path, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int rootfs_content(const struct rootfs_work *w, const char *path, struct gg_buf *ret,
+		   struct gg_err *err) GG_MUST_USE;
 
 int rootfs_merge(struct rootfs_work *w, struct gg_err *err) GG_MUST_USE;
 int rootfs_database(struct rootfs_work *w, struct gg_err *err) GG_MUST_USE;

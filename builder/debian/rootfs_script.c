@@ -9,7 +9,8 @@
 static const char head[] =
 	"set -eu\n"
 	"umask 022\n"
-	"export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBCONF_NOWARNINGS=yes\n"
+	"export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true "
+	"DEBCONF_NOWARNINGS=yes\n"
 	"export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root\n"
 	"unset DPKG_ROOT\n"
 	"mkdir -p /run/lock && chmod 1777 /run/lock\n"
@@ -20,8 +21,10 @@ static const char head[] =
 	"	chmod 755 $policy\n"
 	"fi\n"
 	"preinst() {\n"
-	"	DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$2 DPKG_MAINTSCRIPT_NAME=preinst \\\n"
-	"	DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_DEBUG=0 DPKG_ADMINDIR=/var/lib/dpkg \\\n"
+	"	DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$2 DPKG_MAINTSCRIPT_NAME=preinst "
+	"\\\n"
+	"	DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_DEBUG=0 "
+	"DPKG_ADMINDIR=/var/lib/dpkg \\\n"
 	"	DPKG_ROOT= DPKG_RUNNING_VERSION=$running DEBCONF_PACKAGE=$1 \\\n"
 	"	\"/var/lib/dpkg/info/$3.preinst\" install || {\n"
 	"		echo \"the preinst script of package $1 failed with exit status $?\" >&2\n"
@@ -40,10 +43,12 @@ static const char tail[] =
 	"fi\n"
 	"dpkg --audit\n"
 	/* What dates, random numbers and the order of events went into. */
-	"rm -rf /var/log/dpkg.log /var/log/bootstrap.log /var/log/alternatives.log /var/log/apt \\\n"
+	"rm -rf /var/log/dpkg.log /var/log/bootstrap.log /var/log/alternatives.log /var/log/apt "
+	"\\\n"
 	"	/var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old \\\n"
 	"	/var/lib/dpkg/lock /var/lib/dpkg/lock-frontend /var/lib/dpkg/triggers/Lock \\\n"
-	"	/var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret \\\n"
+	"	/var/lib/dbus/machine-id /var/lib/systemd/random-seed "
+	"/var/lib/systemd/credential.secret \\\n"
 	"	/var/lib/systemd/catalog/database /etc/machine-info /etc/apt/trustdb.gpg \\\n"
 	"	/etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- \\\n"
 	"	/var/cache/man/* /root/.debconf /root/.rnd\n"
@@ -59,19 +64,23 @@ static int put_preinst(const struct rootfs_package *p, struct gg_buf *b, struct 
 	if (!m)
 		return 0;
 	if (m->len < 2 || memcmp(m->bytes, "#!", 2))
-		return gg_fail(err, GG_INTEGRITY, "package '%s': its preinst is no script", p->name);
+		return gg_fail(err, GG_INTEGRITY, "package '%s': its preinst is no script",
+			       p->name);
 	gg_buf_printf(b, "preinst %s %s %s\n", p->name, p->arch, p->base);
 	return 0;
 }
 
 int rootfs_script(struct rootfs_work *w, struct gg_err *err)
 {
-	const struct rootfs_package *dpkg = rootfs_find(w, "dpkg"), *first = rootfs_find(w, "base-passwd");
+	const struct rootfs_package *dpkg = rootfs_find(w, "dpkg"),
+				    *first = rootfs_find(w, "base-passwd");
 	_cleanup_buf_ struct gg_buf b = { 0 };
 
 	if (!dpkg) {
-		gg_fail(err, GG_RECIPE, "run the packages' scripts: the package 'dpkg' is not among them");
-		return gg_hint(err, "add dpkg to the packages, keep `essential: true`, or say `scripts: false`");
+		gg_fail(err, GG_RECIPE,
+			"run the packages' scripts: the package 'dpkg' is not among them");
+		return gg_hint(err, "add dpkg to the packages, keep `essential: true`, or say "
+				    "`scripts: false`");
 	}
 	gg_buf_puts(&b, head);
 	gg_buf_printf(&b, "running=%s\n", dpkg->version);

@@ -148,8 +148,9 @@ bool version_op_parse(struct deb_slice text, enum version_op *ret)
 	static const struct {
 		const char *text;
 		enum version_op op;
-	} ops[] = { { "<<", VERSION_LT }, { "<=", VERSION_LE }, { "=", VERSION_EQ }, { ">=", VERSION_GE },
-		    { ">>", VERSION_GT }, { "<", VERSION_LE },	{ ">", VERSION_GE } };
+	} ops[] = { { "<<", VERSION_LT }, { "<=", VERSION_LE }, { "=", VERSION_EQ },
+		    { ">=", VERSION_GE }, { ">>", VERSION_GT }, { "<", VERSION_LE },
+		    { ">", VERSION_GE } };
 
 	for (size_t i = 0; i < GG_LEN(ops); i++)
 		if (deb_slice_is(text, ops[i].text)) {

@@ -65,7 +65,8 @@ int command_open_workdir(const struct sandbox_spec *spec, struct gg_err *err)
 	if (root < 0)
 		return -1;
 	if (path[0] != '/')
-		return gg_fail(err, GG_RECIPE, "working directory '%s': it must be an absolute path", path);
+		return gg_fail(err, GG_RECIPE,
+			       "working directory '%s': it must be an absolute path", path);
 	fd = gg_try_openat_in(root, path, O_PATH | O_DIRECTORY, 0);
 	if (fd >= 0)
 		return fd;
@@ -87,7 +88,9 @@ static int enter_workdir(const struct sandbox_spec *spec, int workdir, struct gg
 		return gg_fail_errno(err, "enter the working directory '%s'", spec->workdir);
 	/* A directory outside of the root reads as "(unreachable)…". */
 	if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
-		return gg_fail(err, GG_STEP, "enter the working directory '%s': it is outside of the root", spec->workdir);
+		return gg_fail(err, GG_STEP,
+			       "enter the working directory '%s': it is outside of the root",
+			       spec->workdir);
 	return 0;
 }
 
@@ -107,7 +110,8 @@ static int limit(int resource, rlim_t soft, rlim_t hard, struct gg_err *err)
 
 static int set_limits(struct gg_err *err)
 {
-	if (limit(RLIMIT_CORE, 0, 0, err) < 0 || limit(RLIMIT_NOFILE, NOFILE_SOFT, NOFILE_HARD, err) < 0 ||
+	if (limit(RLIMIT_CORE, 0, 0, err) < 0 ||
+	    limit(RLIMIT_NOFILE, NOFILE_SOFT, NOFILE_HARD, err) < 0 ||
 	    limit(RLIMIT_NPROC, NPROC, NPROC, err) < 0)
 		return -1;
 	return limit(RLIMIT_STACK, stack_soft, RLIM_INFINITY, err);
@@ -124,7 +128,8 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int drop_privileges(const struct sandbox_spec *spec, const struct filter *filter, struct gg_err *err)
+static int drop_privileges(const struct sandbox_spec *spec, const struct filter *filter,
+			   struct gg_err *err)
 {
 	bool none = spec->flags & SANDBOX_NO_CAPABILITIES;
 
@@ -153,13 +158,17 @@ static int fail_exec(struct gg_err *err, const char *name)
 	gg_fail(err, GG_STEP, "run '%s': %s", name, strerror(saved));
 	err->errnum = saved;
 	if (saved == ENOEXEC)
-		return gg_hint(err, "it is no program of this machine's architecture, or a script without a '#!' line");
+		return gg_hint(err, "it is no program of this machine's architecture, or a script "
+				    "without a '#!' line");
 	if (saved == EACCES)
 		return gg_hint(err, "it is no file that the step's user may execute");
 	if (saved == ENOENT && name[0] == '/')
-		return gg_hint(err, "the file, its interpreter or its dynamic loader is missing in the root");
+		return gg_hint(
+			err,
+			"the file, its interpreter or its dynamic loader is missing in the root");
 	if (saved == ENOENT)
-		return gg_hint(err, "no directory of the step's PATH holds it; install it in an earlier step, or give its "
+		return gg_hint(err, "no directory of the step's PATH holds it; install it in an "
+				    "earlier step, or give its "
 				    "absolute path");
 	return -1;
 }
@@ -200,7 +209,8 @@ static int exec(const struct sandbox_spec *spec, struct gg_err *err)
 	return exec_in_path(spec, path, err);
 }
 
-int command_exec(const struct sandbox_spec *spec, int workdir, const struct filter *filter, struct gg_err *err)
+int command_exec(const struct sandbox_spec *spec, int workdir, const struct filter *filter,
+		 struct gg_err *err)
 {
 	if (setsid() < 0)
 		return gg_fail_errno(err, "setsid");
@@ -208,7 +218,8 @@ int command_exec(const struct sandbox_spec *spec, int workdir, const struct filt
 	reset_signals();
 	if (personality(0) < 0)
 		return gg_fail_errno(err, "reset the personality");
-	if (set_limits(err) < 0 || drop_privileges(spec, filter, err) < 0 || enter_workdir(spec, workdir, err) < 0)
+	if (set_limits(err) < 0 || drop_privileges(spec, filter, err) < 0 ||
+	    enter_workdir(spec, workdir, err) < 0)
 		return -1;
 	return exec(spec, err);
 }

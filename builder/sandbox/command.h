@@ -12,4 +12,5 @@ struct sandbox_spec;
 /* Opens the working directory, making it (0755) when it is missing. The caller is root of the sandbox. */
 int command_open_workdir(const struct sandbox_spec *spec, struct gg_err *err) GG_MUST_USE;
 /* Returns only when something is wrong. Standard descriptors are set; everything else is CLOEXEC. */
-int command_exec(const struct sandbox_spec *spec, int workdir, const struct filter *filter, struct gg_err *err);
+int command_exec(const struct sandbox_spec *spec, int workdir, const struct filter *filter,
+		 struct gg_err *err);

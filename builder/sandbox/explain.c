@@ -34,15 +34,19 @@ static bool is_filtered(void)
 void explain_userns(struct gg_err *err)
 {
 	if (sysctl_number("/proc/sys/user/max_user_namespaces", 1) == 0)
-		gg_hint(err, "user namespaces are switched off: sysctl -w user.max_user_namespaces=15000");
+		gg_hint(err, "user namespaces are switched off: sysctl -w "
+			     "user.max_user_namespaces=15000");
 	else if (sysctl_number("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
-		gg_hint(err, "user namespaces are for root only here: sysctl -w kernel.unprivileged_userns_clone=1");
+		gg_hint(err, "user namespaces are for root only here: sysctl -w "
+			     "kernel.unprivileged_userns_clone=1");
 	else if (sysctl_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) == 1)
 		gg_hint(err, "AppArmor restricts user namespaces: "
-			     "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give ggbuild an AppArmor "
+			     "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give "
+			     "ggbuild an AppArmor "
 			     "profile with 'userns,'");
 	else if (err->errnum == ENOSPC)
-		gg_hint(err, "too many user namespaces, or they are nested too deep: raise user.max_user_namespaces, "
+		gg_hint(err, "too many user namespaces, or they are nested too deep: raise "
+			     "user.max_user_namespaces, "
 			     "or start ggbuild outside of other sandboxes");
 	else if (is_filtered())
 		gg_hint(err, "a container's seccomp profile forbids it: start that container with "
@@ -56,38 +60,48 @@ void explain_namespaces(struct gg_err *err)
 	static const char *const kinds[] = { "mnt", "pid", "ipc", "uts", "net", "cgroup" };
 
 	for (size_t i = 0; i < GG_LEN(kinds); i++) {
-		_cleanup_free_ char *path = gg_asprintf("/proc/sys/user/max_%s_namespaces", kinds[i]);
+		_cleanup_free_ char *path =
+			gg_asprintf("/proc/sys/user/max_%s_namespaces", kinds[i]);
 
 		if (sysctl_number(path, 1) == 0) {
-			gg_hint(err, "%s namespaces are switched off: sysctl -w user.max_%s_namespaces=15000", kinds[i],
-				kinds[i]);
+			gg_hint(err,
+				"%s namespaces are switched off: sysctl -w "
+				"user.max_%s_namespaces=15000",
+				kinds[i], kinds[i]);
 			return;
 		}
 	}
 	if (err->errnum == EPERM)
-		gg_hint(err, "the caller must be root of its user namespace, and no seccomp profile may forbid it");
+		gg_hint(err, "the caller must be root of its user namespace, and no seccomp "
+			     "profile may forbid it");
 	else if (err->errnum == EINVAL)
-		gg_hint(err, "the kernel must be built with CONFIG_NAMESPACES, CONFIG_PID_NS, CONFIG_IPC_NS, "
+		gg_hint(err, "the kernel must be built with CONFIG_NAMESPACES, CONFIG_PID_NS, "
+			     "CONFIG_IPC_NS, "
 			     "CONFIG_UTS_NS, CONFIG_NET_NS and CONFIG_CGROUPS");
 }
 
 void explain_proc(struct gg_err *err)
 {
 	if (err->errnum == EPERM)
-		gg_hint(err, "parts of /proc are masked, as containers do: start that container with "
-			     "--security-opt systempaths=unconfined (podman: unmask=ALL), or with --privileged");
+		gg_hint(err,
+			"parts of /proc are masked, as containers do: start that container with "
+			"--security-opt systempaths=unconfined (podman: unmask=ALL), or with "
+			"--privileged");
 }
 
 void explain_overlay(struct gg_err *err)
 {
 	if (err->errnum == ENOSYS || (err->errnum == EPERM && is_filtered()))
-		gg_hint(err, "a container's seccomp profile hides the calls that mount: start that container with "
+		gg_hint(err, "a container's seccomp profile hides the calls that mount: start that "
+			     "container with "
 			     "--security-opt seccomp=unconfined, or with --privileged");
 	else if (err->errnum == ENODEV)
 		gg_hint(err, "the kernel has no overlayfs: modprobe overlay");
 	else if (err->errnum == EPERM)
 		gg_hint(err, "overlayfs in a user namespace needs Linux 5.11 or newer");
 	else if (err->errnum == EINVAL || err->errnum == EOPNOTSUPP)
-		gg_hint(err, "the store must be on a file system that can be overlayfs's upper layer (ext4, xfs, btrfs; "
-			     "tmpfs since Linux 6.6; not overlayfs, NFS or FAT): choose another with --store");
+		gg_hint(err, "the store must be on a file system that can be overlayfs's upper "
+			     "layer (ext4, xfs, btrfs; "
+			     "tmpfs since Linux 6.6; not overlayfs, NFS or FAT): choose another "
+			     "with --store");
 }

@@ -95,7 +95,8 @@ static int set_up(struct init_plan *plan, struct gg_err *err)
 	umask(0);
 	if (!(spec->flags & SANDBOX_NETWORK) && bring_up_loopback(err) < 0)
 		return -1;
-	if (set_names(spec, err) < 0 || mounts_enter(spec, plan->root, plan->sources, plan->n_sources, err) < 0)
+	if (set_names(spec, err) < 0 ||
+	    mounts_enter(spec, plan->root, plan->sources, plan->n_sources, err) < 0)
 		return -1;
 	umask(022);
 	workdir = command_open_workdir(spec, err);
@@ -132,7 +133,8 @@ static int shrink(struct gg_err *err)
 static int next_signal(const sigset_t *set, uint64_t deadline)
 {
 	uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
-	struct timespec t = { .tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000) };
+	struct timespec t = { .tv_sec = (time_t)(left / 1000000000),
+			      .tv_nsec = (long)(left % 1000000000) };
 	int sig;
 
 	do

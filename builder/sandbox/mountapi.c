@@ -74,7 +74,8 @@ int mountapi_new(const char *type, const struct mountapi_option *options, size_t
 int mountapi_clone(int fd, const char *path, struct gg_err *err)
 {
 	int mount = open_tree(fd, path,
-			      AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+			      AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE |
+				      OPEN_TREE_CLOEXEC);
 
 	if (mount < 0)
 		return gg_fail_errno(err, "bind '%s'", path);
@@ -83,7 +84,8 @@ int mountapi_clone(int fd, const char *path, struct gg_err *err)
 
 int mountapi_attach(int mount, int target, const char *name, struct gg_err *err)
 {
-	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+	    0)
 		return gg_fail_errno(err, "mount on '%s'", name);
 	return 0;
 }

@@ -16,7 +16,8 @@ struct mountapi_option {
 };
 
 int mountapi_open(const char *type, struct gg_err *err) GG_MUST_USE;
-int mountapi_set(int fs, const char *type, const char *key, const char *value, struct gg_err *err) GG_MUST_USE;
+int mountapi_set(int fs, const char *type, const char *key, const char *value,
+		 struct gg_err *err) GG_MUST_USE;
 /* Creates the superblock and a detached mount of it; attrs are MOUNT_ATTR_*. Returns the mount's descriptor. */
 int mountapi_create(int fs, const char *type, uint64_t attrs, struct gg_err *err) GG_MUST_USE;
 /* All three. */

@@ -35,7 +35,8 @@ static int bind_on(int source, const char *path, int target_dir, const char *nam
 
 static int mount_top(int mount_fd, int root, const char *name, struct gg_err *err)
 {
-	_cleanup_close_ int target = gg_openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int target =
+		gg_openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, err);
 
 	if (target < 0)
 		return -1;
@@ -43,19 +44,22 @@ static int mount_top(int mount_fd, int root, const char *name, struct gg_err *er
 }
 
 /* A host's device node, bound only if it is the device that its name says. */
-static int bind_device(int dev, const char *name, unsigned minor_number, unsigned major_number, struct gg_err *err)
+static int bind_device(int dev, const char *name, unsigned minor_number, unsigned major_number,
+		       struct gg_err *err)
 {
 	_cleanup_free_ char *path = gg_asprintf("/dev/%s", name);
-	_cleanup_close_ int node = gg_openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, err), place = -1;
+	_cleanup_close_ int node = gg_openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, err),
+			    place = -1;
 	struct stat st;
 
 	if (node < 0)
-		return gg_hint(err, "the host's /dev must hold null, zero, full, random, urandom and tty");
+		return gg_hint(
+			err, "the host's /dev must hold null, zero, full, random, urandom and tty");
 	if (fstat(node, &st) < 0)
 		return gg_fail_errno(err, "stat '%s'", path);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major_number, minor_number))
-		return gg_fail(err, GG_SYSTEM, "'%s' of the host is not the character device %u:%u", path,
-			       major_number, minor_number);
+		return gg_fail(err, GG_SYSTEM, "'%s' of the host is not the character device %u:%u",
+			       path, major_number, minor_number);
 	place = gg_openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644, err);
 	if (place < 0)
 		return -1;
@@ -68,12 +72,13 @@ static int fill_dev(int dev, struct gg_err *err)
 		const char *name;
 		unsigned major, minor;
 	} nodes[] = {
-		{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
+		{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
 		{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 	};
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "fd" },	   { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
-		{ "/proc/self/fd/2", "stderr" }, { "pts/ptmx", "ptmx" },
+		{ "/proc/self/fd", "fd" },       { "/proc/self/fd/0", "stdin" },
+		{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+		{ "pts/ptmx", "ptmx" },
 	};
 
 	for (size_t i = 0; i < GG_LEN(nodes); i++)
@@ -90,17 +95,17 @@ static int fill_dev(int dev, struct gg_err *err)
 static int mount_dev(int root, struct gg_err *err)
 {
 	static const struct mountapi_option top[] = { { "mode", "0755" }, { "size", "64m" } };
-	static const struct mountapi_option pts[] = { { "newinstance", NULL },
-						      { "ptmxmode", "0666" },
-						      { "mode", "0620" },
-						      { "gid", "5" } };
+	static const struct mountapi_option pts[] = {
+		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", "5" }
+	};
 	static const struct mountapi_option shm[] = { { "mode", "1777" }, { "size", "64m" } };
 	_cleanup_close_ int dev = -1, pts_fd = -1, shm_fd = -1;
 
 	dev = mountapi_new("tmpfs", top, GG_LEN(top), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (dev < 0 || mount_top(dev, root, "dev", err) < 0 || fill_dev(dev, err) < 0)
 		return -1;
-	pts_fd = mountapi_new("devpts", pts, GG_LEN(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+	pts_fd = mountapi_new("devpts", pts, GG_LEN(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+			      err);
 	if (pts_fd < 0 || mount_top(pts_fd, dev, "pts", err) < 0)
 		return -1;
 	shm_fd = mountapi_new("tmpfs", shm, GG_LEN(shm), HARDENED, err);
@@ -112,8 +117,9 @@ static int mount_dev(int root, struct gg_err *err)
 /* Files become /dev/null, directories empty; what this kernel does not have needs no mask. */
 static int mask_proc(int empty, int root, int proc, struct gg_err *err)
 {
-	static const char *const masked[] = { "acpi",	      "asound",	     "interrupts", "kcore",	 "keys",
-					      "latency_stats", "sched_debug", "scsi",	    "timer_list", "timer_stats" };
+	static const char *const masked[] = { "acpi",       "asound",        "interrupts",  "kcore",
+					      "keys",       "latency_stats", "sched_debug", "scsi",
+					      "timer_list", "timer_stats" };
 	static const char *const read_only[] = { "bus", "fs", "irq", "sys", "sysrq-trigger" };
 	_cleanup_close_ int null = gg_openat(root, "dev/null", O_PATH | O_NOFOLLOW, 0, err);
 	struct stat st;
@@ -132,7 +138,8 @@ static int mask_proc(int empty, int root, int proc, struct gg_err *err)
 	for (size_t i = 0; i < GG_LEN(read_only); i++) {
 		if (fstatat(proc, read_only[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (bind_on(proc, read_only[i], proc, read_only[i], HARDENED | MOUNT_ATTR_RDONLY, err) < 0)
+		if (bind_on(proc, read_only[i], proc, read_only[i], HARDENED | MOUNT_ATTR_RDONLY,
+			    err) < 0)
 			return -1;
 	}
 	return 0;
@@ -162,7 +169,8 @@ static int mount_proc(int empty, int root, struct gg_err *err)
 }
 
 /* The bytes as a file on the tmpfs that /sys will be; a detached mount of it. */
-static int make_file(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m, struct gg_err *err)
+static int make_file(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m,
+		     struct gg_err *err)
 {
 	bool secret = m->flags & SANDBOX_SECRET;
 	_cleanup_close_ int fd = gg_openat(sys, "bytes", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
@@ -175,8 +183,8 @@ static int make_file(int sys, const struct sandbox_spec *spec, const struct sand
 	return mountapi_clone(sys, "bytes", err);
 }
 
-static int attach_source(int sys, const struct sandbox_spec *spec, int root, const struct mounts_source *source,
-			 struct gg_err *err)
+static int attach_source(int sys, const struct sandbox_spec *spec, int root,
+			 const struct mounts_source *source, struct gg_err *err)
 {
 	const struct sandbox_mount *m = source->spec;
 	_cleanup_close_ int target = gg_openat_in(root, m->target, O_PATH, 0, err), made = -1;
@@ -200,8 +208,8 @@ static int attach_source(int sys, const struct sandbox_spec *spec, int root, con
 
 /* An empty /sys, whose copies also hide directories of /proc. The spec's mounts come before /dev and /proc: where a
  * symlink of the image leads there, they end up on what the image has, and are covered. */
-static int build(const struct sandbox_spec *spec, int root, const struct mounts_source *sources, size_t n,
-		 struct gg_err *err)
+static int build(const struct sandbox_spec *spec, int root, const struct mounts_source *sources,
+		 size_t n, struct gg_err *err)
 {
 	static const struct mountapi_option options[] = { { "mode", "0555" }, { "size", "64m" } };
 	_cleanup_close_ int sys = mountapi_new("tmpfs", options, GG_LEN(options), HARDENED, err);
@@ -235,8 +243,8 @@ static int pivot(int root, int host_root, struct gg_err *err)
 	return 0;
 }
 
-int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources, size_t n,
-		 struct gg_err *err)
+int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources,
+		 size_t n, struct gg_err *err)
 {
 	_cleanup_close_ int host_root = -1;
 
@@ -247,7 +255,8 @@ int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_
 		return -1;
 	if (build(spec, root, sources, n, err) < 0)
 		return -1;
-	if ((spec->flags & SANDBOX_READ_ONLY_ROOT) && mountapi_restrict(root, MOUNT_ATTR_RDONLY, err) < 0)
+	if ((spec->flags & SANDBOX_READ_ONLY_ROOT) &&
+	    mountapi_restrict(root, MOUNT_ATTR_RDONLY, err) < 0)
 		return -1;
 	return pivot(root, host_root, err);
 }

@@ -22,5 +22,5 @@ struct mounts_source {
 
 /* root: the detached mount of the root. sources are in the order in which they are attached. On success the process
  * is in the new root and *ret_root is its directory. */
-int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources, size_t n,
-		 struct gg_err *err) GG_MUST_USE;
+int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources,
+		 size_t n, struct gg_err *err) GG_MUST_USE;

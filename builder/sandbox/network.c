@@ -31,10 +31,11 @@ struct helper {
 };
 
 static const struct helper helpers[] = {
-	{ { "pasta", "--config-net", "--quiet", "--foreground", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none",
-	    "-U", "none", "--dns-forward", NETWORK_NAMESERVER, "--no-netns-quit", "--netns", NETNS } },
-	{ { "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox",
-	    "--enable-seccomp", "--netns-type=path", NETNS, "tap0" } },
+	{ { "pasta", "--config-net", "--quiet", "--foreground", "--no-map-gw", "-t", "none", "-u",
+	    "none", "-T", "none", "-U", "none", "--dns-forward", NETWORK_NAMESERVER,
+	    "--no-netns-quit", "--netns", NETNS } },
+	{ { "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback",
+	    "--enable-sandbox", "--enable-seccomp", "--netns-type=path", NETNS, "tap0" } },
 };
 
 /* A namespace that nobody is in, only its descriptor: a child that shares our descriptors makes it and puts it in place
@@ -98,7 +99,8 @@ static _Noreturn void guard(const struct helper *h, int netns, int tun_mount, in
 	pid_t pid;
 	char c;
 
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || read(go, &c, 1) != 1)
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    read(go, &c, 1) != 1)
 		_exit(EXIT_FAILURE);
 	if (tun_mount >= 0 && put_tun(tun_mount, &err) < 0) {
 		dprintf(output, "%s\n", err.text);
@@ -164,7 +166,8 @@ static int try_network(int netns, const struct network *n, struct gg_err *err)
 }
 
 /* What a helper that gave up said last, else what we know. */
-static void add_reason(struct gg_buf *reasons, const struct helper *h, int output, const struct gg_err *err)
+static void add_reason(struct gg_buf *reasons, const struct helper *h, int output,
+		       const struct gg_err *err)
 {
 	char text[OUTPUT_MAX];
 	ssize_t n = pread(output, text, sizeof(text) - 1, 0);
@@ -175,15 +178,18 @@ static void add_reason(struct gg_buf *reasons, const struct helper *h, int outpu
 	text[n > 0 ? n : 0] = '\0';
 	line = strrchr(text, '\n');
 	line = line ? line + 1 : text;
-	gg_buf_printf(reasons, "%s%s: %.200s", reasons->len ? "; " : "", h->argv[0], *line ? line : err->text);
+	gg_buf_printf(reasons, "%s%s: %.200s", reasons->len ? "; " : "", h->argv[0],
+		      *line ? line : err->text);
 }
 
-static int connect_by(const struct helper *h, int tun, int output, struct network *ret, struct gg_err *err)
+static int connect_by(const struct helper *h, int tun, int output, struct network *ret,
+		      struct gg_err *err)
 {
 	_cleanup_network_ struct network n = NETWORK_INIT;
 	_cleanup_close_ int netns = new_namespace(err);
 
-	if (netns < 0 || start_helper(h, netns, tun, output, &n, err) < 0 || try_network(netns, &n, err) < 0)
+	if (netns < 0 || start_helper(h, netns, tun, output, &n, err) < 0 ||
+	    try_network(netns, &n, err) < 0)
 		return -1;
 	if (setns(netns, CLONE_NEWNET) < 0)
 		return gg_fail_errno(err, "enter the network namespace");

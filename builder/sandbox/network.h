@@ -17,10 +17,13 @@
 
 struct network {
 	const char *helper; /* the program that connects it; NULL: none */
-	pid_t pid;	    /* of the helper's guard */
+	pid_t pid;          /* of the helper's guard */
 	int pidfd;
 };
-#define NETWORK_INIT { .pidfd = -1 }
+#define NETWORK_INIT                                                                               \
+	{                                                                                          \
+		.pidfd = -1                                                                        \
+	}
 
 /* Moves the calling process, single-threaded and root of the store's user namespace, into a new network for good. A
  * sandbox that it starts with SANDBOX_NETWORK is in it too. tun: an O_PATH descriptor of a device node 10:200 that

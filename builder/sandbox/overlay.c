@@ -16,8 +16,9 @@ enum { OPTIONS_MAX = 4095, FD_PATH = 32 };
 
 /* userxattr comes first: other defaults depend on it. redirect_dir=off would follow redirects; nofollow does not. */
 static const struct mountapi_option overlay_options[] = {
-	{ "userxattr", NULL },	{ "redirect_dir", "nofollow" }, { "metacopy", "off" },
-	{ "index", "off" },	{ "xino", "off" },
+	{ "userxattr", NULL }, { "redirect_dir", "nofollow" },
+	{ "metacopy", "off" }, { "index", "off" },
+	{ "xino", "off" },
 };
 
 static const char *fd_path(char ret[FD_PATH], int fd)
@@ -48,7 +49,8 @@ int overlay_mount(const int *lowers, size_t n, int upper, int work, struct gg_er
 	if (fs < 0)
 		return -1;
 	for (size_t i = 0; i < GG_LEN(overlay_options); i++)
-		if (mountapi_set(fs, "overlay", overlay_options[i].key, overlay_options[i].value, err) < 0)
+		if (mountapi_set(fs, "overlay", overlay_options[i].key, overlay_options[i].value,
+				 err) < 0)
 			return -1;
 	if (set_layers(fs, lowers, n, upper, work, err) < 0)
 		return -1;
@@ -60,10 +62,12 @@ static void one_page_options(const int *lowers, size_t n, int upper, int work, s
 	for (size_t i = 0; i < GG_LEN(overlay_options); i++) {
 		const struct mountapi_option *o = &overlay_options[i];
 
-		gg_buf_printf(ret, "%s%s%s,", o->key, o->value ? "=" : "", o->value ? o->value : "");
+		gg_buf_printf(ret, "%s%s%s,", o->key, o->value ? "=" : "",
+			      o->value ? o->value : "");
 	}
 	if (upper >= 0)
-		gg_buf_printf(ret, "upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,volatile,", upper, work);
+		gg_buf_printf(ret, "upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,volatile,",
+			      upper, work);
 	gg_buf_puts(ret, "lowerdir=");
 	for (size_t i = n; i-- > 0;)
 		gg_buf_printf(ret, "/proc/self/fd/%d%s", lowers[i], i ? ":" : "");
@@ -78,7 +82,8 @@ int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work, str
 
 	one_page_options(lowers, n, upper, work, &options);
 	if (options.len > OPTIONS_MAX) {
-		gg_fail(err, GG_SYSTEM, "mount %zu layers: their names do not fit into one page", n);
+		gg_fail(err, GG_SYSTEM, "mount %zu layers: their names do not fit into one page",
+			n);
 		return gg_hint(err, "Linux 6.8 or newer takes up to %d layers", ROOTFS_MAX_LOWERS);
 	}
 	if (mount("overlay", "/proc", "overlay", MS_NODEV, options.data) < 0)
@@ -98,7 +103,8 @@ static int overlay(const int *lowers, size_t n, int upper, int work, struct gg_e
 	int mount_fd;
 
 	if (n > ROOTFS_MAX_LOWERS)
-		return gg_fail(err, GG_SYSTEM, "mount %zu layers: the kernel takes at most %d", n, ROOTFS_MAX_LOWERS);
+		return gg_fail(err, GG_SYSTEM, "mount %zu layers: the kernel takes at most %d", n,
+			       ROOTFS_MAX_LOWERS);
 	mount_fd = overlay_mount(lowers, n, upper, work, &first);
 	if (mount_fd < 0 && first.errnum == EINVAL) {
 		_cleanup_err_ struct gg_err second = GG_ERR_INIT;
@@ -114,7 +120,8 @@ static int overlay(const int *lowers, size_t n, int upper, int work, struct gg_e
 
 /* Changes, and the stubs of mounts, go to memory and vanish. tmpfs can be an upper layer since Linux 6.6, and one that
  * is not attached since 6.15; before that the root is what the lowers are, and read-only. */
-static int overlay_on_memory(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err)
+static int overlay_on_memory(const struct sandbox_spec *spec, struct overlay *ret,
+			     struct gg_err *err)
 {
 	static const struct mountapi_option options[] = { { "mode", "0755" } };
 	_cleanup_err_ struct gg_err first = GG_ERR_INIT;

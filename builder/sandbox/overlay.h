@@ -18,13 +18,18 @@ struct overlay {
 	int mount; /* detached mount */
 	int upper; /* where changes go; owned; -1 when they go nowhere */
 };
-#define ROOTFS_INIT { .mount = -1, .upper = -1 }
+#define ROOTFS_INIT                                                                                \
+	{                                                                                          \
+		.mount = -1, .upper = -1                                                           \
+	}
 
-int overlay_open(const struct sandbox_spec *spec, struct overlay *ret, struct gg_err *err) GG_MUST_USE;
+int overlay_open(const struct sandbox_spec *spec, struct overlay *ret,
+		 struct gg_err *err) GG_MUST_USE;
 void overlay_done(struct overlay *r);
 #define _cleanup_overlay_ GG_CLEANUP(overlay_done)
 
 /* An overlay, the ways of new (6.8: one option a layer) and old kernels (all layers in one page). lowers: bottom
  * first. The descriptor of a detached mount. */
 int overlay_mount(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
-int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
+int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work,
+			   struct gg_err *err) GG_MUST_USE;

@@ -43,13 +43,16 @@ static int check_spec(const struct sandbox_spec *spec, struct gg_err *err)
 		return gg_fail(err, GG_RECIPE, "run a command: it has no name");
 	/* (uid_t)-1 means "unchanged" to the kernel. */
 	if (spec->uid >= UINT32_MAX || spec->gid >= UINT32_MAX)
-		return gg_fail(err, GG_RECIPE, "run '%s': %u:%u is no user", spec->argv[0], spec->uid, spec->gid);
+		return gg_fail(err, GG_RECIPE, "run '%s': %u:%u is no user", spec->argv[0],
+			       spec->uid, spec->gid);
 	if (spec->hostname && (strlen(spec->hostname) == 0 || strlen(spec->hostname) > 64))
-		return gg_fail(err, GG_RECIPE, "run '%s': the host name must have 1 to 64 bytes", spec->argv[0]);
+		return gg_fail(err, GG_RECIPE, "run '%s': the host name must have 1 to 64 bytes",
+			       spec->argv[0]);
 	return 0;
 }
 
-static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p, struct gg_err *err)
+static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p,
+		   struct gg_err *err)
 {
 	static const char *const tops[] = { "dev", "proc", "sys" };
 
@@ -66,9 +69,11 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 	return 0;
 }
 
-static int spawn(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p, struct gg_err *err)
+static int spawn(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p,
+		 struct gg_err *err)
 {
-	uint64_t namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	uint64_t namespaces =
+		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 	int sv[2];
 
 	if (!(spec->flags & SANDBOX_NETWORK))
@@ -165,8 +170,8 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct gg_err *e
 		return -1;
 	if (done)
 		return 0;
-	gg_fail(err, GG_SYSTEM, "the sandbox's first process was killed by signal %d (%s)", WTERMSIG(status),
-		strsignal(WTERMSIG(status)));
+	gg_fail(err, GG_SYSTEM, "the sandbox's first process was killed by signal %d (%s)",
+		WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return gg_hint(err, "the machine may have run out of memory");
 }
 

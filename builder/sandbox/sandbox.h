@@ -20,21 +20,25 @@
 
 enum sandbox_mount_flags {
 	SANDBOX_RO = 1 << 0,
-	SANDBOX_SECRET = 1 << 1, /* content is `bytes`: a file on a private tmpfs, 0400 of the step's user */
-	SANDBOX_BYTES = 1 << 2,	 /* the same, 0444 of root */
+	SANDBOX_SECRET =
+		1 << 1, /* content is `bytes`: a file on a private tmpfs, 0400 of the step's user */
+	SANDBOX_BYTES = 1 << 2, /* the same, 0444 of root */
 };
 
 struct sandbox_mount {
 	int fd; /* source: an open directory or regular file (bound by descriptor, never by path); -1 for SECRET and BYTES */
-	const char *target; /* absolute in the sandbox; created in the overlay as a stub and removed from the snapshot */
+	/* absolute in the sandbox; created in the overlay as a stub and removed from the snapshot */
+	const char *target;
 	unsigned flags;
 	const void *bytes;
 	size_t len;
 };
 
 enum sandbox_flags {
-	SANDBOX_NETWORK = 1 << 0,      /* the caller's network namespace, but not the abstract sockets that are there */
-	SANDBOX_SETUID = 1 << 1,       /* no no_new_privs: setuid programs work */
+	SANDBOX_NETWORK =
+		1
+		<< 0, /* the caller's network namespace, but not the abstract sockets that are there */
+	SANDBOX_SETUID = 1 << 1, /* no no_new_privs: setuid programs work */
 	SANDBOX_READ_ONLY_ROOT = 1 << 2,
 	SANDBOX_NO_CAPABILITIES = 1 << 3, /* tests of images: nothing in the bounding set */
 };
@@ -46,29 +50,31 @@ struct sandbox_spec {
 	int work;  /* empty directory on upper's file system */
 	const struct sandbox_mount *mounts;
 	size_t n_mounts;
-	const char *const *argv; /* argv[0] absolute, or searched in env's PATH inside the sandbox */
-	const char *const *env;	 /* the whole environment */
-	const char *workdir;	 /* absolute, NULL: "/"; created (0755 root) when absent */
+	const char *const
+		*argv;          /* argv[0] absolute, or searched in env's PATH inside the sandbox */
+	const char *const *env; /* the whole environment */
+	const char *workdir;    /* absolute, NULL: "/"; created (0755 root) when absent */
 	uint32_t uid, gid;
 	const uint32_t *groups; /* supplementary */
 	size_t n_groups;
 	const char *hostname; /* default "ggbuild" */
 	unsigned flags;
-	uint64_t timeout; /* ns, 0: none. SIGTERM, SIGKILL after 10 s */
+	uint64_t timeout;         /* ns, 0: none. SIGTERM, SIGKILL after 10 s */
 	int stdout_fd, stderr_fd; /* where the command's output goes; stdin is /dev/null */
 };
 
 /* How the command ended. */
 struct sandbox_result {
-	bool exited;	/* else signalled */
-	int status;	/* exit status or signal number */
+	bool exited; /* else signalled */
+	int status;  /* exit status or signal number */
 	bool timed_out;
 	uint64_t wall_ns, user_ns, sys_ns;
 	uint64_t max_rss; /* bytes */
 };
 
 struct sandbox;
-int sandbox_start(const struct sandbox_spec *spec, struct sandbox **ret, struct gg_err *err) GG_MUST_USE;
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox **ret,
+		  struct gg_err *err) GG_MUST_USE;
 int sandbox_pidfd(const struct sandbox *s); /* readable when the sandbox has ended; borrowed */
 /* Waits (set-up errors are returned as -1 with phase and remedy); everything inside is dead afterwards. */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct gg_err *err) GG_MUST_USE;

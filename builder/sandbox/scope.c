@@ -18,7 +18,8 @@ struct ruleset {
 
 bool scope_is_there(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= ABI_WITH_SCOPES;
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >=
+	       ABI_WITH_SCOPES;
 }
 
 int scope_abstract_sockets(struct gg_err *err)

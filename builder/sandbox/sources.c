@@ -29,7 +29,8 @@ static bool is_plain(const char *path)
 	for (const char *p = path; *p;) {
 		size_t len = strcspn(++p, "/");
 
-		if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
+		if (len == 0 || (len == 1 && p[0] == '.') ||
+		    (len == 2 && p[0] == '.' && p[1] == '.'))
 			return false;
 		p += len;
 	}
@@ -41,11 +42,16 @@ static int check_target(const char *target, struct gg_err *err)
 	static const char *const ours[] = { "/dev", "/proc", "/sys" };
 
 	if (!is_plain(target))
-		return gg_fail(err, GG_RECIPE, "mount on '%s': it must be an absolute path without '.', '..' and empty "
-					       "parts", target);
+		return gg_fail(
+			err, GG_RECIPE,
+			"mount on '%s': it must be an absolute path without '.', '..' and empty "
+			"parts",
+			target);
 	for (size_t i = 0; i < GG_LEN(ours); i++)
 		if (is_at_or_below(target, ours[i]))
-			return gg_fail(err, GG_RECIPE, "mount on '%s': the sandbox makes its own '%s'", target, ours[i]);
+			return gg_fail(err, GG_RECIPE,
+				       "mount on '%s': the sandbox makes its own '%s'", target,
+				       ours[i]);
 	return 0;
 }
 
@@ -67,7 +73,8 @@ static int clone_reopened(int fd, const struct stat *want, struct gg_err *err)
 	path[len] = '\0';
 	again = gg_openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, err);
 	if (again < 0)
-		return gg_hint(err, "what is mounted into a step must be reachable for the step's user ids, or lie in the "
+		return gg_hint(err, "what is mounted into a step must be reachable for the step's "
+				    "user ids, or lie in the "
 				    "store");
 	if (fstat(again, &got) < 0 || got.st_dev != want->st_dev || got.st_ino != want->st_ino)
 		return gg_fail(err, GG_SYSTEM, "'%s' was exchanged while it was opened", path);
@@ -85,7 +92,8 @@ static int open_source(struct mounts_source *source, struct gg_err *err)
 	if (fstat(m->fd, &st) < 0)
 		return gg_fail_errno(err, "stat what is to be mounted");
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		return gg_fail(err, GG_SYSTEM, "what is to be mounted is neither a directory nor a file");
+		return gg_fail(err, GG_SYSTEM,
+			       "what is to be mounted is neither a directory nor a file");
 	source->is_dir = S_ISDIR(st.st_mode);
 	source->mount = mountapi_clone(m->fd, "", &first);
 	if (source->mount < 0 && first.errnum == EINVAL)
@@ -96,8 +104,8 @@ static int open_source(struct mounts_source *source, struct gg_err *err)
 }
 
 /* What lies in an outer mount must be there already; the rest gets a mount point in the root. */
-static int ensure_target(const struct sources *s, size_t index, int root, int upper, struct stubs *stubs,
-			 struct gg_err *err)
+static int ensure_target(const struct sources *s, size_t index, int root, int upper,
+			 struct stubs *stubs, struct gg_err *err)
 {
 	const char *target = s->v[index].spec->target;
 
@@ -119,10 +127,11 @@ static int by_target(const void *a, const void *b)
 	return strcmp(x->spec->target, y->spec->target);
 }
 
-int sources_open(const struct sandbox_spec *spec, int root, int upper, struct stubs *stubs, struct sources *ret,
-		 struct gg_err *err)
+int sources_open(const struct sandbox_spec *spec, int root, int upper, struct stubs *stubs,
+		 struct sources *ret, struct gg_err *err)
 {
-	*ret = (struct sources){ .v = gg_calloc(spec->n_mounts, sizeof(*ret->v)), .n = spec->n_mounts };
+	*ret = (struct sources){ .v = gg_calloc(spec->n_mounts, sizeof(*ret->v)),
+				 .n = spec->n_mounts };
 	for (size_t i = 0; i < ret->n; i++)
 		ret->v[i] = (struct mounts_source){ .mount = -1, .spec = &spec->mounts[i] };
 	if (ret->n > 0)
@@ -132,7 +141,8 @@ int sources_open(const struct sandbox_spec *spec, int root, int upper, struct st
 
 		if (check_target(target, err) < 0)
 			return -1;
-		if (open_source(&ret->v[i], err) < 0 || ensure_target(ret, i, root, upper, stubs, err) < 0)
+		if (open_source(&ret->v[i], err) < 0 ||
+		    ensure_target(ret, i, root, upper, stubs, err) < 0)
 			return gg_context(err, "mount on '%s'", target);
 	}
 	return 0;

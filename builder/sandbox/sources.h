@@ -17,7 +17,7 @@ struct sources {
 	struct mounts_source *v; /* owned, with their descriptors */
 	size_t n;
 };
-int sources_open(const struct sandbox_spec *spec, int root, int upper, struct stubs *stubs, struct sources *ret,
-		 struct gg_err *err) GG_MUST_USE;
+int sources_open(const struct sandbox_spec *spec, int root, int upper, struct stubs *stubs,
+		 struct sources *ret, struct gg_err *err) GG_MUST_USE;
 void sources_done(struct sources *s);
 #define _cleanup_sources_ GG_CLEANUP(sources_done)

@@ -22,6 +22,7 @@ pid_t spawn_clone(uint64_t namespaces, int *ret_pidfd)
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid < 0 && errno == ENOSYS)
-		pid = syscall(SYS_clone, (unsigned long)(args.flags | SIGCHLD), NULL, ret_pidfd, NULL, 0);
+		pid = syscall(SYS_clone, (unsigned long)(args.flags | SIGCHLD), NULL, ret_pidfd,
+			      NULL, 0);
 	return (pid_t)pid;
 }

@@ -39,7 +39,8 @@ static int open_plain(int upper, const char *path)
 }
 
 /* `parent` is a descriptor on the root mount; its path there is its path in the upper directory. */
-static int remember(struct stubs *s, int parent, int upper, const char *name, bool is_dir, struct gg_err *err)
+static int remember(struct stubs *s, int parent, int upper, const char *name, bool is_dir,
+		    struct gg_err *err)
 {
 	_cleanup_close_ int dir = -1;
 	char link[64], path[PATH_MAX];
@@ -85,12 +86,13 @@ static int fail_read_only(struct gg_err *err, const char *path)
 	return -1;
 }
 
-static int ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir, unsigned links,
-		  struct gg_err *err);
+static int ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir,
+		  unsigned links, struct gg_err *err);
 
 /* path leads nowhere, but its last part is a symlink: what the symlink names is made. (Ubuntu's /etc/resolv.conf.) */
-static int ensure_behind_link(struct stubs *s, int root, int upper, int parent, const char *parent_path,
-			      const char *name, bool is_dir, unsigned links, struct gg_err *err)
+static int ensure_behind_link(struct stubs *s, int root, int upper, int parent,
+			      const char *parent_path, const char *name, bool is_dir,
+			      unsigned links, struct gg_err *err)
 {
 	_cleanup_free_ char *next = NULL;
 	char target[PATH_MAX];
@@ -103,8 +105,8 @@ static int ensure_behind_link(struct stubs *s, int root, int upper, int parent, 
 	return ensure(s, root, upper, next, is_dir, links + 1, err);
 }
 
-static int create(struct stubs *s, int root, int upper, const char *path, bool is_dir, unsigned links,
-		  struct gg_err *err)
+static int create(struct stubs *s, int root, int upper, const char *path, bool is_dir,
+		  unsigned links, struct gg_err *err)
 {
 	_cleanup_free_ char *copy = gg_strdup(path);
 	_cleanup_close_ int parent = -1;
@@ -115,7 +117,8 @@ static int create(struct stubs *s, int root, int upper, const char *path, bool i
 		copy[len - 1] = '\0';
 	name = strrchr(copy, '/');
 	if (!name || gg_streq(name, "/") || gg_streq(name, "/.") || gg_streq(name, "/.."))
-		return gg_fail(err, GG_RECIPE, "make the mount point '%s': it must be an absolute path", path);
+		return gg_fail(err, GG_RECIPE,
+			       "make the mount point '%s': it must be an absolute path", path);
 	*name++ = '\0';
 	parent_path = *copy ? copy : "/";
 	if (ensure(s, root, upper, parent_path, true, links, err) < 0)
@@ -126,12 +129,13 @@ static int create(struct stubs *s, int root, int upper, const char *path, bool i
 	if (make(parent, name, is_dir) == 0)
 		return remember(s, parent, upper, name, is_dir, err);
 	if (errno == EEXIST)
-		return ensure_behind_link(s, root, upper, parent, parent_path, name, is_dir, links, err);
+		return ensure_behind_link(s, root, upper, parent, parent_path, name, is_dir, links,
+					  err);
 	return fail_read_only(err, path);
 }
 
-static int ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir, unsigned links,
-		  struct gg_err *err)
+static int ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir,
+		  unsigned links, struct gg_err *err)
 {
 	_cleanup_close_ int fd = gg_try_openat_in(root, path, O_PATH, 0);
 	struct stat st;
@@ -144,12 +148,14 @@ static int ensure(struct stubs *s, int root, int upper, const char *path, bool i
 		return gg_fail_errno(err, "find the mount point '%s'", path);
 	}
 	if (S_ISDIR(st.st_mode) != is_dir)
-		return gg_fail(err, GG_RECIPE, "mount on '%s': it is %s directory there, and what is mounted is %s",
+		return gg_fail(err, GG_RECIPE,
+			       "mount on '%s': it is %s directory there, and what is mounted is %s",
 			       path, is_dir ? "no" : "a", is_dir ? "one" : "none");
 	return 0;
 }
 
-int stubs_ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir, struct gg_err *err)
+int stubs_ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir,
+		 struct gg_err *err)
 {
 	return ensure(s, root, upper, path, is_dir, 0, err);
 }
@@ -175,7 +181,8 @@ int stubs_ensure_top(struct stubs *s, int root, int upper, const char *name, str
 	if (fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (S_ISDIR(st.st_mode))
 			return 0;
-		gg_fail(err, GG_STEP, "mount on '/%s': it is %s in the root, and must be a directory", name,
+		gg_fail(err, GG_STEP,
+			"mount on '/%s': it is %s in the root, and must be a directory", name,
 			type_name(st.st_mode));
 		return gg_hint(err, "the image or an earlier step made it; remove it there");
 	}
@@ -199,8 +206,8 @@ static void remove_one(const struct stub *stub, int upper)
 		return;
 	/* A directory in which the step left something stays. */
 	if (unlinkat(parent, stub->name, stub->is_dir ? AT_REMOVEDIR : 0) < 0 && errno != ENOTEMPTY)
-		gg_log(GG_LOG_WARNING, "remove the mount point '%s/%s': %s", stub->parent, stub->name,
-		       strerror(errno));
+		gg_log(GG_LOG_WARNING, "remove the mount point '%s/%s': %s", stub->parent,
+		       stub->name, strerror(errno));
 }
 
 void stubs_remove(struct stubs *s, int upper)

@@ -28,8 +28,10 @@ void stubs_done(struct stubs *s);
 
 /* Ensures that `path` exists in the root (mount descriptor), following symlinks inside it, as a directory or as
  * something else. Missing parents are made 0755. upper may be -1: nothing is remembered then. */
-int stubs_ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir, struct gg_err *err) GG_MUST_USE;
+int stubs_ensure(struct stubs *s, int root, int upper, const char *path, bool is_dir,
+		 struct gg_err *err) GG_MUST_USE;
 /* Top-level directories on which the kernel's file systems go: a symlink in their place is an error. */
-int stubs_ensure_top(struct stubs *s, int root, int upper, const char *name, struct gg_err *err) GG_MUST_USE;
+int stubs_ensure_top(struct stubs *s, int root, int upper, const char *name,
+		     struct gg_err *err) GG_MUST_USE;
 /* Removes, deepest first, what is still ours. */
 void stubs_remove(struct stubs *s, int upper);

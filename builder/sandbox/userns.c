@@ -51,13 +51,17 @@ int userns_detect(struct userns *ret, struct gg_err *err)
 	ret->count = USERNS_COUNT;
 	if (geteuid() != 0) {
 		gg_fail(err, GG_SYSTEM, "find a range of user ids for uid %u", (unsigned)geteuid());
-		return gg_hint(err, "run ggbuild as root; builds as an ordinary user are not supported yet");
+		return gg_hint(
+			err,
+			"run ggbuild as root; builds as an ordinary user are not supported yet");
 	}
 	if (!ids_available("/proc/self/uid_map", ret->base, ret->count) ||
 	    !ids_available("/proc/self/gid_map", ret->base, ret->count)) {
-		gg_fail(err, GG_SYSTEM, "find user ids %u to %u: this user namespace does not hold them", ret->base,
+		gg_fail(err, GG_SYSTEM,
+			"find user ids %u to %u: this user namespace does not hold them", ret->base,
 			ret->base + ret->count - 1);
-		return gg_hint(err, "start the container that ggbuild runs in without a user namespace of its own, or "
+		return gg_hint(err, "start the container that ggbuild runs in without a user "
+				    "namespace of its own, or "
 				    "with one that maps these ids");
 	}
 	return 0;
@@ -97,11 +101,12 @@ static void reopen(int fd)
 	if (len <= 0 || path[0] != '/')
 		return;
 	path[len] = '\0';
-	again = open(path, (flags & (O_PATH | O_ACCMODE)) | (S_ISDIR(old.st_mode) ? O_DIRECTORY : 0) |
-			   O_NOFOLLOW | O_CLOEXEC);
+	again = open(path, (flags & (O_PATH | O_ACCMODE)) |
+				   (S_ISDIR(old.st_mode) ? O_DIRECTORY : 0) | O_NOFOLLOW |
+				   O_CLOEXEC);
 	if (again < 0)
 		return;
-	if (fstat(again, &new) == 0 && new.st_dev == old.st_dev && new.st_ino == old.st_ino)
+	if (fstat(again, &new) == 0 && new.st_dev == old.st_dev &&new.st_ino == old.st_ino)
 		dup3(again, fd, (keep & FD_CLOEXEC) ? O_CLOEXEC : 0);
 	close(again);
 }
@@ -175,7 +180,8 @@ static int finish_parent(pid_t pid, int sock, const struct userns *ns, struct gg
 		n = recv(sock, &out, sizeof(out), 0);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(out))
-		return gg_fail(err, GG_SYSTEM, "the child died while it entered its user namespace");
+		return gg_fail(err, GG_SYSTEM,
+			       "the child died while it entered its user namespace");
 	if (out.errnum) {
 		err->errnum = out.errnum;
 		return gg_fail(err, GG_SYSTEM, "%.*s", (int)sizeof(out.what), out.what);

@@ -36,14 +36,17 @@ struct gg_pos {
 
 struct gg_err {
 	enum gg_kind kind; /* GG_OK: nothing has failed */
-	int errnum;	   /* errno of the failing call, 0 where there was none */
+	int errnum;        /* errno of the failing call, 0 where there was none */
 	struct gg_pos pos;
-	char *text;	/* owned */
-	char *hint;	/* owned, may be NULL */
-	bool whole;	/* the text is lines that are ready to be read, with positions and hints of their own */
+	char *text; /* owned */
+	char *hint; /* owned, may be NULL */
+	bool whole; /* the text is lines that are ready to be read, with positions and hints of their own */
 };
 
-#define GG_ERR_INIT { .kind = GG_OK }
+#define GG_ERR_INIT                                                                                \
+	{                                                                                          \
+		.kind = GG_OK                                                                      \
+	}
 
 void gg_err_done(struct gg_err *err);
 /* Moves the error out of `from`, which is empty afterwards. */
@@ -63,11 +66,31 @@ int gg_hint(struct gg_err *err, const char *fmt, ...) GG_PRINTF(2, 3);
 
 /* The analyzer looks at one file at a time: told here that these never return anything but -1. */
 #if defined(__clang_analyzer__) && !defined(GG_ERR_DEFINES)
-#define gg_fail(...) ({ (void)gg_fail(__VA_ARGS__); -1; })
-#define gg_fail_errno(...) ({ (void)gg_fail_errno(__VA_ARGS__); -1; })
-#define gg_fail_at(...) ({ (void)gg_fail_at(__VA_ARGS__); -1; })
-#define gg_context(...) ({ (void)gg_context(__VA_ARGS__); -1; })
-#define gg_hint(...) ({ (void)gg_hint(__VA_ARGS__); -1; })
+#define gg_fail(...)                                                                               \
+	({                                                                                         \
+		(void)gg_fail(__VA_ARGS__);                                                        \
+		-1;                                                                                \
+	})
+#define gg_fail_errno(...)                                                                         \
+	({                                                                                         \
+		(void)gg_fail_errno(__VA_ARGS__);                                                  \
+		-1;                                                                                \
+	})
+#define gg_fail_at(...)                                                                            \
+	({                                                                                         \
+		(void)gg_fail_at(__VA_ARGS__);                                                     \
+		-1;                                                                                \
+	})
+#define gg_context(...)                                                                            \
+	({                                                                                         \
+		(void)gg_context(__VA_ARGS__);                                                     \
+		-1;                                                                                \
+	})
+#define gg_hint(...)                                                                               \
+	({                                                                                         \
+		(void)gg_hint(__VA_ARGS__);                                                        \
+		-1;                                                                                \
+	})
 #endif
 
 #define _cleanup_err_ GG_CLEANUP(gg_err_done)

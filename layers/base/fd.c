@@ -73,7 +73,9 @@ int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err)
 
 	while (len > 0) {
 		/* In steps: a write of a gigabyte would not notice an interrupt. */
-		ssize_t n = gg_interrupted(err) < 0 ? -1 : write(fd, p, len < WRITE_STEP ? len : WRITE_STEP);
+		ssize_t n = gg_interrupted(err) < 0
+				    ? -1
+				    : write(fd, p, len < WRITE_STEP ? len : WRITE_STEP);
 
 		if (n < 0) {
 			if (err->kind != GG_OK)
@@ -115,7 +117,8 @@ int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err)
 
 	for (;;) {
 		gg_buf_reserve(ret, READ_STEP);
-		ssize_t n = gg_interrupted(err) < 0 ? -1 : read(fd, ret->data + ret->len, READ_STEP);
+		ssize_t n =
+			gg_interrupted(err) < 0 ? -1 : read(fd, ret->data + ret->len, READ_STEP);
 
 		if (n < 0) {
 			if (err->kind != GG_OK)
@@ -157,7 +160,9 @@ int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret,
 		return gg_fail_errno(err, "stat '%s'", name);
 	if (!S_ISREG(st.st_mode))
 		return gg_fail(err, GG_USAGE, "'%s' is %s, not a file", name,
-			       S_ISDIR(st.st_mode) ? "a directory" : S_ISFIFO(st.st_mode) ? "a fifo" : "a device");
+			       S_ISDIR(st.st_mode)    ? "a directory"
+			       : S_ISFIFO(st.st_mode) ? "a fifo"
+						      : "a device");
 	if (max > (uint64_t)st.st_size)
 		max = (size_t)st.st_size;
 	gg_buf_reserve(ret, max);
@@ -214,12 +219,14 @@ static int remove_children(int fd, unsigned depth, struct gg_err *err)
 			break;
 		}
 		if (depth >= REMOVE_DEPTH) {
-			r = gg_fail(err, GG_SYSTEM, "remove '%s': nested deeper than %d", e->d_name, REMOVE_DEPTH);
+			r = gg_fail(err, GG_SYSTEM, "remove '%s': nested deeper than %d", e->d_name,
+				    REMOVE_DEPTH);
 			break;
 		}
 		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0 && errno == EACCES && fchmodat(fd, e->d_name, 0700, 0) == 0)
-			sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			sub = openat(fd, e->d_name,
+				     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0) {
 			r = gg_fail_errno(err, "open '%s'", e->d_name);
 			break;
@@ -313,8 +320,8 @@ void gg_newfile_done(struct gg_newfile *f)
 	*f = (struct gg_newfile)GG_NEWFILE_INIT;
 }
 
-int gg_write_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode, unsigned flags,
-		  struct gg_err *err)
+int gg_write_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode,
+		  unsigned flags, struct gg_err *err)
 {
 	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
 

@@ -19,17 +19,18 @@
 void gg_close(int fd);
 void gg_closep(int *fd);
 #define _cleanup_close_ GG_CLEANUP(gg_closep)
-#define gg_steal_fd(p)             \
-	({                         \
-		int _fd = *(p);    \
-		*(p) = -1;         \
-		_fd;               \
+#define gg_steal_fd(p)                                                                             \
+	({                                                                                         \
+		int _fd = *(p);                                                                    \
+		*(p) = -1;                                                                         \
+		_fd;                                                                               \
 	})
 
 /* openat with O_CLOEXEC, retried on EINTR. */
 int gg_openat(int dirfd, const char *name, int flags, mode_t mode, struct gg_err *err) GG_MUST_USE;
 /* Opens `path` with chroot semantics below rootfd: "/", ".." and symlinks stay inside. */
-int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode, struct gg_err *err) GG_MUST_USE;
+int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode,
+		 struct gg_err *err) GG_MUST_USE;
 /* The same, but returns -1 with errno and no error object, for callers to whom absence is an answer. */
 int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode);
 
@@ -39,10 +40,12 @@ int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err) GG_M
 ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
 /* The whole file, at most `max` bytes (more is an error), appended to ret. */
 int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
-int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret,
+		 struct gg_err *err) GG_MUST_USE;
 
 /* The first `max` bytes of what must be a regular file: a directory, fifo or device is an error, and never waited for. */
-int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
+int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret,
+		    struct gg_err *err) GG_MUST_USE;
 
 /* mkdir -p below dirfd with the given mode; existing directories are kept as they are. */
 int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err) GG_MUST_USE;
@@ -50,7 +53,8 @@ int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err) GG_M
 int gg_remove_tree(int dirfd, const char *name, struct gg_err *err) GG_MUST_USE;
 
 enum gg_commit_flags {
-	GG_COMMIT_REPLACE = 1 << 0, /* take the place of an existing name; otherwise EEXIST is success */
+	GG_COMMIT_REPLACE =
+		1 << 0, /* take the place of an existing name; otherwise EEXIST is success */
 };
 /* A file that is not there until it is committed: opened as a hidden temporary name beside the target. */
 struct gg_newfile {
@@ -58,16 +62,20 @@ struct gg_newfile {
 	int fd;
 	char *temp; /* name of the temporary in dirfd; NULL when committed or abandoned */
 };
-#define GG_NEWFILE_INIT { .dirfd = -1, .fd = -1 }
+#define GG_NEWFILE_INIT                                                                            \
+	{                                                                                          \
+		.dirfd = -1, .fd = -1                                                              \
+	}
 int gg_newfile_open(struct gg_newfile *f, int dirfd, mode_t mode, struct gg_err *err) GG_MUST_USE;
 /* write, fsync, rename without replacement (or with), fsync of the directory. */
-int gg_newfile_commit(struct gg_newfile *f, const char *name, unsigned flags, struct gg_err *err) GG_MUST_USE;
+int gg_newfile_commit(struct gg_newfile *f, const char *name, unsigned flags,
+		      struct gg_err *err) GG_MUST_USE;
 /* Unlinks what was not committed. */
 void gg_newfile_done(struct gg_newfile *f);
 #define _cleanup_newfile_ GG_CLEANUP(gg_newfile_done)
 /* The whole dance for small files. */
-int gg_write_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode, unsigned flags,
-		  struct gg_err *err) GG_MUST_USE;
+int gg_write_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode,
+		  unsigned flags, struct gg_err *err) GG_MUST_USE;
 int gg_fsync_dir(int dirfd, struct gg_err *err) GG_MUST_USE;
 /* "x-<16 random hex digits>" for temporary names; owned by the caller. */
 char *gg_temp_name(const char *prefix);

@@ -27,7 +27,7 @@ enum op {
 struct instruction {
 	enum op op;
 	unsigned char byte;
-	size_t x, y; /* SPLIT: both ways; JUMP: x */
+	size_t x, y;     /* SPLIT: both ways; JUMP: x */
 	const char *set; /* SET: inside the pattern, behind '[' */
 	size_t set_len;
 };
@@ -45,7 +45,7 @@ enum { DEPTH_MAX = 32 };
 static size_t emit(struct glob *g, enum op op)
 {
 	GG_GROW(g->code, g->n, g->cap);
-	g->code[g->n] = (struct instruction){.op = op};
+	g->code[g->n] = (struct instruction){ .op = op };
 	return g->n++;
 }
 
@@ -340,10 +340,9 @@ static bool accepts(const struct instruction *in, unsigned char c)
 /* Every instruction is pushed at most twice a step, by the SPLIT or JUMP that leads to it and by its neighbour. */
 bool glob_test(const struct glob *g, const char *path)
 {
-	_cleanup_free_
-	size_t *memory = gg_calloc(g->n * 5 + 2, sizeof(size_t));
-	struct machine m = {.g = g, .mark = memory, .step = 1, .stack = memory + 3 * g->n};
-	struct threads now = {.at = memory + g->n}, next = {.at = memory + 2 * g->n};
+	_cleanup_free_ size_t *memory = gg_calloc(g->n * 5 + 2, sizeof(size_t));
+	struct machine m = { .g = g, .mark = memory, .step = 1, .stack = memory + 3 * g->n };
+	struct threads now = { .at = memory + g->n }, next = { .at = memory + 2 * g->n };
 
 	follow(&m, &now, 0);
 	for (; *path; path++) {
@@ -383,8 +382,7 @@ bool glob_match(const char *pattern, const char *path)
 bool glob_match_prefix(const char *pattern, const char *path)
 {
 	struct glob *g = glob_compile(pattern);
-	_cleanup_free_
-	char *copy = gg_strdup(path);
+	_cleanup_free_ char *copy = gg_strdup(path);
 	bool matched = glob_test(g, path);
 
 	for (size_t i = strlen(copy); !matched && i-- > 1;) {

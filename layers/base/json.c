@@ -37,7 +37,8 @@ static int check_depth(const char *text, size_t len, struct gg_err *err)
 			string = true;
 		} else if (c == '[' || c == '{') {
 			if (++depth > DEPTH_MAX)
-				return gg_fail(err, GG_INTEGRITY, "JSON nested deeper than %d", DEPTH_MAX);
+				return gg_fail(err, GG_INTEGRITY, "JSON nested deeper than %d",
+					       DEPTH_MAX);
 		} else if ((c == ']' || c == '}') && depth > 0) {
 			depth--;
 		}
@@ -54,7 +55,8 @@ struct gg_json *gg_json_parse(const char *text, size_t len, struct gg_err *err)
 		return NULL;
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	if (!v) {
-		gg_fail(err, GG_INTEGRITY, "JSON, line %d, column %d: %s", e.line, e.column, e.text);
+		gg_fail(err, GG_INTEGRITY, "JSON, line %d, column %d: %s", e.line, e.column,
+			e.text);
 		return NULL;
 	}
 	return out(v);
@@ -214,8 +216,7 @@ void gg_json_keys(const struct gg_json *object, struct gg_strv *ret)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (in(object), key, value)
-		gg_strv_add(ret, key);
+	json_object_foreach(in(object), key, value) gg_strv_add(ret, key);
 	gg_strv_sort(ret);
 }
 
@@ -235,7 +236,8 @@ char *gg_json_compact(const struct gg_json *v)
 
 char *gg_json_pretty(const struct gg_json *v)
 {
-	_cleanup_free_ char *text = json_dumps(in(v), JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	_cleanup_free_ char *text =
+		json_dumps(in(v), JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
 	if (!text)
 		abort();

@@ -22,7 +22,8 @@ void gg_json_unrefp(struct gg_json **v);
 
 struct gg_json *gg_json_object(void);
 struct gg_json *gg_json_array(void);
-struct gg_json *gg_json_string(const char *s); /* invalid UTF-8 is replaced byte by byte with U+FFFD */
+struct gg_json *gg_json_string(
+	const char *s); /* invalid UTF-8 is replaced byte by byte with U+FFFD */
 struct gg_json *gg_json_int(int64_t n);
 struct gg_json *gg_json_bool(bool b);
 
@@ -45,8 +46,8 @@ int64_t gg_json_get_int(const struct gg_json *v, const char *key, int64_t fallba
 bool gg_json_get_bool(const struct gg_json *v, const char *key, bool fallback);
 size_t gg_json_len(const struct gg_json *v); /* of an array or object, else 0 */
 struct gg_json *gg_json_at(const struct gg_json *array, size_t i); /* borrowed */
-const char *gg_json_text(const struct gg_json *v); /* a string's text, or NULL */
-int64_t gg_json_number(const struct gg_json *v);   /* an integer's value, or 0 */
+const char *gg_json_text(const struct gg_json *v);                 /* a string's text, or NULL */
+int64_t gg_json_number(const struct gg_json *v);                   /* an integer's value, or 0 */
 /* The keys, sorted bytewise. */
 void gg_json_keys(const struct gg_json *object, struct gg_strv *ret);
 bool gg_json_eq(const struct gg_json *a, const struct gg_json *b);

@@ -30,11 +30,11 @@ char *gg_vasprintf(const char *fmt, va_list ap) GG_PRINTF(1, 0);
 void gg_freep(void *pp);
 #define _cleanup_free_ GG_CLEANUP(gg_freep)
 /* Hands a pointer over and leaves NULL, so that the clean-up attribute does nothing. */
-#define gg_steal(pp)                       \
-	({                                 \
-		__typeof__(*(pp)) _p = *(pp); \
-		*(pp) = NULL;              \
-		_p;                        \
+#define gg_steal(pp)                                                                               \
+	({                                                                                         \
+		__typeof__(*(pp)) _p = *(pp);                                                      \
+		*(pp) = NULL;                                                                      \
+		_p;                                                                                \
 	})
 
 static inline bool gg_streq(const char *a, const char *b)
@@ -45,12 +45,12 @@ bool gg_starts(const char *s, const char *prefix);
 bool gg_ends(const char *s, const char *suffix);
 
 /* Ensures room for one more element in a (pointer, count, capacity) triple; doubles. */
-#define GG_GROW(ptr, n, cap)                                                    \
-	do {                                                                    \
-		if ((n) == (cap)) {                                             \
-			(cap) = (cap) ? (cap) * 2 : 8;                          \
-			(ptr) = gg_realloc_n((ptr), (cap), sizeof(*(ptr)));     \
-		}                                                               \
+#define GG_GROW(ptr, n, cap)                                                                       \
+	do {                                                                                       \
+		if ((n) == (cap)) {                                                                \
+			(cap) = (cap) ? (cap)*2 : 8;                                               \
+			(ptr) = gg_realloc_n((ptr), (cap), sizeof(*(ptr)));                        \
+		}                                                                                  \
 	} while (0)
 
 /* A growing byte buffer; data is always NUL-terminated beyond len once anything was added. */

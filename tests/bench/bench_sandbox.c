@@ -61,7 +61,8 @@ static int make_dir(int parent, const char *name, uint32_t owner)
 
 static double run_sandbox(int lower, int space, int index)
 {
-	static const char *const argv[] = { "/bin/true", NULL }, *const env[] = { "PATH=/bin", NULL };
+	static const char *const argv[] = { "/bin/true", NULL }, *const env[] = { "PATH=/bin",
+										  NULL };
 	_cleanup_free_ char *upper = gg_asprintf("u%d", index), *work = gg_asprintf("w%d", index);
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_sandbox_ struct sandbox *s = NULL;
@@ -78,7 +79,8 @@ static double run_sandbox(int lower, int space, int index)
 	double start = now_ms(), took;
 	DIR *dir;
 
-	if (sandbox_start(&spec, &s, &err) < 0 || sandbox_wait(s, &result, &err) < 0 || result.status != 0)
+	if (sandbox_start(&spec, &s, &err) < 0 || sandbox_wait(s, &result, &err) < 0 ||
+	    result.status != 0)
 		die("sandbox", &err);
 	took = now_ms() - start;
 	dir = fdopendir(spec.upper);
@@ -112,8 +114,20 @@ static double run_job(const struct userns *ns, int lower, int space, int index, 
 static double run_bwrap(const char *root)
 {
 	extern char **environ;
-	char *argv[] = { "bwrap",  "--unshare-user",	"--unshare-all", "--bind", (char *)root, "/",	      "--proc", "/proc",
-			 "--dev", "/dev", "--die-with-parent", "--new-session", "/bin/true", NULL };
+	char *argv[] = { "bwrap",
+			 "--unshare-user",
+			 "--unshare-all",
+			 "--bind",
+			 (char *)root,
+			 "/",
+			 "--proc",
+			 "/proc",
+			 "--dev",
+			 "/dev",
+			 "--die-with-parent",
+			 "--new-session",
+			 "/bin/true",
+			 NULL };
 	double start = now_ms();
 	int status;
 	pid_t pid;
@@ -135,7 +149,8 @@ static double median(double *v, int n)
 int main(int argc, char **argv)
 {
 	static double job[MAX_RUNS], bwrap[MAX_RUNS];
-	double *sandbox = mmap(NULL, sizeof(job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double *sandbox =
+		mmap(NULL, sizeof(job), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_free_ char *path = NULL, *copy = NULL, *root = NULL;
 	int n = argc > 3 ? atoi(argv[3]) : 200, dir, space, lower;
@@ -146,7 +161,8 @@ int main(int argc, char **argv)
 	path = gg_asprintf("%s/ggbench-XXXXXX", argv[1]);
 	if (!mkdtemp(path) || userns_detect(&ns, &err) < 0)
 		die(path, &err);
-	copy = gg_asprintf("mkdir -p '%s/lower/bin' '%s/lower/proc' '%s/lower/dev' && cp '%s' '%s/lower/bin/true' && "
+	copy = gg_asprintf("mkdir -p '%s/lower/bin' '%s/lower/proc' '%s/lower/dev' && cp '%s' "
+			   "'%s/lower/bin/true' && "
 			   "chmod -R a+rX '%s/lower' && chown -R %u:%u '%s/lower'",
 			   path, path, path, argv[2], path, path, ns.base, ns.base, path);
 	root = gg_asprintf("%s/lower", path);
@@ -159,7 +175,7 @@ int main(int argc, char **argv)
 		job[i] = run_job(&ns, lower, space, i, &sandbox[i]);
 		bwrap[i] = run_bwrap(root);
 	}
-	printf("{\"runs\":%d,\"job\":%.2f,\"sandbox\":%.2f,\"bwrap\":%.2f}\n", n, median(job, n), median(sandbox, n),
-	       median(bwrap, n));
+	printf("{\"runs\":%d,\"job\":%.2f,\"sandbox\":%.2f,\"bwrap\":%.2f}\n", n, median(job, n),
+	       median(sandbox, n), median(bwrap, n));
 	return gg_remove_tree(AT_FDCWD, path, &err) < 0;
 }

@@ -22,7 +22,8 @@ struct set {
 	int *dirs; /* one more than packages: the generated files */
 };
 
-static int read_file(void *ctx, size_t package, const char *path, struct gg_buf *ret, struct gg_err *err)
+static int read_file(void *ctx, size_t package, const char *path, struct gg_buf *ret,
+		     struct gg_err *err)
 {
 	struct set *s = ctx;
 	_cleanup_close_ int fd = gg_openat_in(s->dirs[package], path, O_RDONLY, 0, err);
@@ -50,7 +51,8 @@ static int open_package(struct set *s, size_t i, const char *path, int trees, st
 		return gg_context(err, "%s", path);
 	copy = gg_calloc(s->packages[i].n_members, sizeof(*copy));
 	for (size_t k = 0; k < s->packages[i].n_members; k++)
-		copy[k] = (struct debian_member){ members[k].name, members[k].bytes, members[k].len, members[k].mode };
+		copy[k] = (struct debian_member){ members[k].name, members[k].bytes, members[k].len,
+						  members[k].mode };
 	s->packages[i].members = copy;
 	s->dirs[i] = fresh_dir(trees, name, err);
 	if (s->dirs[i] < 0 || deb_extract(s->debs[i], s->dirs[i], NULL, &s->trees[i], err) < 0)
@@ -69,19 +71,21 @@ static int place(int dir, struct tree *t, const struct rootfs_file *f, struct gg
 }
 
 /* The generated tree over the packages' merge. */
-static int join(const struct rootfs *r, const struct tree *generated, unsigned origin, struct tree **ret,
-		struct gg_err *err)
+static int join(const struct rootfs *r, const struct tree *generated, unsigned origin,
+		struct tree **ret, struct gg_err *err)
 {
 	struct tree *t = tree_new();
 
 	for (size_t i = 0; i < r->merged->n; i++) {
-		const struct tree_entry *e = &r->merged->entries[i], *g = tree_find(generated, e->path);
+		const struct tree_entry *e = &r->merged->entries[i],
+					*g = tree_find(generated, e->path);
 
 		if (!g || g->type == TREE_DIR)
 			tree_add_copy(t, e, NULL)->source = r->sources[i];
 	}
 	for (size_t i = 0; i < generated->n; i++) {
-		const struct tree_entry *g = &generated->entries[i], *e = tree_find(r->merged, g->path);
+		const struct tree_entry *g = &generated->entries[i],
+					*e = tree_find(r->merged, g->path);
 
 		if (e && g->type == TREE_DIR)
 			continue;
@@ -112,11 +116,13 @@ static int write_root(struct set *s, const struct rootfs *r, int out, struct gg_
 	return 0;
 }
 
-static int run(char **debs, size_t n, const char *dir, const char *arch, unsigned flags, struct gg_err *err)
+static int run(char **debs, size_t n, const char *dir, const char *arch, unsigned flags,
+	       struct gg_err *err)
 {
 	struct set s = { .n = n };
 	struct rootfs *r = NULL;
-	int out = fresh_dir(AT_FDCWD, dir, err), trees = out < 0 ? -1 : fresh_dir(out, "trees", err);
+	int out = fresh_dir(AT_FDCWD, dir, err),
+	    trees = out < 0 ? -1 : fresh_dir(out, "trees", err);
 
 	s.packages = gg_calloc(n, sizeof(*s.packages));
 	s.debs = gg_calloc(n, sizeof(struct deb *));
@@ -152,6 +158,7 @@ int main(int argc, char **argv)
 	umask(0);
 	if (run(argv + i + 1, (size_t)(argc - i - 1), argv[i], arch, flags, &err) == 0)
 		return 0;
-	fprintf(stderr, "mkroot: %s%s%s\n", err.text, err.hint ? "\nhint: " : "", err.hint ? err.hint : "");
+	fprintf(stderr, "mkroot: %s%s%s\n", err.text, err.hint ? "\nhint: " : "",
+		err.hint ? err.hint : "");
 	return err.kind;
 }

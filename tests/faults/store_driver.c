@@ -131,8 +131,8 @@ static int do_action(struct store *s, struct gg_err *err)
 	return put_action(s, 0, err);
 }
 
-static int adopt_blob(struct store *s, const struct store_tmp *t, const char *name, unsigned seed, struct gg_digest *ret,
-		      struct gg_err *err)
+static int adopt_blob(struct store *s, const struct store_tmp *t, const char *name, unsigned seed,
+		      struct gg_digest *ret, struct gg_err *err)
 {
 	_cleanup_free_ char *bytes = blob_bytes(seed);
 
@@ -144,7 +144,8 @@ static int stage_batch(const struct store_tmp *t, struct gg_err *err)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		_cleanup_free_ char *name = gg_asprintf("blob%u", i), *bytes = blob_bytes(i);
-		_cleanup_close_ int fd = gg_openat(t->fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+		_cleanup_close_ int fd =
+			gg_openat(t->fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
 
 		if (fd < 0 || gg_write_all(fd, bytes, BLOB_SIZE, err) < 0)
 			return -1;
@@ -157,7 +158,8 @@ static int do_batch(struct store *s, struct gg_err *err)
 {
 	_cleanup_store_tmp_ struct store_tmp t = STORE_TMP_INIT;
 
-	if (store_tmp_new(s, geteuid(), &t, err) < 0 || stage_batch(&t, err) < 0 || store_batch_begin(s, err) < 0)
+	if (store_tmp_new(s, geteuid(), &t, err) < 0 || stage_batch(&t, err) < 0 ||
+	    store_batch_begin(s, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < BATCH; i++) {
 		_cleanup_free_ char *name = gg_asprintf("blob%u", i), *text = NULL;

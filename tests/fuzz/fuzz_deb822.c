@@ -30,7 +30,7 @@ static void read_relations(struct deb_slice field)
 
 static void read_stanzas(const char *text, size_t size)
 {
-	static const char *const names[] = {"Package", "Version", "Depends"};
+	static const char *const names[] = { "Package", "Version", "Depends" };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct deb_slice v[3], whole, previous = deb_slice("");
 	struct deb822 d;
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_index_ struct index *ix = index_new("amd64");
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	struct gg_buf text = {0};
+	struct gg_buf text = { 0 };
 
 	read_stanzas((const char *)data, size);
 	gg_buf_add(&text, data, size);

@@ -11,9 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_elf_ struct elf e = {0};
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_elf_ struct elf e = { 0 };
 	int rc = elf_parse(data, size, &e, &err);
 
 	if ((rc < 0) != (err.text != NULL) || (rc < 1 && (e.interp || e.needed.n || e.n_needs)))

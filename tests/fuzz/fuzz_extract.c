@@ -40,7 +40,8 @@ static int open_base(void)
 	int fd;
 
 	if (!base[0]) {
-		snprintf(base, sizeof(base), "%s/ggfuzz-extract-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		snprintf(base, sizeof(base), "%s/ggfuzz-extract-XXXXXX",
+			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 		check(mkdtemp(base) != NULL);
 		atexit(remove_base);
 		fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,7 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	gg_close(root);
 	root = -1;
 	check(gg_remove_tree(dir, "root", &err) == 0);
-	check(fstatat(dir, "canary", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1 && st.st_mode == (S_IFREG | 0640));
+	check(fstatat(dir, "canary", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink == 1 &&
+	      st.st_mode == (S_IFREG | 0640));
 	_cleanup_close_ int file = openat(dir, "canary", O_RDONLY | O_CLOEXEC);
 	check(read(file, canary, sizeof(canary)) == 5 && !strcmp(canary, "alive"));
 	/* The next descriptor is a small number, whatever the archive was. */

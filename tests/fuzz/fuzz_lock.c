@@ -12,11 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_lock_ struct lock *l = NULL;
-	_cleanup_free_
-	char *text = NULL;
+	_cleanup_free_ char *text = NULL;
 
 	if (lock_parse("fuzz.lock", (const char *)data, size, &l, &err) < 0) {
 		if (!err.text || err.kind != GG_LOCK)

@@ -14,9 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT, armour = GG_ERR_INIT;
 	_cleanup_release_ struct release *r = NULL;
-	_cleanup_buf_ struct gg_buf key = {0};
+	_cleanup_buf_ struct gg_buf key = { 0 };
 
-	if (release_dearmor("fuzz", (const char *)data, size, &key, &armour) < 0 && armour.kind != GG_INTEGRITY)
+	if (release_dearmor("fuzz", (const char *)data, size, &key, &armour) < 0 &&
+	    armour.kind != GG_INTEGRITY)
 		abort();
 	if (release_parse("fuzz", (const char *)data, size, &r, &err) < 0) {
 		if (err.kind != GG_INTEGRITY || !err.text)

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static int replay(int parent, const char *name, unsigned *n, struct gg_err *err)
 {
-	_cleanup_strv_ struct gg_strv names = {0};
+	_cleanup_strv_ struct gg_strv names = { 0 };
 	struct stat st;
 	DIR *dir;
 	int rc = 0;
@@ -26,7 +26,7 @@ static int replay(int parent, const char *name, unsigned *n, struct gg_err *err)
 	if (fstatat(parent, name, &st, 0) < 0)
 		return gg_fail_errno(err, "read '%s'", name);
 	if (!S_ISDIR(st.st_mode)) {
-		_cleanup_buf_ struct gg_buf bytes = {0};
+		_cleanup_buf_ struct gg_buf bytes = { 0 };
 
 		if (gg_read_file(parent, name, INPUT_LIMIT, &bytes, err) < 0)
 			return -1;

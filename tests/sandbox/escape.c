@@ -65,7 +65,8 @@ void expect_open(const char *path, int flags, int want)
 	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0600);
 	char name[256];
 
-	snprintf(name, sizeof(name), "%s %s", (flags & O_ACCMODE) == O_RDONLY ? "read" : "write", path);
+	snprintf(name, sizeof(name), "%s %s", (flags & O_ACCMODE) == O_RDONLY ? "read" : "write",
+		 path);
 	expect(name, fd, want);
 	if (fd >= 0)
 		close(fd);
@@ -76,12 +77,25 @@ void expect_open(const char *path, int flags, int want)
 static void probe_read_only(void)
 {
 	static const char *const paths[] = {
-		"/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
-		"/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname", "/proc/sys/kernel/msgmax",
-		"/proc/sys/kernel/shmmax", "/proc/sys/vm/overcommit_memory", "/proc/sys/fs/mqueue/msg_max",
-		"/proc/sys/user/max_user_namespaces", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/ns_last_pid",
-		"/proc/irq/default_smp_affinity", "/proc/sys/kernel/randomize_va_space", "/proc/bus/pci/devices",
-		"/proc/fs/nfsd", "/proc/sys/vm/drop_caches", "/proc/sys/kernel/sysrq", "/proc/sys/kernel/unprivileged_bpf_disabled",
+		"/proc/sysrq-trigger",
+		"/proc/sys/kernel/core_pattern",
+		"/proc/sys/kernel/modprobe",
+		"/proc/sys/kernel/hostname",
+		"/proc/sys/kernel/domainname",
+		"/proc/sys/kernel/msgmax",
+		"/proc/sys/kernel/shmmax",
+		"/proc/sys/vm/overcommit_memory",
+		"/proc/sys/fs/mqueue/msg_max",
+		"/proc/sys/user/max_user_namespaces",
+		"/proc/sys/net/ipv4/ip_forward",
+		"/proc/sys/kernel/ns_last_pid",
+		"/proc/irq/default_smp_affinity",
+		"/proc/sys/kernel/randomize_va_space",
+		"/proc/bus/pci/devices",
+		"/proc/fs/nfsd",
+		"/proc/sys/vm/drop_caches",
+		"/proc/sys/kernel/sysrq",
+		"/proc/sys/kernel/unprivileged_bpf_disabled",
 	};
 	char name[128];
 
@@ -90,16 +104,20 @@ static void probe_read_only(void)
 		int fd = open(paths[i], O_WRONLY | O_CLOEXEC);
 
 		snprintf(name, sizeof(name), "write %s", paths[i]);
-		judge(fd < 0 && (errno == EROFS || errno == EACCES || errno == ENOENT || errno == EISDIR), name, "%s",
-		      fd < 0 ? strerrorname_np(errno) : "success");
+		judge(fd < 0 && (errno == EROFS || errno == EACCES || errno == ENOENT ||
+				 errno == EISDIR),
+		      name, "%s", fd < 0 ? strerrorname_np(errno) : "success");
 	}
 }
 
 static void probe_masks(void)
 {
-	static const char *const files[] = { "/proc/interrupts",   "/proc/kcore",	    "/proc/keys",      "/proc/latency_stats",
-					     "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats" };
-	static const char *const dirs[] = { "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys", "/sys/firmware" };
+	static const char *const files[] = { "/proc/interrupts",  "/proc/kcore",
+					     "/proc/keys",        "/proc/latency_stats",
+					     "/proc/sched_debug", "/proc/timer_list",
+					     "/proc/timer_stats" };
+	static const char *const dirs[] = { "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys",
+					    "/sys/firmware" };
 	char text[64], name[64];
 
 	for (size_t i = 0; i < COUNT(files); i++) {
@@ -131,7 +149,8 @@ static void probe_proc(void)
 	expect_open("/sys/kernel/uevent_helper", O_WRONLY, ENOENT);
 	expect_open("/sys/fs/cgroup/release_agent", O_WRONLY, ENOENT);
 	expect_open("/proc/sys/fs/binfmt_misc/register", O_WRONLY, ENOENT);
-	expect("chmod /proc/sys/kernel/core_pattern", chmod("/proc/sys/kernel/core_pattern", 0666), EROFS);
+	expect("chmod /proc/sys/kernel/core_pattern", chmod("/proc/sys/kernel/core_pattern", 0666),
+	       EROFS);
 	slurp("/proc/sys/user/max_user_namespaces", text, sizeof(text));
 	judge(strcmp(text, "0\n") == 0, "max_user_namespaces is 0", "it is %s", text);
 	/* Our own program's file, and so the builder's were it ours. */
@@ -141,13 +160,15 @@ static void probe_proc(void)
 /* Pid 1 is a piece of the builder. */
 static void probe_init(void)
 {
-	static const char *const unreadable[] = { "/proc/1/environ", "/proc/1/mem",   "/proc/1/maps", "/proc/1/auxv",
-						  "/proc/1/pagemap", "/proc/1/stack", "/proc/1/exe",  "/proc/1/root/",
-						  "/proc/1/cwd/",    "/proc/1/fd/",   "/proc/1/fd/3", "/proc/1/fdinfo/",
-						  "/proc/1/map_files/", "/proc/1/task/1/mem", "/proc/1/syscall",
-						  "/proc/1/smaps", "/proc/1/numa_maps", "/proc/1/ns/mnt" };
-	static const char *const links[] = { "/proc/1/exe", "/proc/1/root", "/proc/1/cwd", "/proc/1/ns/mnt",
-					     "/proc/1/ns/user" };
+	static const char *const unreadable[] = {
+		"/proc/1/environ",    "/proc/1/mem",        "/proc/1/maps",    "/proc/1/auxv",
+		"/proc/1/pagemap",    "/proc/1/stack",      "/proc/1/exe",     "/proc/1/root/",
+		"/proc/1/cwd/",       "/proc/1/fd/",        "/proc/1/fd/3",    "/proc/1/fdinfo/",
+		"/proc/1/map_files/", "/proc/1/task/1/mem", "/proc/1/syscall", "/proc/1/smaps",
+		"/proc/1/numa_maps",  "/proc/1/ns/mnt"
+	};
+	static const char *const links[] = { "/proc/1/exe", "/proc/1/root", "/proc/1/cwd",
+					     "/proc/1/ns/mnt", "/proc/1/ns/user" };
 	char text[256], name[64];
 	struct stat st;
 
@@ -156,8 +177,9 @@ static void probe_init(void)
 
 		/* Linux 6.18 opens maps and says EACCES or nothing on reading. */
 		snprintf(name, sizeof(name), "read %s", unreadable[i]);
-		judge(fd < 0 ? errno == EACCES || errno == EPERM || errno == ENOENT : read(fd, text, sizeof(text)) <= 0, name,
-		      "%s", fd < 0 ? strerrorname_np(errno) : "success");
+		judge(fd < 0 ? errno == EACCES || errno == EPERM || errno == ENOENT
+			     : read(fd, text, sizeof(text)) <= 0,
+		      name, "%s", fd < 0 ? strerrorname_np(errno) : "success");
 		if (fd >= 0)
 			close(fd);
 	}
@@ -186,24 +208,33 @@ static void probe_nodes(void)
 		mode_t mode;
 		unsigned major, minor;
 	} nodes[] = {
-		{ "mknod a disk", "/tmp/b", S_IFBLK, 8, 0 },	     { "mknod a virtual disk", "/tmp/b", S_IFBLK, 254, 0 },
-		{ "mknod mem", "/tmp/c", S_IFCHR, 1, 1 },	     { "mknod null", "/tmp/c", S_IFCHR, 1, 3 },
-		{ "mknod kmsg", "/tmp/c", S_IFCHR, 1, 11 },	     { "mknod fuse", "/tmp/c", S_IFCHR, 10, 229 },
-		{ "mknod tun", "/tmp/c", S_IFCHR, 10, 200 },	     { "mknod a whiteout", "/tmp/c", S_IFCHR, 0, 0 },
+		{ "mknod a disk", "/tmp/b", S_IFBLK, 8, 0 },
+		{ "mknod a virtual disk", "/tmp/b", S_IFBLK, 254, 0 },
+		{ "mknod mem", "/tmp/c", S_IFCHR, 1, 1 },
+		{ "mknod null", "/tmp/c", S_IFCHR, 1, 3 },
+		{ "mknod kmsg", "/tmp/c", S_IFCHR, 1, 11 },
+		{ "mknod fuse", "/tmp/c", S_IFCHR, 10, 229 },
+		{ "mknod tun", "/tmp/c", S_IFCHR, 10, 200 },
+		{ "mknod a whiteout", "/tmp/c", S_IFCHR, 0, 0 },
 		{ "mknod mem in /dev/shm", "/dev/shm/c", S_IFCHR, 1, 1 },
 	};
 
 	for (size_t i = 0; i < COUNT(nodes); i++)
-		expect(nodes[i].name, mknod(nodes[i].path, nodes[i].mode | 0600, makedev(nodes[i].major, nodes[i].minor)),
+		expect(nodes[i].name,
+		       mknod(nodes[i].path, nodes[i].mode | 0600,
+			     makedev(nodes[i].major, nodes[i].minor)),
 		       EPERM);
 }
 
 static void probe_devices(void)
 {
-	static const char *const present[] = { "null", "zero", "full", "random", "urandom", "tty",    "fd",
-					       "stdin", "stdout", "stderr", "ptmx",   "pts",	"shm" };
-	static const char *const absent[] = { "mem", "kmem", "port", "kmsg", "fuse",	 "net",	 "console", "loop-control",
-					      "sda", "vda",  "kvm",  "uinput", "mapper", "dri", "tty0",	 "hwrng" };
+	static const char *const present[] = { "null", "zero", "full",  "random", "urandom",
+					       "tty",  "fd",   "stdin", "stdout", "stderr",
+					       "ptmx", "pts",  "shm" };
+	static const char *const absent[] = { "mem",    "kmem", "port",    "kmsg",
+					      "fuse",   "net",  "console", "loop-control",
+					      "sda",    "vda",  "kvm",     "uinput",
+					      "mapper", "dri",  "tty0",    "hwrng" };
 	DIR *dir = opendir("/dev");
 	unsigned strange = 0;
 	struct dirent *e;
@@ -220,14 +251,16 @@ static void probe_devices(void)
 	judge(strange == 0, "/dev holds what it should and nothing else", "%u others", strange);
 	for (size_t i = 0; i < COUNT(present); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", present[i]);
-		judge(faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0, path, "%s", strerrorname_np(errno));
+		judge(faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0, path, "%s",
+		      strerrorname_np(errno));
 	}
 	for (size_t i = 0; i < COUNT(absent); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", absent[i]);
 		expect_open(path, O_RDONLY, ENOENT);
 	}
 	probe_nodes();
-	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC),
+	    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	expect("fill /dev/full", write(full, &c, 1), ENOSPC);
 	judge(read(null, &c, 1) == 0, "/dev/null is empty", "it is not");
@@ -259,8 +292,8 @@ static void probe_chroot(const struct stat *root)
 
 	if (pid == 0) {
 		mkdir("/tmp/jail", 0700);
-		_exit(chroot("/tmp/jail") < 0 || fchdir(fd) < 0 || chdir("../../../../..") < 0 || stat(".", &st) < 0 ||
-		      st.st_ino != root->st_ino || st.st_dev != root->st_dev);
+		_exit(chroot("/tmp/jail") < 0 || fchdir(fd) < 0 || chdir("../../../../..") < 0 ||
+		      stat(".", &st) < 0 || st.st_ino != root->st_ino || st.st_dev != root->st_dev);
 	}
 	waitpid(pid, &status, 0);
 	judge(status == 0, "chroot in chroot", "it leads out");
@@ -281,10 +314,12 @@ static void probe_descriptors(void)
 		snprintf(path, sizeof(path), "/proc/self/fd/%d/../../../..", fd);
 		expect(path, chdir(path), ENOENT);
 	}
-	judge(getcwd(text, sizeof(text)) && text[0] == '/', "the working directory is in the root", "%s", text);
+	judge(getcwd(text, sizeof(text)) && text[0] == '/', "the working directory is in the root",
+	      "%s", text);
 	expect("chdir ..", chdir("/../../../../.."), 0);
 	stat(".", &st);
-	judge(st.st_ino == root.st_ino && st.st_dev == root.st_dev, "'..' of the root is the root", "it leads out");
+	judge(st.st_ino == root.st_ino && st.st_dev == root.st_dev, "'..' of the root is the root",
+	      "it leads out");
 	if (!escape.is_user)
 		probe_chroot(&root);
 }
@@ -295,19 +330,25 @@ static void probe_mounts(void)
 		const char *path;
 		unsigned long flags;
 	} mounts[] = {
-		{ "/proc", ST_NOSUID | ST_NODEV | ST_NOEXEC }, { "/sys", ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY },
-		{ "/dev", ST_NOSUID | ST_NOEXEC },	       { "/dev/shm", ST_NOSUID | ST_NODEV | ST_NOEXEC },
-		{ "/dev/pts", ST_NOSUID | ST_NOEXEC },	       { "/", ST_NODEV },
-		{ "/proc/sys", ST_RDONLY },		       { "/proc/irq", ST_RDONLY },
-		{ "/proc/bus", ST_RDONLY },		       { "/proc/fs", ST_RDONLY },
+		{ "/proc", ST_NOSUID | ST_NODEV | ST_NOEXEC },
+		{ "/sys", ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY },
+		{ "/dev", ST_NOSUID | ST_NOEXEC },
+		{ "/dev/shm", ST_NOSUID | ST_NODEV | ST_NOEXEC },
+		{ "/dev/pts", ST_NOSUID | ST_NOEXEC },
+		{ "/", ST_NODEV },
+		{ "/proc/sys", ST_RDONLY },
+		{ "/proc/irq", ST_RDONLY },
+		{ "/proc/bus", ST_RDONLY },
+		{ "/proc/fs", ST_RDONLY },
 	};
 	struct statvfs st;
 	char name[64];
 
 	for (size_t i = 0; i < COUNT(mounts); i++) {
 		snprintf(name, sizeof(name), "flags of the mount on %s", mounts[i].path);
-		judge(statvfs(mounts[i].path, &st) < 0 || (st.f_flag & mounts[i].flags) == mounts[i].flags, name, "%#lx",
-		      st.f_flag);
+		judge(statvfs(mounts[i].path, &st) < 0 ||
+			      (st.f_flag & mounts[i].flags) == mounts[i].flags,
+		      name, "%#lx", st.f_flag);
 	}
 	statvfs("/dev/shm", &st);
 	judge(st.f_blocks * st.f_frsize <= 64u << 20, "/dev/shm has a limit", "it has none");
@@ -320,9 +361,10 @@ static void probe_mounts(void)
 
 static void probe_tables(void)
 {
-	static const char *const tables[] = { "/proc/self/mountinfo", "/proc/self/mounts", "/proc/self/mountstats",
-					      "/proc/self/cgroup", "/proc/self/environ", "/proc/1/mountinfo",
-					      "/proc/self/maps", "/proc/1/cgroup" };
+	static const char *const tables[] = { "/proc/self/mountinfo",  "/proc/self/mounts",
+					      "/proc/self/mountstats", "/proc/self/cgroup",
+					      "/proc/self/environ",    "/proc/1/mountinfo",
+					      "/proc/self/maps",       "/proc/1/cgroup" };
 	static char text[65536];
 	int roots = 0, others = 0;
 	char name[64];
@@ -373,8 +415,11 @@ static void set_option(const char *name, const char *value)
 	const struct {
 		const char *name;
 		int *value;
-	} numbers[] = { { "port", &escape.port },	  { "user", &escape.is_user }, { "setuid", &escape.is_setuid },
-			{ "network", &escape.has_network }, { "list", &escape.list } };
+	} numbers[] = { { "port", &escape.port },
+			{ "user", &escape.is_user },
+			{ "setuid", &escape.is_setuid },
+			{ "network", &escape.has_network },
+			{ "list", &escape.list } };
 
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		if (strncmp(name, numbers[i].name, strlen(numbers[i].name)) == 0)

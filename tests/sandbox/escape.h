@@ -10,11 +10,11 @@
 struct escape_options {
 	const char *host_path; /* a directory of the host */
 	const char *abstract;  /* a socket's name on the host */
-	int port;	       /* a listener on the host's loopback */
-	int is_user;	       /* not root */
-	int is_setuid;	       /* no_new_privs is off */
+	int port;              /* a listener on the host's loopback */
+	int is_user;           /* not root */
+	int is_setuid;         /* no_new_privs is off */
 	int has_network;       /* the caller's network is there on purpose */
-	int list;	       /* name every probe, as "NAME\tRESULT" */
+	int list;              /* name every probe, as "NAME\tRESULT" */
 };
 extern struct escape_options escape;
 

@@ -241,7 +241,8 @@ static int connect_abstract(const char *name)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	memcpy(un.sun_path + 1, name, strlen(name));
-	return connect(fd, (struct sockaddr *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
+	return connect(fd, (struct sockaddr *)&un,
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
 }
 
 static int connect_patiently(const char *ip, int to, int type)
@@ -288,7 +289,8 @@ static int verb_reach(int argc, char **argv)
 	if (strcmp(argv[0], "abstract") == 0)
 		r = connect_abstract(argv[1]);
 	else
-		r = connect_patiently(argv[1], to, strcmp(argv[0], "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM);
+		r = connect_patiently(argv[1], to,
+				      strcmp(argv[0], "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM);
 	puts(r < 0 ? strerrorname_np(errno) : "success");
 	return 0;
 }
@@ -303,7 +305,8 @@ static int verb_abstract(int argc, char **argv)
 	(void)argc;
 	memcpy(un.sun_path + 1, argv[0], strlen(argv[0]));
 	if (bind(fd, (struct sockaddr *)&un,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[0]))) < 0 || listen(fd, 1) < 0)
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[0]))) < 0 ||
+	    listen(fd, 1) < 0)
 		return 1;
 	pid = fork();
 	if (pid == 0)
@@ -317,10 +320,15 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	int arguments;
 } verbs[] = {
-	{ "escape", verb_escape, 0 }, { "env", verb_env, 0 },	  { "exit", verb_exit, 1 },   { "signal", verb_signal, 1 },
-	{ "cat", verb_cat, 1 },	      { "write", verb_write, 2 }, { "unlink", verb_unlink, 1 }, { "swap", verb_swap, 2 },
-	{ "cwd", verb_cwd, 0 },	      { "ids", verb_ids, 0 },	  { "sleep", verb_sleep, 1 }, { "daemon", verb_daemon, 0 },
-	{ "netns", verb_netns, 0 },   { "memory", verb_memory, 1 }, { "reach", verb_reach, 3 }, { "orphans", verb_orphans, 1 }, { "abstract", verb_abstract, 1 },
+	{ "escape", verb_escape, 0 },     { "env", verb_env, 0 },
+	{ "exit", verb_exit, 1 },         { "signal", verb_signal, 1 },
+	{ "cat", verb_cat, 1 },           { "write", verb_write, 2 },
+	{ "unlink", verb_unlink, 1 },     { "swap", verb_swap, 2 },
+	{ "cwd", verb_cwd, 0 },           { "ids", verb_ids, 0 },
+	{ "sleep", verb_sleep, 1 },       { "daemon", verb_daemon, 0 },
+	{ "netns", verb_netns, 0 },       { "memory", verb_memory, 1 },
+	{ "reach", verb_reach, 3 },       { "orphans", verb_orphans, 1 },
+	{ "abstract", verb_abstract, 1 },
 };
 
 int main(int argc, char **argv)

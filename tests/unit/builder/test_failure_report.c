@@ -33,13 +33,17 @@ static void a_fetch_of_a_piece(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "older and longer than what follows, by far and for sure, really, it is longer", 76),
+	assert_int_equal(write(fd,
+			       "older and longer than what follows, by far and for sure, really, "
+			       "it is longer",
+			       76),
 			 76);
 	close(fd);
 	failure_report(path, GG_REMOTE, &step);
 	assert_int_equal(gg_read_file(AT_FDCWD, path, 4096, &text, &err), 0);
-	assert_string_equal(text.data,
-			    "kind 7\nstep toolchain\npiece rustup@1\nenv RUST=1.95.0\nenv TOOLCHAIN=1.95.0\n");
+	assert_string_equal(
+		text.data,
+		"kind 7\nstep toolchain\npiece rustup@1\nenv RUST=1.95.0\nenv TOOLCHAIN=1.95.0\n");
 	text.len = 0;
 	failure_report(path, GG_LOCK, NULL);
 	assert_int_equal(gg_read_file(AT_FDCWD, path, 4096, &text, &err), 0);

@@ -52,9 +52,11 @@ static void found_across_blocks(void **state)
 	for (size_t before = 0; before <= 13; before++) {
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
-		assert_int_equal(check_at(2 * BLOCK + 100, BLOCK - before, "value-of-mine", &err), -1);
+		assert_int_equal(check_at(2 * BLOCK + 100, BLOCK - before, "value-of-mine", &err),
+				 -1);
 		assert_int_equal(err.kind, GG_STEP);
-		assert_string_equal(err.text, "the output 'dir/file' holds the value of the variable 'TOKEN'");
+		assert_string_equal(
+			err.text, "the output 'dir/file' holds the value of the variable 'TOKEN'");
 	}
 }
 

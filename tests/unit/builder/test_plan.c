@@ -32,7 +32,10 @@ static struct plan *plan(const struct recipe *r, const struct lock *lock)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct gg_digest none[8] = { 0 };
-	struct plan_input in = { .recipe = r, .lock = lock, .platform = "linux/amd64", .locals = none,
+	struct plan_input in = { .recipe = r,
+				 .lock = lock,
+				 .platform = "linux/amd64",
+				 .locals = none,
 				 .rootfs_files = none };
 	struct plan *p = NULL;
 
@@ -53,7 +56,9 @@ static void key_of(const char *recipe, const char *step, struct gg_digest *ret)
 	*ret = n->key;
 }
 
-#define STEP(run) "recipe: 1\nname: x\nstages:\n  s:\n    from: scratch\n    steps:\n      - name: it\n        run: " run "\n"
+#define STEP(run)                                                                                  \
+	"recipe: 1\nname: x\nstages:\n  s:\n    from: scratch\n    steps:\n      - name: it\n    " \
+	"    run: " run "\n"
 
 /* "argument [13]" and two arguments look like one of 13 bytes with a newline in it, unless both are written as long. */
 static void no_text_imitates_another(void **state)
@@ -76,7 +81,8 @@ static void no_text_imitates_another(void **state)
 		_cleanup_lock_ struct lock *lock = lock_new();
 		_cleanup_plan_ struct plan *p = plan(r, lock);
 
-		assert_non_null(strstr(plan_find(p, "it")->text, "\nargument [4]\n[14]\nargument a\nargument b\n"));
+		assert_non_null(strstr(plan_find(p, "it")->text,
+				       "\nargument [4]\n[14]\nargument a\nargument b\n"));
 	}
 }
 
@@ -87,8 +93,12 @@ static void the_starter_is_a_plan(void **state)
 	_cleanup_recipe_ struct recipe *r = NULL;
 	_cleanup_plan_ struct plan *p = NULL;
 	_cleanup_free_ char *key = NULL;
-	struct lock_package package = { .name = "gcc", .version = "1", .architecture = "amd64",
-					.path = "pool/g/gcc.deb", .suite = "trixie", .size = 7 };
+	struct lock_package package = { .name = "gcc",
+					.version = "1",
+					.architecture = "amd64",
+					.path = "pool/g/gcc.deb",
+					.suite = "trixie",
+					.size = 7 };
 	struct lock_distro entry = { .distro = "debian", .packages = &package, .n_packages = 1 };
 
 	(void)state;

@@ -26,7 +26,8 @@ static void check(const char *bytes, size_t len, const char *want)
 		struct printable s = { 0 };
 
 		for (size_t at = 0; at < len; at += piece)
-			printable_feed(&s, bytes + at, at + piece < len ? piece : len - at, collect, &all);
+			printable_feed(&s, bytes + at, at + piece < len ? piece : len - at, collect,
+				       &all);
 		printable_end(&s, collect, &all);
 		printable_done(&s);
 		assert_string_equal(all.data ? all.data : "", want);
@@ -56,7 +57,9 @@ static void escapes(void **state)
 	CHECK("\x1b]0;title\x07text\n", "text|");
 	CHECK("\x1b]8;;url\x1b\\link\x1b]8;;\x1b\\\n", "link|");
 	CHECK("\x1bPdcs\x1b\\a\n", "a|");
-	CHECK("\x1b(Bb\x1b" "7c\n", "bc|");
+	CHECK("\x1b(Bb\x1b"
+	      "7c\n",
+	      "bc|");
 	/* Nobody ends it: the line is lost, the next is not. */
 	CHECK("\x1b]0;open\nnext\n", "|next|");
 	CHECK("\x1b[12\nnext\n", "|next|");
@@ -65,21 +68,35 @@ static void escapes(void **state)
 static void controls(void **state)
 {
 	(void)state;
-	CHECK("a\0b\x07" "c\x08" "d\x7f" "e\n", "abcde|");
-	CHECK("a\xc2\x9b" "31mb\n", "a31mb|");			     /* C1 CSI as a character */
-	CHECK("a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xef\xbb\xbf\n", "abc|"); /* overrides, BOM */
+	CHECK("a\0b\x07"
+	      "c\x08"
+	      "d\x7f"
+	      "e\n",
+	      "abcde|");
+	CHECK("a\xc2\x9b"
+	      "31mb\n",
+	      "a31mb|"); /* C1 CSI as a character */
+	CHECK("a\xe2\x80\xae"
+	      "b\xe2\x81\xa6"
+	      "c\xef\xbb\xbf\n",
+	      "abc|"); /* overrides, BOM */
 }
 
 static void broken_utf8(void **state)
 {
 	(void)state;
 	CHECK("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80|");
-	CHECK("a\x80" "b\xff" "c\n", "a\xef\xbf\xbd" "b\xef\xbf\xbd" "c|");
+	CHECK("a\x80"
+	      "b\xff"
+	      "c\n",
+	      "a\xef\xbf\xbd"
+	      "b\xef\xbf\xbd"
+	      "c|");
 	CHECK("\xe2\x82x\n", "\xef\xbf\xbdx|");
 	CHECK("\xe2\xc3\xa9\n", "\xef\xbf\xbd\xc3\xa9|");
-	CHECK("\xc0\x80\n", "\xef\xbf\xbd\xef\xbf\xbd|");	       /* overlong */
-	CHECK("\xed\xa0\x80\n", "\xef\xbf\xbd|");		       /* surrogate */
-	CHECK("\xf4\x90\x80\x80\n", "\xef\xbf\xbd|");		       /* beyond Unicode */
+	CHECK("\xc0\x80\n", "\xef\xbf\xbd\xef\xbf\xbd|"); /* overlong */
+	CHECK("\xed\xa0\x80\n", "\xef\xbf\xbd|");         /* surrogate */
+	CHECK("\xf4\x90\x80\x80\n", "\xef\xbf\xbd|");     /* beyond Unicode */
 }
 
 static void long_lines(void **state)
@@ -104,15 +121,17 @@ static void clipping(void **state)
 	assert_int_equal(printable_clip("hello", 5, 3), 3);
 	assert_int_equal(printable_clip("hello", 5, 0), 0);
 	assert_int_equal(printable_clip("\xc3\xa9\xc3\xa9", 4, 1), 2);
-	assert_int_equal(printable_clip("\xe6\x97\xa5\xe6\x9c\xac", 6, 3), 3); /* wide: two columns each */
-	assert_int_equal(printable_clip("e\xcc\x81x", 4, 1), 3);	       /* combining: none */
+	assert_int_equal(printable_clip("\xe6\x97\xa5\xe6\x9c\xac", 6, 3),
+			 3);                                     /* wide: two columns each */
+	assert_int_equal(printable_clip("e\xcc\x81x", 4, 1), 3); /* combining: none */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_lines), cmocka_unit_test(carriage_returns), cmocka_unit_test(escapes),
-		cmocka_unit_test(controls),    cmocka_unit_test(broken_utf8),	   cmocka_unit_test(long_lines),
+		cmocka_unit_test(plain_lines), cmocka_unit_test(carriage_returns),
+		cmocka_unit_test(escapes),     cmocka_unit_test(controls),
+		cmocka_unit_test(broken_utf8), cmocka_unit_test(long_lines),
 		cmocka_unit_test(clipping),
 	};
 

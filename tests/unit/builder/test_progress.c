@@ -25,12 +25,17 @@ struct fixture {
 	struct gg_buf seen;
 };
 
-static void begin(struct fixture *f, enum progress_mode mode, unsigned width, unsigned height, bool colour)
+static void begin(struct fixture *f, enum progress_mode mode, unsigned width, unsigned height,
+		  bool colour)
 {
 	*f = (struct fixture){ .fd = memfd_create("progress", MFD_CLOEXEC), .now = 100 * SECOND };
 	assert_true(f->fd >= 0);
-	f->p = progress_new(&(struct progress_options){ .mode = mode, .fd = f->fd, .now = f->now, .width = width,
-							.height = height, .colour = colour });
+	f->p = progress_new(&(struct progress_options){ .mode = mode,
+							.fd = f->fd,
+							.now = f->now,
+							.width = width,
+							.height = height,
+							.colour = colour });
 }
 
 /* What was written since the last call. */
@@ -78,8 +83,9 @@ static void plain_one_job(void **state)
 	output(&f, 2, "hello\n\npart");
 	pass(&f, 2500 * MS);
 	progress_job_end(f.p, 2, PROGRESS_DONE, 2500 * MS);
-	assert_string_equal(fresh(&f), "[builder/2] started\n[builder/2] hello\n[builder/2]\n[builder/2] part\n"
-				       "[builder/2] done in 2.5s\n");
+	assert_string_equal(
+		fresh(&f), "[builder/2] started\n[builder/2] hello\n[builder/2]\n[builder/2] part\n"
+			   "[builder/2] done in 2.5s\n");
 	progress_job_start(f.p, 3, "x");
 	progress_job_end(f.p, 3, PROGRESS_FAILED, 7 * MS);
 	progress_note(f.p, "two\nlines");
@@ -151,7 +157,8 @@ static void plain_downloads(void **state)
 		pass(&f, SECOND);
 		progress_job_bytes(f.p, 1, (uint64_t)i * 1250000, 132000000);
 	}
-	assert_string_equal(fresh(&f), "[packages] started\n[packages] 6.2 of 132.0 MB, 1.2 MB/s\n");
+	assert_string_equal(fresh(&f),
+			    "[packages] started\n[packages] 6.2 of 132.0 MB, 1.2 MB/s\n");
 	end(&f);
 }
 
@@ -168,11 +175,13 @@ static void json_events(void **state)
 	progress_job_bytes(f.p, 7, 20, 0); /* too soon */
 	progress_job_end(f.p, 7, PROGRESS_FAILED, 1234000001);
 	progress_note(f.p, "done");
-	assert_string_equal(fresh(&f), "{\"event\":\"start\",\"id\":7,\"ms\":0,\"name\":\"a \\\"b\\\"\"}\n"
-				       "{\"event\":\"output\",\"id\":7,\"ms\":1234,\"text\":\"xy\"}\n"
-				       "{\"done\":10,\"event\":\"bytes\",\"id\":7,\"ms\":1234,\"total\":0}\n"
-				       "{\"event\":\"end\",\"id\":7,\"ms\":1234,\"ns\":1234000001,\"status\":\"failed\"}\n"
-				       "{\"event\":\"note\",\"ms\":1234,\"text\":\"done\"}\n");
+	assert_string_equal(
+		fresh(&f),
+		"{\"event\":\"start\",\"id\":7,\"ms\":0,\"name\":\"a \\\"b\\\"\"}\n"
+		"{\"event\":\"output\",\"id\":7,\"ms\":1234,\"text\":\"xy\"}\n"
+		"{\"done\":10,\"event\":\"bytes\",\"id\":7,\"ms\":1234,\"total\":0}\n"
+		"{\"event\":\"end\",\"id\":7,\"ms\":1234,\"ns\":1234000001,\"status\":\"failed\"}\n"
+		"{\"event\":\"note\",\"ms\":1234,\"text\":\"done\"}\n");
 	assert_int_equal(progress_timeout(f.p), -1);
 	end(&f);
 }
@@ -188,14 +197,17 @@ static void tty_draws_and_erases(void **state)
 	output(&f, 1, "a line that is longer than the terminal is wide\n");
 	assert_string_equal(fresh(&f), "");
 	progress_tick(f.p, f.now);
-	assert_string_equal(fresh(&f), "[0/3] 0ms\n  builder/1  0ms\n    | a line that is longer t\n");
+	assert_string_equal(fresh(&f),
+			    "[0/3] 0ms\n  builder/1  0ms\n    | a line that is longer t\n");
 	output(&f, 1, "2\n");
 	pass(&f, 50 * MS); /* too soon to redraw */
 	assert_string_equal(fresh(&f), "");
 	assert_int_equal(progress_timeout(f.p), 51);
 	pass(&f, 50 * MS);
-	assert_string_equal(fresh(&f), "\x1b[3A\r\x1b[J[0/3] 100ms\n  builder/1  100ms\n    | a line that is longer t\n"
-				       "    | 2\n");
+	assert_string_equal(
+		fresh(&f),
+		"\x1b[3A\r\x1b[J[0/3] 100ms\n  builder/1  100ms\n    | a line that is longer t\n"
+		"    | 2\n");
 	assert_int_equal(progress_timeout(f.p), 1001);
 	progress_job_end(f.p, 1, PROGRESS_DONE, 90 * MS);
 	progress_note(f.p, "note");
@@ -218,8 +230,9 @@ static void tty_keeps_six_lines(void **state)
 		output(&f, 1, text);
 	}
 	progress_tick(f.p, f.now);
-	assert_string_equal(fresh(&f),
-			    "[0] 0ms\n  j  0ms\n    | 3\n    | 4\n    | 5\n    | 6\n    | 7\n    | 8\n");
+	assert_string_equal(
+		fresh(&f),
+		"[0] 0ms\n  j  0ms\n    | 3\n    | 4\n    | 5\n    | 6\n    | 7\n    | 8\n");
 	progress_finish(f.p);
 	assert_string_equal(fresh(&f), "\x1b[8A\r\x1b[J");
 	pass(&f, 200 * MS); /* it comes back */
@@ -236,7 +249,8 @@ static void tty_shows_an_unfinished_line(void **state)
 	progress_job_start(f.p, 1, "a-stage/with-a-step-of-a-long-name");
 	output(&f, 1, "1\n2\n3\n4\n5\n6\n10%\r50%");
 	progress_tick(f.p, f.now);
-	assert_string_equal(fresh(&f), "[0] 0ms\n  a-stage/with-a-step-o…  0ms\n    | 2\n    | 3\n    | 4\n    | 5\n    | 6\n"
+	assert_string_equal(fresh(&f), "[0] 0ms\n  a-stage/with-a-step-o…  0ms\n    | 2\n    | 3\n "
+				       "   | 4\n    | 5\n    | 6\n"
 				       "    | 50%\n");
 	end(&f);
 }
@@ -272,13 +286,16 @@ static void tty_shows_rates_and_colours(void **state)
 	pass(&f, 500 * MS);
 	progress_job_bytes(f.p, 1, 6000000, 132000000);
 	pass(&f, 500 * MS);
-	assert_string_equal(fresh(&f), "[0] 500ms\n\x1b[1m  get  500ms\x1b[0m\n\x1b[2A\r\x1b[J[0] 1.0s\n"
-				       "\x1b[1m  get  1.0s  6.0 of 132.0 MB, 12.0 MB/s\x1b[0m\n");
+	assert_string_equal(fresh(&f),
+			    "[0] 500ms\n\x1b[1m  get  500ms\x1b[0m\n\x1b[2A\r\x1b[J[0] 1.0s\n"
+			    "\x1b[1m  get  1.0s  6.0 of 132.0 MB, 12.0 MB/s\x1b[0m\n");
 	progress_job_end(f.p, 1, PROGRESS_CACHED, 0);
 	progress_job_start(f.p, 2, "x");
 	progress_job_end(f.p, 2, PROGRESS_FAILED, 65 * SECOND);
 	progress_finish(f.p);
-	assert_string_equal(fresh(&f), "\x1b[2A\r\x1b[J  \x1b[2mcached\x1b[0m  get\n  \x1b[31mFAILED\x1b[0m  x  1m05s\n");
+	assert_string_equal(
+		fresh(&f),
+		"\x1b[2A\r\x1b[J  \x1b[2mcached\x1b[0m  get\n  \x1b[31mFAILED\x1b[0m  x  1m05s\n");
 	end(&f);
 }
 
@@ -306,7 +323,8 @@ static void a_closed_reader_is_no_error(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-	p = progress_new(&(struct progress_options){ .mode = PROGRESS_PLAIN, .fd = fds[1], .now = 1 });
+	p = progress_new(
+		&(struct progress_options){ .mode = PROGRESS_PLAIN, .fd = fds[1], .now = 1 });
 	progress_note(p, "read");
 	close(fds[0]);
 	progress_note(p, "lost");

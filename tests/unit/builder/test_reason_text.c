@@ -86,7 +86,8 @@ static void packages(void **state)
 	(void)state;
 	expect("package a 1 amd64 00\npackage b 1 amd64 00\npackage c 1 amd64 00\n",
 	       "package a 2 amd64 01\npackage c 1 amd64 02\npackage d 3 all 03\n",
-	       "package: a 1 -> 2\npackage: c 1: another archive\npackage: added d 3\npackage: removed b 1\n");
+	       "package: a 1 -> 2\npackage: c 1: another archive\npackage: added d 3\npackage: "
+	       "removed b 1\n");
 }
 
 static void references(void **state)
@@ -99,7 +100,8 @@ static void references(void **state)
 	expect("copy-from " OLD_A "\ncopy-path /x\n", "copy-from empty\ncopy-path /x\n",
 	       "change: -copy-from stage/a\nchange: +copy-from empty\n");
 	/* The same step under another label is no pair. */
-	expect("tree " OLD_A "\n", "below " NEW_A "\n", "change: -tree stage/a\nchange: +below stage/a\n");
+	expect("tree " OLD_A "\n", "below " NEW_A "\n",
+	       "change: -tree stage/a\nchange: +below stage/a\n");
 }
 
 static void count(void *ctx, enum text_side side, size_t index)
@@ -134,8 +136,9 @@ static void too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equal_texts), cmocka_unit_test(lines),	     cmocka_unit_test(long_texts),
-		cmocka_unit_test(packages),    cmocka_unit_test(references), cmocka_unit_test(too_long),
+		cmocka_unit_test(equal_texts), cmocka_unit_test(lines),
+		cmocka_unit_test(long_texts),  cmocka_unit_test(packages),
+		cmocka_unit_test(references),  cmocka_unit_test(too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

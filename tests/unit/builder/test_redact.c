@@ -27,7 +27,8 @@ static void check(const char *const *values, const char *text, const char *expec
 		for (size_t i = 0; values[i]; i++)
 			redact_add(r, values[i], strlen(values[i]));
 		for (size_t at = 0; at < len; at += piece)
-			redact_feed(r, text + at, len - at < piece ? len - at : piece, collect, &out);
+			redact_feed(r, text + at, len - at < piece ? len - at : piece, collect,
+				    &out);
 		redact_end(r, collect, &out);
 		assert_int_equal(out.len, strlen(expected));
 		assert_string_equal(out.data, expected);
@@ -38,7 +39,8 @@ static void check(const char *const *values, const char *text, const char *expec
 static void test_values(void **state)
 {
 	(void)state;
-	check((const char *const[]){ "secret", NULL }, "a secret, secretsecret, secre", "a ***, ******, secre");
+	check((const char *const[]){ "secret", NULL }, "a secret, secretsecret, secre",
+	      "a ***, ******, secre");
 	check((const char *const[]){ "aab", NULL }, "aaaab aab aa", "aa*** *** aa");
 	check((const char *const[]){ "abc", "abcdef", NULL }, "abcdef abcde abc", "*** ***de ***");
 	check((const char *const[]){ "abc", "abcdef", NULL }, "abcde", "***de");
@@ -48,9 +50,10 @@ static void test_values(void **state)
 static void test_lines(void **state)
 {
 	(void)state;
-	check((const char *const[]){ "first line\nab\nlast one\n", NULL }, "> first line\n> ab\n> last one\n",
-	      "> ***\n> ab\n> ***\n");
-	check((const char *const[]){ "first line\nab\nlast one\n", NULL }, "first line\nab\nlast one\n", "***\n");
+	check((const char *const[]){ "first line\nab\nlast one\n", NULL },
+	      "> first line\n> ab\n> last one\n", "> ***\n> ab\n> ***\n");
+	check((const char *const[]){ "first line\nab\nlast one\n", NULL },
+	      "first line\nab\nlast one\n", "***\n");
 }
 
 static void test_nothing(void **state)

@@ -58,7 +58,8 @@ static int teardown(void **state)
 
 static void put(struct fixture *f, const char *name, const char *text)
 {
-	_cleanup_close_ int fd = openat(f->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	_cleanup_close_ int fd =
+		openat(f->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -91,8 +92,11 @@ static struct tree *scan(struct fixture *f, struct counting *c)
 {
 	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(f->store, f->dir);
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	const struct scan_memory memory = { .known = count_known, .learned = count_learned, .ctx = c };
-	const struct scan_options o = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS | SCAN_NO_HARDLINKS,
+	const struct scan_memory memory = { .known = count_known,
+					    .learned = count_learned,
+					    .ctx = c };
+	const struct scan_options o = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS |
+						 SCAN_NO_HARDLINKS,
 					.memory = &memory };
 	struct tree *t = NULL;
 
@@ -140,15 +144,18 @@ static void same_tick(void **state)
 static bool is_remembered(struct fixture *f, int64_t mtime_ns, int64_t ctime_ns)
 {
 	static const struct gg_digest content = { { 1 } };
-	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(f->store, f->dir), *next = NULL;
+	_cleanup_stat_cache_ struct stat_cache *cache = stat_cache_open(f->store, f->dir),
+					       *next = NULL;
 	const struct scan_memory *memory = stat_cache_memory(cache);
 	struct gg_digest got;
 	struct stat st;
 
 	assert_int_equal(fstat(f->dir, &st), 0);
 	st.st_ino = 77;
-	st.st_mtim = (struct timespec){ .tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000 };
-	st.st_ctim = (struct timespec){ .tv_sec = ctime_ns / 1000000000, .tv_nsec = ctime_ns % 1000000000 };
+	st.st_mtim = (struct timespec){ .tv_sec = mtime_ns / 1000000000,
+					.tv_nsec = mtime_ns % 1000000000 };
+	st.st_ctim = (struct timespec){ .tv_sec = ctime_ns / 1000000000,
+					.tv_nsec = ctime_ns % 1000000000 };
 	memory->learned(memory->ctx, &st, &content);
 	stat_cache_save(cache);
 	next = stat_cache_open(f->store, f->dir);
@@ -248,7 +255,8 @@ static void damaged_note(void **state)
 	assert_int_equal(c.known, 1);
 	dir = opendir(path);
 	while ((e = readdir(dir))) {
-		_cleanup_close_ int fd = e->d_name[0] == '.' ? -1 : openat(notes, e->d_name, O_RDWR | O_CLOEXEC);
+		_cleanup_close_ int fd =
+			e->d_name[0] == '.' ? -1 : openat(notes, e->d_name, O_RDWR | O_CLOEXEC);
 		char byte;
 
 		for (off_t at = 0; fd >= 0 && pread(fd, &byte, 1, at) == 1; at += 7) {
@@ -290,8 +298,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(same_tick), TEST(racy_rule), TEST(not_read_again), TEST(mtime_set_back), TEST(replaced), 
-		TEST(damaged_note), TEST(foreign_note),
+		TEST(same_tick), TEST(racy_rule),    TEST(not_read_again), TEST(mtime_set_back),
+		TEST(replaced),  TEST(damaged_note), TEST(foreign_note),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

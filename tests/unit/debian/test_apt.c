@@ -30,7 +30,7 @@ static void host_done(struct host *h)
 static struct host host_new(const char *const *files)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	struct host h = {.dir = "/tmp/test_apt.XXXXXX"};
+	struct host h = { .dir = "/tmp/test_apt.XXXXXX" };
 
 	assert_non_null(mkdtemp(h.dir));
 	h.fd = gg_openat(AT_FDCWD, h.dir, O_RDONLY | O_DIRECTORY, 0, &err);
@@ -50,14 +50,15 @@ static struct host host_new(const char *const *files)
 #define UBUNTU_KEYRING "usr/share/keyrings/ubuntu-archive-keyring.gpg", "k"
 
 struct found {
-	const char *main, *security, *key; /* main NULL: an error, and security is what its hint has */
+	const char *main, *security,
+		*key; /* main NULL: an error, and security is what its hint has */
 };
 
-static void expect(const char *const *files, const char *distro, const char *arch, struct apt_options options,
-		   struct found f)
+static void expect(const char *const *files, const char *distro, const char *arch,
+		   struct apt_options options, struct found f)
 {
 	_cleanup_host_ struct host h = host_new(files);
-	_cleanup_apt_mirrors_ struct apt_mirrors m = {0};
+	_cleanup_apt_mirrors_ struct apt_mirrors m = { 0 };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	if (apt_mirrors_find(h.fd, distro, arch, &options, &m, &err) < 0) {
@@ -86,56 +87,75 @@ static void a_debian_host(void **state)
 		"deb http://a.invalid/debian/ bookworm main contrib # why\n"
 		"deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
 		"http://b.invalid/debian-security bookworm-security main\n",
-		DEBIAN_KEYRING, NULL};
+		DEBIAN_KEYRING, NULL
+	};
 	static const char *const deb822[] = {
 		"etc/apt/sources.list.d/debian.sources",
-		"# comment\nTypes: deb deb-src\nURIs: https://a.invalid/pub/debian/\nSuites: trixie trixie-updates\n"
+		"# comment\nTypes: deb deb-src\nURIs: https://a.invalid/pub/debian/\nSuites: "
+		"trixie trixie-updates\n"
 		"Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
-		"Types: deb\n# inside\nURIs: https://b.invalid/debian-security\nSuites: trixie-security\n"
+		"Types: deb\n# inside\nURIs: https://b.invalid/debian-security\nSuites: "
+		"trixie-security\n"
 		"Components: main\n",
-		DEBIAN_KEYRING, NULL};
-	static const char *const trusted[] = {"etc/apt/sources.list", "deb http://a.invalid/debian sid main\n",
-					      "etc/apt/trusted.gpg.d/debian-archive-x.asc", "k",
-					      "etc/apt/trusted.gpg.d/other.asc", "k", NULL};
+		DEBIAN_KEYRING, NULL
+	};
+	static const char *const trusted[] = { "etc/apt/sources.list",
+					       "deb http://a.invalid/debian sid main\n",
+					       "etc/apt/trusted.gpg.d/debian-archive-x.asc",
+					       "k",
+					       "etc/apt/trusted.gpg.d/other.asc",
+					       "k",
+					       NULL };
 
 	(void)state;
-	expect(one_line, "debian", "amd64", (struct apt_options){0},
-	       (struct found){"http://a.invalid/debian", "http://b.invalid/debian-security",
-			      "/usr/share/keyrings/debian-archive-keyring.gpg"});
-	expect(deb822, "debian", "arm64", (struct apt_options){0},
-	       (struct found){"https://a.invalid/pub/debian", "https://b.invalid/debian-security",
-			      "/usr/share/keyrings/debian-archive-keyring.gpg"});
-	expect(trusted, "debian", "amd64", (struct apt_options){0},
-	       (struct found){"http://a.invalid/debian", "http://a.invalid/debian-security",
-			      "/etc/apt/trusted.gpg.d/debian-archive-x.asc"});
-	expect(one_line, "ubuntu", "amd64", (struct apt_options){0}, (struct found){NULL, "--mirror ubuntu=URL", NULL});
-	expect(deb822, "debian", "amd64", (struct apt_options){.keyring = "/my.gpg"},
-	       (struct found){"https://a.invalid/pub/debian", "https://b.invalid/debian-security", "/my.gpg"});
+	expect(one_line, "debian", "amd64", (struct apt_options){ 0 },
+	       (struct found){ "http://a.invalid/debian", "http://b.invalid/debian-security",
+			       "/usr/share/keyrings/debian-archive-keyring.gpg" });
+	expect(deb822, "debian", "arm64", (struct apt_options){ 0 },
+	       (struct found){ "https://a.invalid/pub/debian", "https://b.invalid/debian-security",
+			       "/usr/share/keyrings/debian-archive-keyring.gpg" });
+	expect(trusted, "debian", "amd64", (struct apt_options){ 0 },
+	       (struct found){ "http://a.invalid/debian", "http://a.invalid/debian-security",
+			       "/etc/apt/trusted.gpg.d/debian-archive-x.asc" });
+	expect(one_line, "ubuntu", "amd64", (struct apt_options){ 0 },
+	       (struct found){ NULL, "--mirror ubuntu=URL", NULL });
+	expect(deb822, "debian", "amd64", (struct apt_options){ .keyring = "/my.gpg" },
+	       (struct found){ "https://a.invalid/pub/debian", "https://b.invalid/debian-security",
+			       "/my.gpg" });
 }
 
 static void an_ubuntu_host(void **state)
 {
 	static const char *const amd64[] = {
 		"etc/apt/sources.list.d/ubuntu.sources",
-		"Types: deb\nURIs: http://a.invalid/ubuntu/\nSuites: noble noble-updates\nComponents: main universe\n"
+		"Types: deb\nURIs: http://a.invalid/ubuntu/\nSuites: noble "
+		"noble-updates\nComponents: main universe\n"
 		"Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n\n"
-		"Types: deb\nURIs: http://s.invalid/ubuntu/\nSuites: noble-security\nComponents: main\n"
+		"Types: deb\nURIs: http://s.invalid/ubuntu/\nSuites: noble-security\nComponents: "
+		"main\n"
 		"Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n",
-		"etc/apt/sources.list.d/a.list", "deb https://ppa.host.invalid/u/p/ubuntu noble main\n", UBUNTU_KEYRING, NULL};
-	static const char *const arm64[] = {
-		"etc/apt/sources.list", "deb http://p.invalid/ubuntu-ports noble main\n", UBUNTU_KEYRING, NULL};
+		"etc/apt/sources.list.d/a.list",
+		"deb https://ppa.host.invalid/u/p/ubuntu noble main\n",
+		UBUNTU_KEYRING,
+		NULL
+	};
+	static const char *const arm64[] = { "etc/apt/sources.list",
+					     "deb http://p.invalid/ubuntu-ports noble main\n",
+					     UBUNTU_KEYRING, NULL };
 
 	(void)state;
-	expect(amd64, "ubuntu", "amd64", (struct apt_options){0},
-	       (struct found){"http://a.invalid/ubuntu", "http://s.invalid/ubuntu",
-			      "/usr/share/keyrings/ubuntu-archive-keyring.gpg"});
-	expect(amd64, "ubuntu", "arm64", (struct apt_options){0}, (struct found){NULL, "--mirror ubuntu=URL", NULL});
-	expect(arm64, "ubuntu", "arm64", (struct apt_options){0},
-	       (struct found){"http://p.invalid/ubuntu-ports", "http://p.invalid/ubuntu-ports",
-			      "/usr/share/keyrings/ubuntu-archive-keyring.gpg"});
-	expect(amd64, "debian", "amd64", (struct apt_options){0}, (struct found){NULL, "--mirror debian=URL", NULL});
-	expect(amd64, "debian", "amd64", (struct apt_options){.main = "http://m.invalid/debian"},
-	       (struct found){NULL, "install the package debian-archive-keyring", NULL});
+	expect(amd64, "ubuntu", "amd64", (struct apt_options){ 0 },
+	       (struct found){ "http://a.invalid/ubuntu", "http://s.invalid/ubuntu",
+			       "/usr/share/keyrings/ubuntu-archive-keyring.gpg" });
+	expect(amd64, "ubuntu", "arm64", (struct apt_options){ 0 },
+	       (struct found){ NULL, "--mirror ubuntu=URL", NULL });
+	expect(arm64, "ubuntu", "arm64", (struct apt_options){ 0 },
+	       (struct found){ "http://p.invalid/ubuntu-ports", "http://p.invalid/ubuntu-ports",
+			       "/usr/share/keyrings/ubuntu-archive-keyring.gpg" });
+	expect(amd64, "debian", "amd64", (struct apt_options){ 0 },
+	       (struct found){ NULL, "--mirror debian=URL", NULL });
+	expect(amd64, "debian", "amd64", (struct apt_options){ .main = "http://m.invalid/debian" },
+	       (struct found){ NULL, "install the package debian-archive-keyring", NULL });
 }
 
 /* Repositories of vendors use Debian's suites and paths for their own packages. */
@@ -143,61 +163,76 @@ static void vendors_are_not_the_archive(void **state)
 {
 	static const char *const files[] = {
 		"etc/apt/sources.list.d/vendors.list",
-		"deb [signed-by=/etc/apt/keyrings/v.asc] https://v.invalid/linux/debian bookworm stable\n"
+		"deb [signed-by=/etc/apt/keyrings/v.asc] https://v.invalid/linux/debian bookworm "
+		"stable\n"
 		"deb [signed-by=/etc/apt/keyrings/w.asc] https://w.invalid/repos/code stable main\n"
 		"deb [signed-by=/etc/apt/keyrings/x.asc] https://x.invalid/apt bookworm-x main\n",
 		"etc/apt/sources.list.d/off.sources",
-		"Types: deb\nEnabled: no\nURIs: http://off.invalid/debian\nSuites: bookworm\nComponents: main\n",
-		"etc/apt/sources.list.d/off.list.save", "deb http://save.invalid/debian bookworm main\n", DEBIAN_KEYRING, NULL};
+		"Types: deb\nEnabled: no\nURIs: http://off.invalid/debian\nSuites: "
+		"bookworm\nComponents: main\n",
+		"etc/apt/sources.list.d/off.list.save",
+		"deb http://save.invalid/debian bookworm main\n",
+		DEBIAN_KEYRING,
+		NULL
+	};
 
 	(void)state;
-	expect(files, "debian", "amd64", (struct apt_options){0}, (struct found){NULL, "--mirror debian=URL", NULL});
+	expect(files, "debian", "amd64", (struct apt_options){ 0 },
+	       (struct found){ NULL, "--mirror debian=URL", NULL });
 }
 
 static void the_user_says(void **state)
 {
 	static const char *const files[] = {
 		"etc/apt/sources.list",
-		"deb http://a.invalid/debian trixie main\ndeb http://b.invalid/debian-security trixie-security main\n",
-		DEBIAN_KEYRING, NULL};
+		"deb http://a.invalid/debian trixie main\ndeb http://b.invalid/debian-security "
+		"trixie-security main\n",
+		DEBIAN_KEYRING, NULL
+	};
 	static const char *const urls[][2] = {
-		{"http://m.invalid/debian/", "http://m.invalid/debian-security"},
-		{"http://m.invalid/archive/debian/20250520T000000Z",
-		 "http://m.invalid/archive/debian-security/20250520T000000Z"},
-		{"file:///srv/mirror", "file:///srv/mirror"},
+		{ "http://m.invalid/debian/", "http://m.invalid/debian-security" },
+		{ "http://m.invalid/archive/debian/20250520T000000Z",
+		  "http://m.invalid/archive/debian-security/20250520T000000Z" },
+		{ "file:///srv/mirror", "file:///srv/mirror" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(urls); i++) {
-		_cleanup_free_ char *trimmed = gg_strndup(urls[i][0], strlen(urls[i][0]) - (i == 0));
+		_cleanup_free_ char *trimmed =
+			gg_strndup(urls[i][0], strlen(urls[i][0]) - (i == 0));
 
-		expect(files, "debian", "amd64", (struct apt_options){.main = urls[i][0]},
-		       (struct found){trimmed, urls[i][1], "/usr/share/keyrings/debian-archive-keyring.gpg"});
+		expect(files, "debian", "amd64", (struct apt_options){ .main = urls[i][0] },
+		       (struct found){ trimmed, urls[i][1],
+				       "/usr/share/keyrings/debian-archive-keyring.gpg" });
 	}
-	expect(files, "debian", "amd64", (struct apt_options){.security = "http://s.invalid/x/"},
-	       (struct found){"http://a.invalid/debian", "http://s.invalid/x",
-			      "/usr/share/keyrings/debian-archive-keyring.gpg"});
+	expect(files, "debian", "amd64", (struct apt_options){ .security = "http://s.invalid/x/" },
+	       (struct found){ "http://a.invalid/debian", "http://s.invalid/x",
+			       "/usr/share/keyrings/debian-archive-keyring.gpg" });
 }
 
 static void an_inline_key(void **state)
 {
-	static const char *const files[] = {
-		"etc/apt/sources.list.d/debian.sources",
-		"Types: deb\nURIs: http://a.invalid/debian\nSuites: trixie\nComponents: main\nSigned-By:\n"
-		" -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n AAAA\n -----END PGP PUBLIC KEY BLOCK-----\n",
-		NULL};
+	static const char *const files[] = { "etc/apt/sources.list.d/debian.sources",
+					     "Types: deb\nURIs: http://a.invalid/debian\nSuites: "
+					     "trixie\nComponents: main\nSigned-By:\n"
+					     " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n AAAA\n "
+					     "-----END PGP PUBLIC KEY BLOCK-----\n",
+					     NULL };
 
 	(void)state;
-	expect(files, "debian", "amd64", (struct apt_options){0},
-	       (struct found){"http://a.invalid/debian", "http://a.invalid/debian-security",
-			      "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n"});
+	expect(files, "debian", "amd64", (struct apt_options){ 0 },
+	       (struct found){ "http://a.invalid/debian", "http://a.invalid/debian-security",
+			       "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC "
+			       "KEY BLOCK-----\n" });
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_debian_host), cmocka_unit_test(an_ubuntu_host),
-		cmocka_unit_test(vendors_are_not_the_archive), cmocka_unit_test(the_user_says),
+		cmocka_unit_test(a_debian_host),
+		cmocka_unit_test(an_ubuntu_host),
+		cmocka_unit_test(vendors_are_not_the_archive),
+		cmocka_unit_test(the_user_says),
 		cmocka_unit_test(an_inline_key),
 	};
 

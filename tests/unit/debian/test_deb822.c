@@ -16,8 +16,9 @@ static void assert_slice(struct deb_slice s, const char *text)
 
 static void stanzas_are_read(void **state)
 {
-	static const char text[] = "\n\nPackage: a\nDepends: x,\n y (>= 1)\nOther: z\n\n \npackage:b\nDepends:\n";
-	static const char *const names[] = {"Package", "Depends", "Version"};
+	static const char text[] =
+		"\n\nPackage: a\nDepends: x,\n y (>= 1)\nOther: z\n\n \npackage:b\nDepends:\n";
+	static const char *const names[] = { "Package", "Depends", "Version" };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct deb_slice v[3], whole;
 	struct deb822 d;
@@ -39,7 +40,7 @@ static void stanzas_are_read(void **state)
 static void comments_are_skipped_where_allowed(void **state)
 {
 	static const char text[] = "# one\nTypes: deb\n# two\nURIs: a\n# in between\n b\n";
-	static const char *const names[] = {"Types", "URIs"};
+	static const char *const names[] = { "Types", "URIs" };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct deb_slice v[2];
 	struct deb822 d;
@@ -55,7 +56,7 @@ static void comments_are_skipped_where_allowed(void **state)
 
 static void refuse(const char *text, size_t len, const char *words)
 {
-	static const char *const names[] = {"Package", "Version"};
+	static const char *const names[] = { "Package", "Version" };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct deb_slice v[2];
 	struct deb822 d;
@@ -75,10 +76,13 @@ static void malformed_text_is_refused(void **state)
 	REFUSE(": a\n", "parse 't' line 1: no field name");
 	REFUSE("-x: a\n", "parse 't' line 1: no field name");
 	REFUSE(" a\n", "parse 't' line 1: a continuation line without a field");
-	REFUSE("Pack age: a\n", "parse 't' line 1: a field name with a blank or a control character");
-	REFUSE("Package: a\nVersion: 1\nPackage: b\n", "parse 't' line 3: field 'Package' twice in a stanza");
+	REFUSE("Pack age: a\n",
+	       "parse 't' line 1: a field name with a blank or a control character");
+	REFUSE("Package: a\nVersion: 1\nPackage: b\n",
+	       "parse 't' line 3: field 'Package' twice in a stanza");
 	REFUSE("Package: a\0b\n", "parse 't' line 2: a NUL byte");
-	REFUSE("P\xc3\xa4: a\n", "parse 't' line 1: a field name with a blank or a control character");
+	REFUSE("P\xc3\xa4: a\n",
+	       "parse 't' line 1: a field name with a blank or a control character");
 }
 
 static void slices_come_apart(void **state)

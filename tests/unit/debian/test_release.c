@@ -18,8 +18,8 @@ enum { JANUARY_1 = 1704067200, JANUARY_8 = 1704672000 };
 /* Verifies fixture `file` with keyring `key` ("a.gpg b.asc"); the signed text, or NULL and the error. */
 static char *verify(const char *file, const char *key, struct gg_err *err)
 {
-	_cleanup_release_keys_ struct release_keys keys = {0};
-	_cleanup_buf_ struct gg_buf bytes = {0}, text = {0};
+	_cleanup_release_keys_ struct release_keys keys = { 0 };
+	_cleanup_buf_ struct gg_buf bytes = { 0 }, text = { 0 };
 	struct deb_slice rest = deb_slice(key), word;
 
 	assert_int_equal(gg_read_file(AT_FDCWD, file, 1 << 20, &bytes, err), 0);
@@ -45,8 +45,9 @@ static struct release *parse(void)
 static void good_signatures(void **state)
 {
 	static const char *const cases[][2] = {
-		{"one.InRelease", "one.gpg"},	{"one.InRelease", "one.asc"},	  {"both.InRelease", "one.gpg"},
-		{"both.InRelease", "two.asc"},	{"both.InRelease", "old.gpg one.asc"}, {"one.InRelease", "two.asc one.gpg"},
+		{ "one.InRelease", "one.gpg" },          { "one.InRelease", "one.asc" },
+		{ "both.InRelease", "one.gpg" },         { "both.InRelease", "two.asc" },
+		{ "both.InRelease", "old.gpg one.asc" }, { "one.InRelease", "two.asc one.gpg" },
 	};
 
 	(void)state;
@@ -67,11 +68,15 @@ static void bad_signatures(void **state)
 	static const struct {
 		const char *file, *key, *text, *hint;
 	} cases[] = {
-		{"one.InRelease", "two.asc", "no public key for its signatures:", "debian-archive-keyring"},
-		{"changed.InRelease", "one.gpg", "verify 'F': bad signature of key", "another mirror"},
-		{"old.InRelease", "old.gpg", "signed with an expired key:", "debian-archive-keyring"},
-		{"gone.InRelease", "revoked.gpg", "signed with a revoked key:", "debian-archive-keyring"},
-		{"one.asc", "one.gpg", "verify 'F': it is no signed text", "page of its own"},
+		{ "one.InRelease", "two.asc",
+		  "no public key for its signatures:", "debian-archive-keyring" },
+		{ "changed.InRelease", "one.gpg", "verify 'F': bad signature of key",
+		  "another mirror" },
+		{ "old.InRelease", "old.gpg",
+		  "signed with an expired key:", "debian-archive-keyring" },
+		{ "gone.InRelease", "revoked.gpg",
+		  "signed with a revoked key:", "debian-archive-keyring" },
+		{ "one.asc", "one.gpg", "verify 'F': it is no signed text", "page of its own" },
 	};
 
 	(void)state;
@@ -89,16 +94,17 @@ static void bad_signatures(void **state)
 /* Text around the signed one, a cut, a second message: none of it may reach the parser. */
 static void frames(void **state)
 {
-	_cleanup_release_keys_ struct release_keys keys = {0};
-	_cleanup_buf_ struct gg_buf good = {0};
+	_cleanup_release_keys_ struct release_keys keys = { 0 };
+	_cleanup_buf_ struct gg_buf good = { 0 };
 	_cleanup_err_ struct gg_err outer = GG_ERR_INIT;
 
 	(void)state;
 	gg_strv_add(&keys.files, FIXTURES "one.gpg");
-	assert_int_equal(gg_read_file(AT_FDCWD, FIXTURES "one.InRelease", 1 << 20, &good, &outer), 0);
+	assert_int_equal(gg_read_file(AT_FDCWD, FIXTURES "one.InRelease", 1 << 20, &good, &outer),
+			 0);
 	for (int kind = 0; kind < 5; kind++) {
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-		_cleanup_buf_ struct gg_buf b = {0}, text = {0};
+		_cleanup_buf_ struct gg_buf b = { 0 }, text = { 0 };
 
 		if (kind == 0)
 			gg_buf_puts(&b, "Origin: Other\n");
@@ -107,7 +113,9 @@ static void frames(void **state)
 			gg_buf_puts(&b, "Origin: Other\n");
 		if (kind == 3)
 			gg_buf_add(&b, good.data, good.len);
-		assert_int_equal(release_verify("F", "debian", b.data ? b.data : "", b.len, &keys, &text, &err), -1);
+		assert_int_equal(release_verify("F", "debian", b.data ? b.data : "", b.len, &keys,
+						&text, &err),
+				 -1);
 		assert_int_equal(err.kind, GG_INTEGRITY);
 		assert_int_equal(text.len, 0);
 	}
@@ -127,15 +135,17 @@ static void missing_keyring(void **state)
 
 static void inline_keys(void **state)
 {
-	_cleanup_release_keys_ struct release_keys keys = {0};
-	_cleanup_buf_ struct gg_buf armour = {0}, bytes = {0}, text = {0}, binary = {0};
+	_cleanup_release_keys_ struct release_keys keys = { 0 };
+	_cleanup_buf_ struct gg_buf armour = { 0 }, bytes = { 0 }, text = { 0 }, binary = { 0 };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	(void)state;
 	assert_int_equal(gg_read_file(AT_FDCWD, FIXTURES "one.asc", 1 << 20, &armour, &err), 0);
-	assert_int_equal(gg_read_file(AT_FDCWD, FIXTURES "one.InRelease", 1 << 20, &bytes, &err), 0);
+	assert_int_equal(gg_read_file(AT_FDCWD, FIXTURES "one.InRelease", 1 << 20, &bytes, &err),
+			 0);
 	gg_strv_add(&keys.texts, armour.data);
-	assert_int_equal(release_verify("F", "debian", bytes.data, bytes.len, &keys, &text, &err), 0);
+	assert_int_equal(release_verify("F", "debian", bytes.data, bytes.len, &keys, &text, &err),
+			 0);
 	/* Every change of a base64 character is seen by the checksum. */
 	for (size_t i = 40; i + 40 < armour.len; i += 13) {
 		_cleanup_err_ struct gg_err bad = GG_ERR_INIT;
@@ -170,7 +180,8 @@ static void fields(void **state)
 	assert_string_equal(f->path, "main/binary-amd64/Packages.xz");
 	assert_int_equal(f->size, 6);
 	assert_true(gg_starts(path, "main/binary-amd64/by-hash/SHA256/5891b5b5"));
-	assert_string_equal(release_packages(r, "main", "arm64", &other)->path, "main/binary-arm64/Packages.gz");
+	assert_string_equal(release_packages(r, "main", "arm64", &other)->path,
+			    "main/binary-arm64/Packages.gz");
 	assert_null(release_packages(r, "main", "riscv64", &other));
 	assert_null(release_find(r, "main"));
 }
@@ -178,7 +189,8 @@ static void fields(void **state)
 static void dates(void **state)
 {
 	_cleanup_release_ struct release *r = parse();
-	_cleanup_err_ struct gg_err future = GG_ERR_INIT, old = GG_ERR_INIT, wrong = GG_ERR_INIT, ok = GG_ERR_INIT;
+	_cleanup_err_ struct gg_err future = GG_ERR_INIT, old = GG_ERR_INIT, wrong = GG_ERR_INIT,
+				    ok = GG_ERR_INIT;
 
 	(void)state;
 	assert_int_equal(release_check(r, "F", "stable", JANUARY_1, 0, &ok), 0);
@@ -187,10 +199,12 @@ static void dates(void **state)
 	assert_int_equal(old.kind, GG_INTEGRITY);
 	assert_string_equal(old.text, "check 'F': it expired: valid until 2024-01-08 00:00:00 UTC, "
 				      "and it is 2024-01-08 00:00:01 UTC here");
-	assert_int_equal(release_check(r, "F", "fixture", JANUARY_8 + 1, RELEASE_IGNORE_EXPIRY, &ok), 0);
+	assert_int_equal(
+		release_check(r, "F", "fixture", JANUARY_8 + 1, RELEASE_IGNORE_EXPIRY, &ok), 0);
 	assert_int_equal(release_check(r, "F", "fixture", JANUARY_1 - 301, 0, &future), -1);
-	assert_string_equal(future.text, "check 'F': it is from the future: dated 2024-01-01 00:00:00 UTC, "
-					 "and it is 2023-12-31 23:54:59 UTC here");
+	assert_string_equal(future.text,
+			    "check 'F': it is from the future: dated 2024-01-01 00:00:00 UTC, "
+			    "and it is 2023-12-31 23:54:59 UTC here");
 	assert_int_equal(release_check(r, "F", "other", JANUARY_1, 0, &wrong), -1);
 	assert_int_equal(release_date(deb_slice("Sat, 15 Nov 2025 10:02:44 UTC")), 1763200964);
 	assert_int_equal(release_date(deb_slice("Sat, 15 Nov 2025 10:02:44 CET")), -1);
@@ -204,15 +218,17 @@ static void dates(void **state)
 static void lies(void **state)
 {
 	static const char *const files[] = {
-		" " HEX " 6 ../x\n", " " HEX " 6 /x\n",	 " " HEX " 6 a//b\n", " " HEX " x a\n", " " HEX " 6\n",
-		" 58 6 a\n",	     " " HEX " 6 a b\n", " " HEX " 6 a\n " HEX " 7 a\n",
+		" " HEX " 6 ../x\n", " " HEX " 6 /x\n",
+		" " HEX " 6 a//b\n", " " HEX " x a\n",
+		" " HEX " 6\n",      " 58 6 a\n",
+		" " HEX " 6 a b\n",  " " HEX " 6 a\n " HEX " 7 a\n",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(files); i++) {
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-		_cleanup_free_ char *text =
-			gg_asprintf("Suite: s\nDate: Mon, 01 Jan 2024 00:00:00 UTC\nSHA256:\n%s", files[i]);
+		_cleanup_free_ char *text = gg_asprintf(
+			"Suite: s\nDate: Mon, 01 Jan 2024 00:00:00 UTC\nSHA256:\n%s", files[i]);
 		struct release *r = NULL;
 
 		assert_int_equal(release_parse("F", text, strlen(text), &r, &err), -1);
@@ -236,9 +252,11 @@ static void gpgv_is_missing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_signatures), cmocka_unit_test(bad_signatures),  cmocka_unit_test(frames),
-		cmocka_unit_test(missing_keyring), cmocka_unit_test(inline_keys),     cmocka_unit_test(fields),
-		cmocka_unit_test(dates),	   cmocka_unit_test(lies), cmocka_unit_test(gpgv_is_missing),
+		cmocka_unit_test(good_signatures), cmocka_unit_test(bad_signatures),
+		cmocka_unit_test(frames),          cmocka_unit_test(missing_keyring),
+		cmocka_unit_test(inline_keys),     cmocka_unit_test(fields),
+		cmocka_unit_test(dates),           cmocka_unit_test(lies),
+		cmocka_unit_test(gpgv_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,13 +20,15 @@ static void add_suite(struct index *ix, const char *suite, const char *spec)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct deb_slice rest = deb_slice(spec), stanza, name, version, field;
-	struct gg_buf text = {0};
+	struct gg_buf text = { 0 };
 
 	while (deb_slice_split(&rest, ';', &stanza)) {
 		if (!stanza.len)
 			continue;
 		assert_true(deb_slice_word(&stanza, &name) && deb_slice_word(&stanza, &version));
-		gg_buf_printf(&text, "Package: %.*s\nVersion: %.*s\nArchitecture: amd64\nFilename: pool/x\nSize: 1\nSHA256: %s\n",
+		gg_buf_printf(&text,
+			      "Package: %.*s\nVersion: %.*s\nArchitecture: amd64\nFilename: "
+			      "pool/x\nSize: 1\nSHA256: %s\n",
 			      (int)name.len, name.p, (int)version.len, version.p, HEX);
 		stanza = deb_slice_trim(stanza);
 		while (stanza.p && deb_slice_split(&stanza, '&', &field))
@@ -48,12 +50,13 @@ static struct index *one_suite(const char *spec)
 }
 
 /* "a=1 b=2" of the resolution of requests (words), or the error's text and hint. */
-static char *answer(const struct index *ix, const char *requests, unsigned flags, struct gg_err *err)
+static char *answer(const struct index *ix, const char *requests, unsigned flags,
+		    struct gg_err *err)
 {
 	_cleanup_resolution_ struct resolution *r = NULL;
-	_cleanup_strv_ struct gg_strv names = {0};
+	_cleanup_strv_ struct gg_strv names = { 0 };
 	struct deb_slice rest = deb_slice(requests), word;
-	struct gg_buf b = {0};
+	struct gg_buf b = { 0 };
 	int request = -2;
 
 	while (deb_slice_word(&rest, &word))
@@ -65,8 +68,8 @@ static char *answer(const struct index *ix, const char *requests, unsigned flags
 	for (size_t i = 0; i < r->n; i++) {
 		const struct index_package *p = r->packages[i].package;
 
-		gg_buf_printf(&b, "%s%.*s=%.*s", i ? " " : "", (int)p->name.len, p->name.p, (int)p->version.len,
-			      p->version.p);
+		gg_buf_printf(&b, "%s%.*s=%.*s", i ? " " : "", (int)p->name.len, p->name.p,
+			      (int)p->version.len, p->version.p);
 	}
 	return gg_buf_steal(&b);
 }
@@ -92,10 +95,13 @@ static void alternatives_and_provides(void **state)
 	/* the real package before providers, providers by priority, then by name */
 	expect("aa 1 Depends: bb; bb 1; cc 1 Provides: bb", "aa", "aa=1 bb=1");
 	expect("aa 1 Depends: vv; dd 1 Provides: vv; cc 1 Provides: vv", "aa", "aa=1 cc=1");
-	expect("aa 1 Depends: vv; dd 1 Provides: vv&Priority: standard; cc 1 Provides: vv", "aa", "aa=1 dd=1");
+	expect("aa 1 Depends: vv; dd 1 Provides: vv&Priority: standard; cc 1 Provides: vv", "aa",
+	       "aa=1 dd=1");
 	/* a versioned relation needs a versioned Provides */
-	expect("aa 1 Depends: vv (>= 2); cc 1 Provides: vv; dd 1 Provides: vv (= 2)", "aa", "aa=1 dd=1");
-	expect("aa 1 Depends: bb:any, cc:amd64&Pre-Depends: dd; bb 1; cc 1; dd 1", "aa", "aa=1 bb=1 cc=1 dd=1");
+	expect("aa 1 Depends: vv (>= 2); cc 1 Provides: vv; dd 1 Provides: vv (= 2)", "aa",
+	       "aa=1 dd=1");
+	expect("aa 1 Depends: bb:any, cc:amd64&Pre-Depends: dd; bb 1; cc 1; dd 1", "aa",
+	       "aa=1 bb=1 cc=1 dd=1");
 	expect("aa 1 Depends: bb:arm64 | cc; bb 1; cc 1", "aa", "aa=1 cc=1");
 	/* a cycle ends */
 	expect("aa 1 Depends: bb; bb 1 Depends: aa", "aa", "aa=1 bb=1");
@@ -111,13 +117,15 @@ static void versions(void **state)
 {
 	_cleanup_index_ struct index *ix = index_new("amd64");
 	static const char *const cases[][2] = {
-		{"aa", "aa=2"},
-		{"aa=1", "aa=1"},
-		{"aa=1 bb", "aa=1 bb=1"},
-		{"cc", "cc=1+b1"},
-		{"aa=3", "0: package 'aa' has no version '3' in s, s-updates | available: 2 (s-updates), 1 (s)"},
-		{"dd aa=1", "0: package 'dd' 1 depends on 'aa (>= 2)', which no suite has (requested: dd) | "
-			    "available: aa 2 (s-updates), 1 (s)"},
+		{ "aa", "aa=2" },
+		{ "aa=1", "aa=1" },
+		{ "aa=1 bb", "aa=1 bb=1" },
+		{ "cc", "cc=1+b1" },
+		{ "aa=3", "0: package 'aa' has no version '3' in s, s-updates | available: 2 "
+			  "(s-updates), 1 (s)" },
+		{ "dd aa=1",
+		  "0: package 'dd' 1 depends on 'aa (>= 2)', which no suite has (requested: dd) | "
+		  "available: aa 2 (s-updates), 1 (s)" },
 	};
 
 	(void)state;
@@ -139,17 +147,21 @@ static void errors(void **state)
 	       "1: no package 'clnag' in s | did you mean: clang");
 	expect("clang 1", "zzzzzzzz", "0: no package 'zzzzzzzz' in s | ");
 	expect("aa 1", "a_/b", "0: 'a_/b' is no package: NAME or NAME=VERSION is meant | ");
-	expect("aa 1", "aa:arm64", "0: package 'aa:arm64': only packages for 'amd64' can be chosen | ");
+	expect("aa 1", "aa:arm64",
+	       "0: package 'aa:arm64': only packages for 'amd64' can be chosen | ");
 	expect("gawk 1 Provides: awk; mawk 1 Provides: awk", "awk",
-	       "0: package 'awk' is virtual in s | name one of the packages that provide it: gawk, mawk");
+	       "0: package 'awk' is virtual in s | name one of the packages that provide it: gawk, "
+	       "mawk");
 	expect("aa 1 Depends: bb; bb 1 Depends: cc (>= 2), dd; cc 1; dd 1", "dd aa",
-	       "1: package 'bb' 1 depends on 'cc (>= 2)', which no suite has (requested: aa -> bb) | "
+	       "1: package 'bb' 1 depends on 'cc (>= 2)', which no suite has (requested: aa -> bb) "
+	       "| "
 	       "available: cc 1 (s)");
 	expect("aa 1 Depends: zz", "aa",
 	       "0: package 'aa' 1 depends on 'zz', which no suite has (requested: aa) | "
 	       "add the suite or the component that has it (`suites:`, `components:`)");
 	expect("aa 1 Depends: bb; bb 2 Conflicts: cc (<< 3); cc 1", "aa cc",
-	       "0: package 'bb' 2 conflicts with 'cc (<< 3)', and that is 'cc' 1 (requested: aa -> bb; requested: cc) | "
+	       "0: package 'bb' 2 conflicts with 'cc (<< 3)', and that is 'cc' 1 (requested: aa -> "
+	       "bb; requested: cc) | "
 	       "leave one of the two out, or name another package that provides what is needed");
 	expect("aa 1 Breaks: vv; bb 1 Provides: vv", "aa bb",
 	       "0: package 'aa' 1 breaks 'vv', and that is 'bb' 1 (requested: aa; requested: bb) | "
@@ -158,7 +170,8 @@ static void errors(void **state)
 
 static void essential(void **state)
 {
-	_cleanup_index_ struct index *ix = one_suite("base 1 Essential: yes&Depends: libx; libx 1; aa 1; old 1 Essential: no");
+	_cleanup_index_ struct index *ix =
+		one_suite("base 1 Essential: yes&Depends: libx; libx 1; aa 1; old 1 Essential: no");
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_free_ char *with = answer(ix, "aa", RESOLVE_ESSENTIAL, &err);
 	_cleanup_free_ char *without = answer(ix, "aa", 0, &err);
@@ -175,23 +188,29 @@ static void bad_indexes(void **state)
 	static const struct {
 		const char *field, *value, *words;
 	} cases[] = {
-		{"Package", "a", "Package"},	     {"Version", "x", "Version"},
-		{"Architecture", "i386", "Architecture"}, {"Filename", "pool/../x", "Filename"},
-		{"Filename", "/x", "Filename"},	     {"Filename", "a?b", "Filename"},
-		{"Size", "-1", "Size"},		     {"SHA256", "12", "SHA256"},
+		{ "Package", "a", "Package" },
+		{ "Version", "x", "Version" },
+		{ "Architecture", "i386", "Architecture" },
+		{ "Filename", "pool/../x", "Filename" },
+		{ "Filename", "/x", "Filename" },
+		{ "Filename", "a?b", "Filename" },
+		{ "Size", "-1", "Size" },
+		{ "SHA256", "12", "SHA256" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(cases); i++) {
-		static const char *const names[] = {"Package", "Version", "Architecture", "Filename", "Size", "SHA256"};
-		static const char *const good[] = {"aa", "1", "all", "pool/x", "1", HEX};
+		static const char *const names[] = { "Package",  "Version", "Architecture",
+						     "Filename", "Size",    "SHA256" };
+		static const char *const good[] = { "aa", "1", "all", "pool/x", "1", HEX };
 		_cleanup_index_ struct index *ix = index_new("amd64");
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-		struct gg_buf text = {0};
+		struct gg_buf text = { 0 };
 
 		for (size_t k = 0; k < GG_LEN(names); k++)
 			gg_buf_printf(&text, "%s: %s\n", names[k],
-				      gg_streq(names[k], cases[i].field) ? cases[i].value : good[k]);
+				      gg_streq(names[k], cases[i].field) ? cases[i].value
+									 : good[k]);
 		assert_int_equal(index_add(ix, "s", "P", &text, &err), -1);
 		assert_int_equal(err.kind, GG_INTEGRITY);
 		assert_non_null(strstr(err.text, cases[i].words));
@@ -202,7 +221,7 @@ static void bad_indexes(void **state)
 static void check_set(const struct index *ix, const char *path)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	_cleanup_buf_ struct gg_buf text = {0}, got = {0};
+	_cleanup_buf_ struct gg_buf text = { 0 }, got = { 0 };
 	_cleanup_free_ char *requests = NULL, *list = NULL;
 	const char *end;
 
@@ -223,7 +242,7 @@ static void check_set(const struct index *ix, const char *path)
 
 static void check_suite(const char *suite, unsigned expected)
 {
-	static const char *const pockets[] = {"", "-updates", "-security"};
+	static const char *const pockets[] = { "", "-updates", "-security" };
 	_cleanup_index_ struct index *ix = index_new("amd64");
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_free_ char *dir = gg_asprintf(TESTS_DIR "/debian/suites/%s", suite);
@@ -233,7 +252,7 @@ static void check_suite(const char *suite, unsigned expected)
 
 	for (size_t i = 0; i < GG_LEN(pockets); i++) {
 		_cleanup_free_ char *path = gg_asprintf("%s/%s%s.Packages", dir, suite, pockets[i]);
-		struct gg_buf text = {0};
+		struct gg_buf text = { 0 };
 
 		assert_int_equal(gg_read_file(AT_FDCWD, path, 1 << 26, &text, &err), 0);
 		assert_int_equal(index_add(ix, suite, path, &text, &err), 0);
@@ -263,8 +282,9 @@ static void answers_of_apt(void **state)
 static void inflates(void **state)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT, big = GG_ERR_INIT;
-	_cleanup_close_ int fd = gg_openat(AT_FDCWD, TESTS_DIR "/debian/suites/hello.xz", O_RDONLY, 0, &err);
-	_cleanup_buf_ struct gg_buf text = {0}, more = {0};
+	_cleanup_close_ int fd =
+		gg_openat(AT_FDCWD, TESTS_DIR "/debian/suites/hello.xz", O_RDONLY, 0, &err);
+	_cleanup_buf_ struct gg_buf text = { 0 }, more = { 0 };
 
 	(void)state;
 	assert_int_equal(index_inflate("P", fd, 100, &text, &err), 0);
@@ -276,8 +296,12 @@ static void inflates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(alternatives_and_provides), cmocka_unit_test(versions), cmocka_unit_test(errors),
-		cmocka_unit_test(essential), cmocka_unit_test(bad_indexes), cmocka_unit_test(answers_of_apt),
+		cmocka_unit_test(alternatives_and_provides),
+		cmocka_unit_test(versions),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(essential),
+		cmocka_unit_test(bad_indexes),
+		cmocka_unit_test(answers_of_apt),
 		cmocka_unit_test(inflates),
 	};
 

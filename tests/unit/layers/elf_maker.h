@@ -18,7 +18,7 @@ struct elf_maker {
 	const char *interp, *soname, *rpath, *runpath;
 	const char *needed[8];
 	const char *need_file, *need_versions[4]; /* DT_VERNEED of one library */
-	const char *defines[4]; /* DT_VERDEF behind the base definition */
+	const char *defines[4];                   /* DT_VERDEF behind the base definition */
 };
 
 static void elf_put(struct gg_buf *b, const struct elf_maker *m, uint64_t n, unsigned bytes)
@@ -124,9 +124,8 @@ static void elf_header(struct gg_buf *b, const struct elf_maker *m, unsigned seg
 
 static struct gg_buf elf_make(struct elf_maker m)
 {
-	_cleanup_buf_
-	struct gg_buf need = {0}, def = {0}, strings = {0}, dynamic = {0};
-	struct gg_buf out = {0};
+	_cleanup_buf_ struct gg_buf need = { 0 }, def = { 0 }, strings = { 0 }, dynamic = { 0 };
+	struct gg_buf out = { 0 };
 	uint64_t interp = 0, start, total, tables;
 	unsigned segments, defines, tags = 16;
 

@@ -76,11 +76,18 @@ static void make_image(struct fixture_image *f, const char *name)
 		gg_digest_of(f->text[i], strlen(f->text[i]), &f->blobs[i].digest);
 	}
 	for (size_t i = 0; i < 2; i++)
-		f->layers[i] = (struct oci_layer){ .media_type = "application/vnd.oci.image.layer.v1.tar",
-						   .digest = f->blobs[i].digest, .size = f->blobs[i].size };
-	f->oci = (struct oci_image){ .architecture = "amd64", .os = "linux", .layers = f->layers, .n_layers = 2 };
-	f->image = (struct transport_image){ .image = &f->oci, .config = f->blobs[2], .manifest = f->blobs[3],
-					     .open = fixture_open, .ctx = f };
+		f->layers[i] =
+			(struct oci_layer){ .media_type = "application/vnd.oci.image.layer.v1.tar",
+					    .digest = f->blobs[i].digest,
+					    .size = f->blobs[i].size };
+	f->oci = (struct oci_image){
+		.architecture = "amd64", .os = "linux", .layers = f->layers, .n_layers = 2
+	};
+	f->image = (struct transport_image){ .image = &f->oci,
+					     .config = f->blobs[2],
+					     .manifest = f->blobs[3],
+					     .open = fixture_open,
+					     .ctx = f };
 }
 
 /* Runs in the fixture's directory, so outputs are relative. */
@@ -150,7 +157,8 @@ static void kill_at(struct fixture *f, struct fixture_image *image, int call, co
 /* Every name below the fixture's directory with modes and links, as a text; by a shell, so not by our own code. */
 static char *listing(const char *below)
 {
-	_cleanup_free_ char *command = gg_asprintf("find %s -printf '%%p %%y %%m %%n %%l\\n' | sort", below);
+	_cleanup_free_ char *command =
+		gg_asprintf("find %s -printf '%%p %%y %%m %%n %%l\\n' | sort", below);
 	FILE *pipe = popen(command, "re");
 	_cleanup_buf_ struct gg_buf b = { 0 };
 	struct gg_err err = GG_ERR_INIT;
@@ -175,5 +183,7 @@ static void put_file(const char *path, const char *text)
 {
 	struct gg_err err = GG_ERR_INIT;
 
-	assert_int_equal(gg_write_file(AT_FDCWD, path, text, strlen(text), 0644, GG_COMMIT_REPLACE, &err), 0);
+	assert_int_equal(
+		gg_write_file(AT_FDCWD, path, text, strlen(text), 0644, GG_COMMIT_REPLACE, &err),
+		0);
 }

@@ -10,8 +10,19 @@
 
 #include "layers/base/mem.h"
 
-enum { RAW_NAME = 0, RAW_MODE = 100, RAW_UID = 108, RAW_SIZE = 124, RAW_SUM = 148, RAW_TYPE = 156, RAW_LINK = 157,
-       RAW_MAGIC = 257, RAW_MAJOR = 329, RAW_MINOR = 337, RAW_BLOCK = 512 };
+enum {
+	RAW_NAME = 0,
+	RAW_MODE = 100,
+	RAW_UID = 108,
+	RAW_SIZE = 124,
+	RAW_SUM = 148,
+	RAW_TYPE = 156,
+	RAW_LINK = 157,
+	RAW_MAGIC = 257,
+	RAW_MAJOR = 329,
+	RAW_MINOR = 337,
+	RAW_BLOCK = 512
+};
 
 static inline void raw_sum(struct gg_buf *b, size_t at)
 {
@@ -25,8 +36,8 @@ static inline void raw_sum(struct gg_buf *b, size_t at)
 }
 
 /* Returns where the header is. */
-static inline size_t raw_header(struct gg_buf *b, char type, const char *name, unsigned mode, size_t size,
-				const char *link)
+static inline size_t raw_header(struct gg_buf *b, char type, const char *name, unsigned mode,
+				size_t size, const char *link)
 {
 	char h[RAW_BLOCK] = { 0 };
 	size_t at = b->len, name_len = strlen(name), link_len = link ? strlen(link) : 0;

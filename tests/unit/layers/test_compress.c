@@ -17,7 +17,8 @@
 /* Text that compresses like text, the same everywhere. */
 static void make_input(size_t len, struct gg_buf *ret)
 {
-	static const char *const words[] = { "layer", "tar", "of", "the ", "digest\n", "0123456789", "}\n\t{", "\xff" };
+	static const char *const words[] = { "layer",    "tar",        "of",     "the ",
+					     "digest\n", "0123456789", "}\n\t{", "\xff" };
 	uint64_t state = 88172645463325252u;
 
 	gg_buf_reserve(ret, len + 16);
@@ -40,10 +41,12 @@ static int collect(void *ctx, const void *bytes, size_t len, struct gg_err *err)
 }
 
 /* Handed in by pieces of `step` bytes, 0: in place. */
-static void compress(enum compress_kind kind, int level, unsigned threads, size_t step, const struct gg_buf *in,
-		     struct gg_buf *out)
+static void compress(enum compress_kind kind, int level, unsigned threads, size_t step,
+		     const struct gg_buf *in, struct gg_buf *out)
 {
-	struct compress_options how = { .kind = kind, .level = level, .threads = threads, .sink = collect, .ctx = out };
+	struct compress_options how = {
+		.kind = kind, .level = level, .threads = threads, .sink = collect, .ctx = out
+	};
 	_cleanup_compress_ struct compress *c = NULL;
 	struct gg_err err = GG_ERR_INIT;
 	size_t done = 0;
@@ -57,7 +60,9 @@ static void compress(enum compress_kind kind, int level, unsigned threads, size_
 			n = in->len - done;
 		if (room)
 			memcpy(room, in->data + done, n);
-		assert_int_equal(room ? compress_fill(c, n, &err) : compress_add(c, in->data + done, n, &err), 0);
+		assert_int_equal(room ? compress_fill(c, n, &err)
+				      : compress_add(c, in->data + done, n, &err),
+				 0);
 		done += n;
 	}
 	assert_int_equal(compress_end(c, &err), 0);
@@ -67,15 +72,18 @@ static void compress(enum compress_kind kind, int level, unsigned threads, size_
 static void compose(enum compress_kind kind, int level, const struct gg_buf *in, struct gg_buf *out)
 {
 	size_t block = kind == COMPRESS_GZIP ? 1 << 20 : 4 << 20, done = 0;
-	struct libdeflate_compressor *d = libdeflate_alloc_compressor(kind == COMPRESS_GZIP ? level : 1);
+	struct libdeflate_compressor *d =
+		libdeflate_alloc_compressor(kind == COMPRESS_GZIP ? level : 1);
 
 	do {
 		size_t n = in->len - done < block ? in->len - done : block, bound, got;
 
-		bound = kind == COMPRESS_GZIP ? libdeflate_gzip_compress_bound(d, n) : ZSTD_compressBound(n);
+		bound = kind == COMPRESS_GZIP ? libdeflate_gzip_compress_bound(d, n)
+					      : ZSTD_compressBound(n);
 		gg_buf_reserve(out, bound);
 		if (kind == COMPRESS_GZIP) {
-			got = libdeflate_gzip_compress(d, in->data + done, n, out->data + out->len, bound);
+			got = libdeflate_gzip_compress(d, in->data + done, n, out->data + out->len,
+						       bound);
 			out->data[out->len + 9] = (char)255;
 		} else {
 			got = ZSTD_compress(out->data + out->len, bound, in->data + done, n, level);
@@ -108,7 +116,8 @@ static void check_kind(enum compress_kind kind, size_t block, int level, int def
 		for (size_t k = 0; k < GG_LEN(thread_counts); k++) {
 			_cleanup_buf_ struct gg_buf got = { 0 };
 
-			compress(kind, level, thread_counts[k], steps[(i + k) % GG_LEN(steps)], &in, &got);
+			compress(kind, level, thread_counts[k], steps[(i + k) % GG_LEN(steps)], &in,
+				 &got);
 			assert_same(&got, &want);
 		}
 	}
@@ -134,7 +143,8 @@ static void test_zstd_is_a_frame_a_block(void **state)
 
 static void test_highest_levels(void **state)
 {
-	_cleanup_buf_ struct gg_buf in = { 0 }, gzip = { 0 }, zstd = { 0 }, want_gzip = { 0 }, want_zstd = { 0 };
+	_cleanup_buf_ struct gg_buf in = { 0 }, gzip = { 0 }, zstd = { 0 }, want_gzip = { 0 },
+				    want_zstd = { 0 };
 
 	(void)state;
 	make_input(100000, &in);
@@ -216,7 +226,8 @@ static void write_out(const char *dir, const char *name, const struct gg_buf *b)
 	_cleanup_free_ char *path = gg_asprintf("%s/%s", dir, name);
 	struct gg_err err = GG_ERR_INIT;
 
-	assert_int_equal(gg_write_file(AT_FDCWD, path, b->data ? b->data : "", b->len, 0644, GG_COMMIT_REPLACE, &err),
+	assert_int_equal(gg_write_file(AT_FDCWD, path, b->data ? b->data : "", b->len, 0644,
+				       GG_COMMIT_REPLACE, &err),
 			 0);
 }
 
@@ -224,11 +235,16 @@ static void write_out(const char *dir, const char *name, const struct gg_buf *b)
 static void test_readers(void **state)
 {
 	static const char *const gzip_readers[] = {
-		"gzip -dc", "pigz -dc", "busybox gunzip -c", "bsdcat",
-		"python3 -c 'import gzip,shutil,sys; shutil.copyfileobj(gzip.open(sys.stdin.buffer), sys.stdout.buffer)'",
+		"gzip -dc",
+		"pigz -dc",
+		"busybox gunzip -c",
+		"bsdcat",
+		"python3 -c 'import gzip,shutil,sys; "
+		"shutil.copyfileobj(gzip.open(sys.stdin.buffer), sys.stdout.buffer)'",
 	};
 	static const char *const zstd_readers[] = { "zstd -dc", "bsdcat" };
-	static const size_t sizes[] = { 0, 1, COMPRESS_GZIP_BLOCK, COMPRESS_GZIP_BLOCK + 1, 2 * COMPRESS_ZSTD_BLOCK + 5 };
+	static const size_t sizes[] = { 0, 1, COMPRESS_GZIP_BLOCK, COMPRESS_GZIP_BLOCK + 1,
+					2 * COMPRESS_ZSTD_BLOCK + 5 };
 	char dir[] = "/tmp/gg-compress-XXXXXX";
 	struct gg_err err = GG_ERR_INIT;
 
@@ -245,9 +261,10 @@ static void test_readers(void **state)
 		write_out(dir, "zst", &zstd);
 		for (size_t k = 0; k < GG_LEN(gzip_readers) + GG_LEN(zstd_readers); k++) {
 			bool gz = k < GG_LEN(gzip_readers);
-			const char *reader = gz ? gzip_readers[k] : zstd_readers[k - GG_LEN(gzip_readers)];
-			_cleanup_free_ char *command = gg_asprintf("%s <%s/%s | cmp - %s/plain", reader, dir,
-								   gz ? "gz" : "zst", dir);
+			const char *reader =
+				gz ? gzip_readers[k] : zstd_readers[k - GG_LEN(gzip_readers)];
+			_cleanup_free_ char *command = gg_asprintf(
+				"%s <%s/%s | cmp - %s/plain", reader, dir, gz ? "gz" : "zst", dir);
 
 			if (system(command) != 0)
 				fail_msg("%s with %zu bytes", reader, sizes[i]);
@@ -290,7 +307,9 @@ static void test_errors_and_early_ends(void **state)
 	make_input(12 * COMPRESS_GZIP_BLOCK, &in);
 	for (size_t blocks = 0; blocks <= 12; blocks++) {
 		int calls = 0;
-		struct compress_options how = { .kind = COMPRESS_GZIP, .threads = 2, .sink = full_soon, .ctx = &calls };
+		struct compress_options how = {
+			.kind = COMPRESS_GZIP, .threads = 2, .sink = full_soon, .ctx = &calls
+		};
 		_cleanup_compress_ struct compress *c = NULL;
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 		int r;

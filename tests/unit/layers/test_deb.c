@@ -119,7 +119,8 @@ static void test_compressions(void **state)
 	struct gg_digest first, digest;
 
 	for (size_t i = 0; i < GG_LEN(files); i++) {
-		_cleanup_free_ char *path = gg_asprintf(TESTS_DIR "/fuzz/corpus/deb/%s.deb", files[i]);
+		_cleanup_free_ char *path =
+			gg_asprintf(TESTS_DIR "/fuzz/corpus/deb/%s.deb", files[i]);
 		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC), dir = -1;
 		_cleanup_deb_ struct deb *d = NULL;
 		_cleanup_tree_ struct tree *t = NULL;
@@ -186,14 +187,16 @@ static void test_order_of_members(void **state)
 
 static void test_headers(void **state)
 {
-	static const char *const sizes[] = { "-1        ", "12 3      ", " 4        ", "          ", "0x4       ",
-					     "4\t        ", "4294967300" };
+	static const char *const sizes[] = { "-1        ", "12 3      ", " 4        ",
+					     "          ", "0x4       ", "4\t        ",
+					     "4294967300" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < GG_LEN(sizes); i++) {
 		good(f);
 		memcpy(f->deb.data + 8 + 48, sizes[i], 10);
-		refuse(f, sizes[i][0] == '4' && sizes[i][1] == '2' ? "ends early" : "malformed header");
+		refuse(f, sizes[i][0] == '4' && sizes[i][1] == '2' ? "ends early"
+								   : "malformed header");
 	}
 	good(f);
 	memcpy(f->deb.data + 8 + 48, "9999999999", 10);
@@ -268,13 +271,15 @@ static void test_truncated_everywhere(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < GG_LEN(files); i++) {
-		_cleanup_free_ char *path = gg_asprintf(TESTS_DIR "/fuzz/corpus/deb/%s.deb", files[i]);
+		_cleanup_free_ char *path =
+			gg_asprintf(TESTS_DIR "/fuzz/corpus/deb/%s.deb", files[i]);
 		_cleanup_buf_ struct gg_buf whole = { 0 };
 
 		assert_int_equal(gg_read_file(AT_FDCWD, path, 1 << 20, &whole, &f->err), 0);
 		for (size_t len = 0; len < whole.len; len++) {
 			if (read_all(f, whole.data, len) == 0)
-				fail_msg("%s: %zu of %zu bytes were accepted", path, len, whole.len);
+				fail_msg("%s: %zu of %zu bytes were accepted", path, len,
+					 whole.len);
 			assert_int_equal(f->err.kind, GG_INTEGRITY);
 		}
 	}
@@ -284,12 +289,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_good),
-		TEST(test_compressions),
-		TEST(test_order_of_members),
-		TEST(test_headers),
-		TEST(test_control_files),
-		TEST(test_truncated_everywhere),
+		TEST(test_good),    TEST(test_compressions),  TEST(test_order_of_members),
+		TEST(test_headers), TEST(test_control_files), TEST(test_truncated_everywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

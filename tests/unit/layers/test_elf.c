@@ -16,19 +16,17 @@ static const struct elf_maker full = {
 	.soname = "libx.so.1",
 	.rpath = "/a:/b",
 	.runpath = "$ORIGIN/../lib",
-	.needed = {"libc.so.6", "libm.so.6"},
+	.needed = { "libc.so.6", "libm.so.6" },
 	.need_file = "libc.so.6",
-	.need_versions = {"GLIBC_2.2.5", "GLIBC_2.34", "?weak"},
-	.defines = {"X_1", "X_2"},
+	.need_versions = { "GLIBC_2.2.5", "GLIBC_2.34", "?weak" },
+	.defines = { "X_1", "X_2" },
 };
 
 static void check_full(unsigned bits, bool big_endian, uint16_t machine)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_elf_ struct elf e = {0};
-	_cleanup_buf_
-	struct gg_buf bytes = {0};
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_elf_ struct elf e = { 0 };
+	_cleanup_buf_ struct gg_buf bytes = { 0 };
 	struct elf_maker m = full;
 
 	m.bits = bits;
@@ -66,14 +64,14 @@ static void test_full(void **state)
 
 static void test_machines(void **state)
 {
-	struct elf amd64 = {.bits = 64, .machine = ELF_MACHINE_X86_64}, x32 = amd64, armhf, armel,
+	struct elf amd64 = { .bits = 64, .machine = ELF_MACHINE_X86_64 }, x32 = amd64, armhf, armel,
 		   other;
 
 	(void)state;
 	x32.bits = 32;
-	armel = (struct elf){.bits = 32, .machine = ELF_MACHINE_ARM, .flags = 0x5000200};
-	armhf = (struct elf){.bits = 32, .machine = ELF_MACHINE_ARM, .flags = 0x5000400};
-	other = (struct elf){.bits = 64, .machine = 2};
+	armel = (struct elf){ .bits = 32, .machine = ELF_MACHINE_ARM, .flags = 0x5000200 };
+	armhf = (struct elf){ .bits = 32, .machine = ELF_MACHINE_ARM, .flags = 0x5000400 };
+	other = (struct elf){ .bits = 64, .machine = 2 };
 	assert_string_equal(elf_multiarch(&amd64), "x86_64-linux-gnu");
 	assert_string_equal(elf_multiarch(&x32), "x86_64-linux-gnux32");
 	assert_string_equal(elf_multiarch(&armhf), "arm-linux-gnueabihf");
@@ -86,8 +84,7 @@ static void test_machines(void **state)
 
 static void test_no_elf(void **state)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct elf e;
 
 	(void)state;
@@ -100,23 +97,20 @@ static void test_no_elf(void **state)
 /* Every prefix and every single flipped byte gives a result or an error, and never a crash. */
 static void test_damaged(void **state)
 {
-	_cleanup_buf_
-	struct gg_buf bytes = elf_make(full);
+	_cleanup_buf_ struct gg_buf bytes = elf_make(full);
 	unsigned errors = 0;
 
 	(void)state;
 	for (size_t len = 20; len < bytes.len; len++) {
-		_cleanup_err_
-		struct gg_err err = GG_ERR_INIT;
-		_cleanup_elf_ struct elf e = {0};
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+		_cleanup_elf_ struct elf e = { 0 };
 
 		assert_int_equal(elf_parse(bytes.data, len, &e, &err), -1);
 		assert_int_equal(err.kind, GG_INTEGRITY);
 	}
 	for (size_t i = 0; i < bytes.len; i++) {
-		_cleanup_err_
-		struct gg_err err = GG_ERR_INIT;
-		_cleanup_elf_ struct elf e = {0};
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+		_cleanup_elf_ struct elf e = { 0 };
 
 		bytes.data[i] ^= (char)0xff;
 		errors += elf_parse(bytes.data, bytes.len, &e, &err) < 0;
@@ -128,11 +122,9 @@ static void test_damaged(void **state)
 /* The program that runs is an ELF file too. */
 static void test_own(void **state)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_elf_ struct elf e = {0};
-	_cleanup_close_
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_elf_ struct elf e = { 0 };
+	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
 	assert_true(fd >= 0);

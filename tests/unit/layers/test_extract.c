@@ -49,7 +49,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(f->base));
 	f->basefd = open(f->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(mkdirat(f->basefd, "victim", 0750), 0);
-	assert_int_equal(gg_write_file(f->basefd, "victim/canary", "alive", 5, 0640, 0, &f->err), 0);
+	assert_int_equal(gg_write_file(f->basefd, "victim/canary", "alive", 5, 0640, 0, &f->err),
+			 0);
 	assert_int_equal(mkdirat(f->basefd, "root", 0755), 0);
 	assert_int_equal(utimensat(f->basefd, "victim/canary", old, 0), 0);
 	assert_int_equal(utimensat(f->basefd, "victim", old, 0), 0);
@@ -72,7 +73,8 @@ static unsigned count_names(int dirfd)
 
 static void check_canary(const struct fixture *f)
 {
-	_cleanup_close_ int victim = openat(f->basefd, "victim", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int victim =
+		openat(f->basefd, "victim", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char text[8] = "";
 	_cleanup_close_ int fd = openat(victim, "canary", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st, dir;
@@ -142,7 +144,8 @@ static void check_disk(const struct fixture *f)
 		fail_msg("the manifest and the disk differ at '%s': %s", path, what);
 }
 
-static int extract_bytes(struct fixture *f, const void *bytes, size_t len, const struct extract_options *o)
+static int extract_bytes(struct fixture *f, const void *bytes, size_t len,
+			 const struct extract_options *o)
 {
 	_cleanup_close_ int fd = memfd_create("archive", MFD_CLOEXEC);
 	int r;
@@ -183,7 +186,8 @@ static void refuse(struct fixture *f, unsigned flags, const char *why)
 	fresh(f);
 }
 
-static const struct tree_entry *entry(const struct fixture *f, const char *path, enum tree_type type)
+static const struct tree_entry *entry(const struct fixture *f, const char *path,
+				      enum tree_type type)
 {
 	const struct tree_entry *e = tree_find(f->t, path);
 
@@ -195,7 +199,8 @@ static const struct tree_entry *entry(const struct fixture *f, const char *path,
 
 static void test_u1_names(void **state)
 {
-	static const char *const refused[] = { "../x", "a/../../x", "./../x", "..", "a/..", "/..", "../" };
+	static const char *const refused[] = { "../x", "a/../../x", "./../x", "..",
+					       "a/..", "/..",       "../" };
 	static const char *const inside[] = { "/x", "x", "./x", "//x", "/./x" };
 	struct fixture *f = *state;
 
@@ -220,7 +225,9 @@ static void test_u1_names(void **state)
 static void test_u2_symlinks_stay_inside(void **state)
 {
 	struct fixture *f = *state;
-	const char *const targets[] = { "../victim", "../../../../../../../../tmp", f->base, "/", "..", "/.." };
+	const char *const targets[] = { "../victim", "../../../../../../../../tmp",
+					f->base,     "/",
+					"..",        "/.." };
 
 	for (size_t i = 0; i < GG_LEN(targets); i++) {
 		raw_symlink(&f->tar, "link", targets[i]);
@@ -404,7 +411,8 @@ static void test_u7_races(void **state)
 
 		raw_dir(&f->tar, "d", 0755);
 		for (unsigned i = 0; i < 200; i++) {
-			_cleanup_free_ char *name = gg_asprintf("d/%u", i), *other = gg_asprintf("e%u/x", i);
+			_cleanup_free_ char *name = gg_asprintf("d/%u", i),
+					    *other = gg_asprintf("e%u/x", i);
 
 			raw_file(&f->tar, name, 0666, "evil");
 			raw_file(&f->tar, other, 0666, "flush");
@@ -851,7 +859,8 @@ static void test_p1_bombs(void **state)
 	gzip_member(&gz, f->tar.data, f->tar.len);
 	gzip_member(&gz, zeros, 4 << 20);
 	assert_int_equal(extract_bytes(f, gz.data, gz.len, &o), -1);
-	assert_string_equal(f->err.text, "extract 'bomb': the contents are more than 1048576 bytes");
+	assert_string_equal(f->err.text,
+			    "extract 'bomb': the contents are more than 1048576 bytes");
 	assert_int_equal(faccessat(f->root, "bomb", F_OK, 0), -1);
 	fresh(f);
 	for (int i = 0; i < 11; i++)

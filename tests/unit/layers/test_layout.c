@@ -16,16 +16,19 @@ static char *descriptor(const struct fixture_image *f, const char *ref)
 {
 	char text[GG_DIGEST_TEXT];
 
-	return gg_asprintf("{\"annotations\":{\"org.opencontainers.image.ref.name\":\"%s\"},\"digest\":\"%s\","
-			   "\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-			   "\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"},\"size\":%zu}",
-			   ref, gg_digest_text(&f->blobs[3].digest, text), (size_t)f->blobs[3].size);
+	return gg_asprintf(
+		"{\"annotations\":{\"org.opencontainers.image.ref.name\":\"%s\"},\"digest\":\"%s\","
+		"\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+		"\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"},\"size\":%zu}",
+		ref, gg_digest_text(&f->blobs[3].digest, text), (size_t)f->blobs[3].size);
 }
 
 static char *index_of(const char *manifests)
 {
-	return gg_asprintf("{\"manifests\":[%s],\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-			   "\"schemaVersion\":2}", manifests);
+	return gg_asprintf(
+		"{\"manifests\":[%s],\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+		"\"schemaVersion\":2}",
+		manifests);
 }
 
 static void assert_blobs(const char *dir, const struct fixture_image *f)
@@ -54,8 +57,10 @@ static unsigned count_blobs(const char *dir)
 /* The layout holds this image alone, whole, and nothing else is there. */
 static void assert_alone(const char *dir, const struct fixture_image *f)
 {
-	_cleanup_free_ char *index_path = gg_asprintf("%s/index.json", dir), *layout = gg_asprintf("%s/oci-layout", dir);
-	_cleanup_free_ char *manifest = descriptor(f, "latest"), *index = index_of(manifest), *all = listing(dir);
+	_cleanup_free_ char *index_path = gg_asprintf("%s/index.json", dir),
+			    *layout = gg_asprintf("%s/oci-layout", dir);
+	_cleanup_free_ char *manifest = descriptor(f, "latest"), *index = index_of(manifest),
+			    *all = listing(dir);
 
 	assert_file(layout, "{\"imageLayoutVersion\":\"1.0.0\"}");
 	assert_file(index_path, index);
@@ -137,16 +142,20 @@ static void test_with_reference_the_others_stay(void **state)
 	assert_file("out/index.json", first);
 	/* Somebody else's entry, with fields that we do not know, and a blob that nobody lists. */
 	put_file("out/blobs/sha256/of-somebody", "else");
-	all = gg_asprintf("{\"annotations\":{\"a\":\"b\"},\"manifests\":[%s,{\"digest\":\"sha512:00\",\"extra\":[1],"
-			  "\"mediaType\":\"x/y\",\"size\":3},%s],\"schemaVersion\":2}", one, two);
+	all = gg_asprintf("{\"annotations\":{\"a\":\"b\"},\"manifests\":[%s,{\"digest\":\"sha512:"
+			  "00\",\"extra\":[1],"
+			  "\"mediaType\":\"x/y\",\"size\":3},%s],\"schemaVersion\":2}",
+			  one, two);
 	put_file("out/index.json", all);
 	assert_written(f, &c, "oci:out:v1");
 	free(gg_steal(&one));
 	one = descriptor(&c, "v1");
 	free(gg_steal(&all));
-	all = gg_asprintf("{\"annotations\":{\"a\":\"b\"},\"manifests\":[%s,{\"digest\":\"sha512:00\",\"extra\":[1],"
+	all = gg_asprintf("{\"annotations\":{\"a\":\"b\"},\"manifests\":[%s,{\"digest\":\"sha512:"
+			  "00\",\"extra\":[1],"
 			  "\"mediaType\":\"x/y\",\"size\":3},%s],\"mediaType\":"
-			  "\"application/vnd.oci.image.index.v1+json\",\"schemaVersion\":2}", one, two);
+			  "\"application/vnd.oci.image.index.v1+json\",\"schemaVersion\":2}",
+			  one, two);
 	assert_file("out/index.json", all);
 	assert_blobs("out", &a);
 	assert_blobs("out", &b);
@@ -230,7 +239,9 @@ static void test_a_write_fails(void **state)
 			if (pid == 0) {
 				signal(SIGXFSZ, SIG_IGN);
 				setrlimit(RLIMIT_FSIZE, &(struct rlimit){ limit, limit });
-				_exit(output(f, &a, outputs[i]) < 0 && f->err.kind == GG_SYSTEM ? 0 : 1);
+				_exit(output(f, &a, outputs[i]) < 0 && f->err.kind == GG_SYSTEM
+					      ? 0
+					      : 1);
 			}
 			assert_int_equal(waitpid(pid, &status, 0), pid);
 			assert_int_equal(status, 0);
@@ -332,7 +343,8 @@ static void test_a_blob_that_is_a_symlink(void **state)
 /* As a user to whom the directories do not belong. */
 static void test_read_only(void **state)
 {
-	static const char *const outputs[] = { "oci:new", "oci:old", "oci:empty", "oci:old:v1", "oci-archive:new" };
+	static const char *const outputs[] = { "oci:new", "oci:old", "oci:empty", "oci:old:v1",
+					       "oci-archive:new" };
 	struct fixture *f = *state;
 	_cleanup_free_ char *before = NULL, *after = NULL;
 	struct fixture_image old, a;
@@ -351,7 +363,8 @@ static void test_read_only(void **state)
 		if (getuid() == 0 && setresuid(65534, 65534, 65534) < 0)
 			_exit(2);
 		for (size_t i = 0; i < GG_LEN(outputs); i++)
-			if (output(f, &a, outputs[i]) == 0 || f->err.kind != GG_SYSTEM || f->err.errnum != EACCES)
+			if (output(f, &a, outputs[i]) == 0 || f->err.kind != GG_SYSTEM ||
+			    f->err.errnum != EACCES)
 				_exit(3);
 		_exit(0);
 	}
@@ -374,7 +387,8 @@ static void test_writers_take_turns(void **state)
 		pids[i] = fork();
 		assert_true(pids[i] >= 0);
 		if (pids[i] == 0) {
-			_cleanup_free_ char *name = gg_asprintf("v%d", i), *text = gg_asprintf("oci:out:%s", name);
+			_cleanup_free_ char *name = gg_asprintf("v%d", i),
+					    *text = gg_asprintf("oci:out:%s", name);
 			struct fixture_image a;
 
 			make_image(&a, name);
@@ -405,10 +419,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_an_empty_directory_keeps_its_mode, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_without_reference_the_others_go, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_with_reference_the_others_stay, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_wrong_blob_is_written_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_empty_directory_keeps_its_mode, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_without_reference_the_others_go, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_with_reference_the_others_stay, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_wrong_blob_is_written_again, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_write_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_layout_is_refused, setup, teardown),

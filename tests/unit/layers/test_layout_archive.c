@@ -28,7 +28,8 @@ static void test_bytes(void **state)
 	make_image(&a, "a");
 	assert_written(f, &a, "oci-archive:a.tar");
 	file_digest("a.tar", hex);
-	assert_string_equal(hex, "bb68b8b6751321d852942dd833416442d053c64285ac86a9687c47129293ca56");
+	assert_string_equal(hex,
+			    "bb68b8b6751321d852942dd833416442d053c64285ac86a9687c47129293ca56");
 	/* Neither umask nor user nor the place is in it. */
 	assert_int_equal(mkdir("dir", 0777), 0);
 	assert_int_equal(chmod("dir", 0777), 0);
@@ -40,7 +41,8 @@ static void test_bytes(void **state)
 		assert_int_equal(seteuid(0), 0);
 	umask(mask);
 	file_digest("dir/other", hex);
-	assert_string_equal(hex, "2e097eb8ef8e418508f7bb35aba8267b4af7e823b953c7fa130d08609ba316eb");
+	assert_string_equal(hex,
+			    "2e097eb8ef8e418508f7bb35aba8267b4af7e823b953c7fa130d08609ba316eb");
 	assert_int_equal(stat("dir/other", &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0644);
 	assert_int_equal(st.st_nlink, 1);
@@ -57,7 +59,8 @@ static void test_it_is_the_layout(void **state)
 	assert_written(f, &a, "oci-archive:a.tar:v1");
 	assert_written(f, &a, "oci:a:v1");
 	for (size_t i = 0; i < GG_LEN(readers); i++) {
-		_cleanup_free_ char *command = gg_asprintf("mkdir %zu && %s a.tar -C %zu && diff -r %zu a", i, readers[i], i, i);
+		_cleanup_free_ char *command = gg_asprintf(
+			"mkdir %zu && %s a.tar -C %zu && diff -r %zu a", i, readers[i], i, i);
 
 		assert_int_equal(system(command), 0);
 	}
@@ -100,7 +103,8 @@ static void test_a_file_is_replaced(void **state)
 
 static void test_what_is_no_file_is_refused(void **state)
 {
-	static const char *const outputs[] = { "dir", "dir/", "link", "dangling", "fifo", "/dev/null", ".", "dir/..", "new/" };
+	static const char *const outputs[] = { "dir",       "dir/", "link",   "dangling", "fifo",
+					       "/dev/null", ".",    "dir/..", "new/" };
 	struct fixture *f = *state;
 	_cleanup_free_ char *before = NULL, *after = NULL;
 	struct fixture_image a;

@@ -32,7 +32,7 @@ static void add_bytes(struct world *w, const char *path, struct gg_buf bytes)
 
 static void add_text(struct world *w, const char *path, const char *text)
 {
-	struct gg_buf bytes = {0};
+	struct gg_buf bytes = { 0 };
 
 	gg_buf_puts(&bytes, text);
 	add_bytes(w, path, bytes);
@@ -71,7 +71,7 @@ static int open_content(void *ctx, const struct tree_entry *e, struct gg_err *er
 
 static struct world world_new(void)
 {
-	return (struct world){.tree = tree_new()};
+	return (struct world){ .tree = tree_new() };
 }
 
 static void world_done(struct world *w)
@@ -93,39 +93,36 @@ static void add_libc(struct world *w, const char *version)
 	add_link(w, "usr/lib64/ld-linux-x86-64.so.2",
 		 "../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
 	add_elf(w, MULTI "ld-linux-x86-64.so.2",
-		(struct elf_maker){.soname = "ld-linux-x86-64.so.2", .defines = {"GLIBC_2.3"}});
+		(struct elf_maker){ .soname = "ld-linux-x86-64.so.2", .defines = { "GLIBC_2.3" } });
 	add_elf(w, MULTI "libc.so.6",
-		(struct elf_maker){.soname = "libc.so.6",
-				   .needed = {"ld-linux-x86-64.so.2"},
-				   .need_file = "ld-linux-x86-64.so.2",
-				   .need_versions = {"GLIBC_2.3"},
-				   .defines = {"GLIBC_2.34", version}});
+		(struct elf_maker){ .soname = "libc.so.6",
+				    .needed = { "ld-linux-x86-64.so.2" },
+				    .need_file = "ld-linux-x86-64.so.2",
+				    .need_versions = { "GLIBC_2.3" },
+				    .defines = { "GLIBC_2.34", version } });
 }
 
 static struct libraries_tree finish(struct world *w, const char *name)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	if (tree_complete(w->tree, &err) < 0)
 		fail_msg("%s", err.text);
-	return (struct libraries_tree){w->tree, open_content, w, name};
+	return (struct libraries_tree){ w->tree, open_content, w, name };
 }
 
 /* "TO<-PATH TO …", the path only where it differs. */
 static void expect(struct world *w, struct world *base, const char *path, const char *to,
 		   const char *expected)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_libraries_ struct libraries l = {0};
-	_cleanup_buf_
-	struct gg_buf text = {0};
-	struct libraries_tree t = finish(w, "builder"), b = {0};
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_libraries_ struct libraries l = { 0 };
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	struct libraries_tree t = finish(w, "builder"), b = { 0 };
 
 	if (base)
 		b = finish(base, "the image's base");
-	if (libraries_find(&t, &(struct libraries_object){path, to}, 1, base ? &b : NULL, &l,
+	if (libraries_find(&t, &(struct libraries_object){ path, to }, 1, base ? &b : NULL, &l,
 			   &err) < 0)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < l.n; i++) {
@@ -139,14 +136,13 @@ static void expect(struct world *w, struct world *base, const char *path, const 
 static void expect_error(struct world *w, struct world *base, const char *path, const char *text,
 			 const char *hint)
 {
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_libraries_ struct libraries l = {0};
-	struct libraries_tree t = finish(w, "builder"), b = {0};
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_libraries_ struct libraries l = { 0 };
+	struct libraries_tree t = finish(w, "builder"), b = { 0 };
 
 	if (base)
 		b = finish(base, "the image's base");
-	assert_int_equal(libraries_find(&t, &(struct libraries_object){path, path}, 1,
+	assert_int_equal(libraries_find(&t, &(struct libraries_object){ path, path }, 1,
 					base ? &b : NULL, &l, &err),
 			 -1);
 	assert_string_equal(err.text, text);
@@ -161,15 +157,16 @@ static void test_closure(void **state)
 	(void)state;
 	add_libc(&w, NULL);
 	add_elf(&w, "out/bin/app",
-		(struct elf_maker){.interp = LOADER, .needed = {"libfoo.so.1", "libc.so.6"}});
+		(struct elf_maker){ .interp = LOADER, .needed = { "libfoo.so.1", "libc.so.6" } });
 	add_link(&w, MULTI "libfoo.so.1", "libfoo.so.1.2.3");
 	add_elf(&w, MULTI "libfoo.so.1.2.3",
-		(struct elf_maker){.soname = "libfoo.so.1", .needed = {"libbar.so", "libc.so.6"}});
+		(struct elf_maker){ .soname = "libfoo.so.1",
+				    .needed = { "libbar.so", "libc.so.6" } });
 	/* of another machine, in a place that is looked at first */
 	add_elf(&w, "usr/lib/libbar.so",
-		(struct elf_maker){.soname = "libbar.so", .needed = {"libfoo.so.1"}});
+		(struct elf_maker){ .soname = "libbar.so", .needed = { "libfoo.so.1" } });
 	add_elf(&w, MULTI "libbar.so",
-		(struct elf_maker){.soname = "libbar.so", .machine = EM_AARCH64});
+		(struct elf_maker){ .soname = "libbar.so", .machine = EM_AARCH64 });
 	expect(&w, NULL, "/out/bin/app", "/usr/local/bin/app",
 	       "/lib /lib64 /usr/lib/libbar.so "
 	       "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 /usr/lib/x86_64-linux-gnu/libc.so.6 "
@@ -193,13 +190,14 @@ static void test_origin(void **state)
 	(void)state;
 	/* the program moves, so its private library moves with it; RUNPATH does not serve that library's needs */
 	add_elf(&w, "out/bin/app",
-		(struct elf_maker){.needed = {"libmine.so"}, .runpath = "${ORIGIN}/../$LIB"});
+		(struct elf_maker){ .needed = { "libmine.so" }, .runpath = "${ORIGIN}/../$LIB" });
 	add_elf(&w, "out/lib/libmine.so",
-		(struct elf_maker){
-			.needed = {"libdeep.so"}, .rpath = "$ORIGIN/deep", .soname = "libmine.so"});
-	add_elf(&w, "out/lib/deep/libdeep.so", (struct elf_maker){.needed = {"libdeeper.so"}});
+		(struct elf_maker){ .needed = { "libdeep.so" },
+				    .rpath = "$ORIGIN/deep",
+				    .soname = "libmine.so" });
+	add_elf(&w, "out/lib/deep/libdeep.so", (struct elf_maker){ .needed = { "libdeeper.so" } });
 	/* found through the RPATH that it inherits */
-	add_elf(&w, "out/lib/deep/libdeeper.so", (struct elf_maker){.soname = "libdeeper.so"});
+	add_elf(&w, "out/lib/deep/libdeeper.so", (struct elf_maker){ .soname = "libdeeper.so" });
 	expect(&w, NULL, "/out/bin/app", "/usr/bin/app",
 	       "/usr/lib/deep/libdeep.so<-/out/lib/deep/libdeep.so "
 	       "/usr/lib/deep/libdeeper.so<-/out/lib/deep/libdeeper.so "
@@ -211,8 +209,9 @@ static void test_origin_is_root(void **state)
 	_cleanup_world_ struct world w = world_new();
 
 	(void)state;
-	add_elf(&w, "out/app", (struct elf_maker){.needed = {"libmine.so"}, .rpath = "$ORIGIN"});
-	add_elf(&w, "out/libmine.so", (struct elf_maker){.soname = "libmine.so"});
+	add_elf(&w, "out/app",
+		(struct elf_maker){ .needed = { "libmine.so" }, .rpath = "$ORIGIN" });
+	add_elf(&w, "out/libmine.so", (struct elf_maker){ .soname = "libmine.so" });
 	expect(&w, NULL, "/out/app", "/app", "/libmine.so<-/out/libmine.so");
 }
 
@@ -225,11 +224,11 @@ static void test_conf(void **state)
 	add_text(&w, "etc/ld.so.conf.d/b.conf", "/opt/second\n");
 	add_text(&w, "etc/ld.so.conf.d/a.conf", "  /opt/first # here\ninclude /etc/ld.so.conf\n");
 	add_text(&w, "etc/ld.so.conf.d/c.off", "/opt/off\n");
-	add_elf(&w, "bin/app", (struct elf_maker){.needed = {"libone.so"}});
-	add_elf(&w, "opt/second/libone.so", (struct elf_maker){.needed = {"libtwo.so"}});
-	add_elf(&w, "opt/first/libtwo.so", (struct elf_maker){.soname = "libtwo.so"});
-	add_elf(&w, "opt/second/libtwo.so", (struct elf_maker){.soname = "other"});
-	add_elf(&w, MULTI "libthree.so", (struct elf_maker){.soname = "libthree.so"});
+	add_elf(&w, "bin/app", (struct elf_maker){ .needed = { "libone.so" } });
+	add_elf(&w, "opt/second/libone.so", (struct elf_maker){ .needed = { "libtwo.so" } });
+	add_elf(&w, "opt/first/libtwo.so", (struct elf_maker){ .soname = "libtwo.so" });
+	add_elf(&w, "opt/second/libtwo.so", (struct elf_maker){ .soname = "other" });
+	add_elf(&w, MULTI "libthree.so", (struct elf_maker){ .soname = "libthree.so" });
 	/* an image has no cache of ld.so.conf, so they go where the loader looks without one */
 	expect(&w, NULL, "/bin/app", "/bin/app",
 	       "/usr/lib/x86_64-linux-gnu/libone.so<-/opt/second/libone.so "
@@ -241,9 +240,9 @@ static void test_runpath_is_own(void **state)
 	_cleanup_world_ struct world w = world_new();
 
 	(void)state;
-	add_elf(&w, "bin/app", (struct elf_maker){.needed = {"liba.so"}, .runpath = "/opt/x"});
-	add_elf(&w, "opt/x/liba.so", (struct elf_maker){.needed = {"libb.so"}});
-	add_elf(&w, "opt/x/libb.so", (struct elf_maker){.soname = "libb.so"});
+	add_elf(&w, "bin/app", (struct elf_maker){ .needed = { "liba.so" }, .runpath = "/opt/x" });
+	add_elf(&w, "opt/x/liba.so", (struct elf_maker){ .needed = { "libb.so" } });
+	add_elf(&w, "opt/x/libb.so", (struct elf_maker){ .soname = "libb.so" });
 	expect_error(
 		&w, NULL, "/bin/app",
 		"libb.so, needed by /opt/x/liba.so, needed by /bin/app, is not in stage 'builder'",
@@ -260,20 +259,20 @@ static void test_base_keeps(void **state)
 	(void)state;
 	add_libc(&w, "GLIBC_2.41");
 	add_elf(&w, "bin/app",
-		(struct elf_maker){.interp = LOADER,
-				   .needed = {"libfoo.so.1", "libstd.so", "libc.so.6"},
-				   .need_file = "libc.so.6",
-				   .need_versions = {"GLIBC_2.34"}});
+		(struct elf_maker){ .interp = LOADER,
+				    .needed = { "libfoo.so.1", "libstd.so", "libc.so.6" },
+				    .need_file = "libc.so.6",
+				    .need_versions = { "GLIBC_2.34" } });
 	add_elf(&w, MULTI "libfoo.so.1",
-		(struct elf_maker){.soname = "libfoo.so.1", .needed = {"libc.so.6"}});
+		(struct elf_maker){ .soname = "libfoo.so.1", .needed = { "libc.so.6" } });
 	/* the builder's needs the new libc, but it is the base's that will run */
 	add_elf(&w, MULTI "libstd.so",
-		(struct elf_maker){.soname = "libstd.so",
-				   .needed = {"libonly.so"},
-				   .need_file = "libc.so.6",
-				   .need_versions = {"GLIBC_2.41"}});
+		(struct elf_maker){ .soname = "libstd.so",
+				    .needed = { "libonly.so" },
+				    .need_file = "libc.so.6",
+				    .need_versions = { "GLIBC_2.41" } });
 	add_libc(&base, NULL);
-	add_elf(&base, MULTI "libstd.so", (struct elf_maker){.soname = "libstd.so"});
+	add_elf(&base, MULTI "libstd.so", (struct elf_maker){ .soname = "libstd.so" });
 	expect(&w, &base, "/bin/app", "/bin/app", "/usr/lib/x86_64-linux-gnu/libfoo.so.1");
 }
 
@@ -283,12 +282,12 @@ static void test_base_too_old(void **state)
 
 	(void)state;
 	add_libc(&w, "GLIBC_2.41");
-	add_elf(&w, "bin/app", (struct elf_maker){.interp = LOADER, .needed = {"libfoo.so.1"}});
+	add_elf(&w, "bin/app", (struct elf_maker){ .interp = LOADER, .needed = { "libfoo.so.1" } });
 	add_elf(&w, MULTI "libfoo.so.1",
-		(struct elf_maker){.soname = "libfoo.so.1",
-				   .needed = {"libc.so.6"},
-				   .need_file = "libc.so.6",
-				   .need_versions = {"GLIBC_2.34", "GLIBC_2.41"}});
+		(struct elf_maker){ .soname = "libfoo.so.1",
+				    .needed = { "libc.so.6" },
+				    .need_file = "libc.so.6",
+				    .need_versions = { "GLIBC_2.34", "GLIBC_2.41" } });
 	add_libc(&base, NULL);
 	expect_error(&w, &base, "/bin/app",
 		     "'/lib/x86_64-linux-gnu/libc.so.6' of the image's base has no symbol version "
@@ -302,8 +301,8 @@ static void test_base_clash(void **state)
 	_cleanup_world_ struct world w = world_new(), base = world_new();
 
 	(void)state;
-	add_elf(&w, "bin/app", (struct elf_maker){.needed = {"libfoo.so.1"}});
-	add_elf(&w, "usr/lib/libfoo.so.1.2", (struct elf_maker){.soname = "libfoo.so.1"});
+	add_elf(&w, "bin/app", (struct elf_maker){ .needed = { "libfoo.so.1" } });
+	add_elf(&w, "usr/lib/libfoo.so.1.2", (struct elf_maker){ .soname = "libfoo.so.1" });
 	add_link(&w, "usr/lib/libfoo.so.1", "libfoo.so.1.2");
 	add_text(&base, "usr/lib/libfoo.so.1.2", "something else");
 	expect_error(&w, &base, "/bin/app",
@@ -317,14 +316,13 @@ static void test_missing_interpreter(void **state)
 	_cleanup_world_ struct world w = world_new();
 
 	(void)state;
-	add_elf(&w, "bin/app", (struct elf_maker){.interp = LOADER});
+	add_elf(&w, "bin/app", (struct elf_maker){ .interp = LOADER });
 	add_link(&w, "lib64", "/lib64");
 	{
-		_cleanup_err_
-		struct gg_err err = GG_ERR_INIT;
-		_cleanup_libraries_ struct libraries l = {0};
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+		_cleanup_libraries_ struct libraries l = { 0 };
 		struct libraries_tree t = finish(&w, "builder");
-		struct libraries_object o = {"/bin/app", "/bin/app"};
+		struct libraries_object o = { "/bin/app", "/bin/app" };
 
 		assert_int_equal(libraries_find(&t, &o, 1, NULL, &l, &err), -1);
 		assert_string_equal(err.text,
@@ -336,17 +334,17 @@ static void test_missing_interpreter(void **state)
 static void test_comes_along(void **state)
 {
 	_cleanup_world_ struct world w = world_new();
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
-	_cleanup_libraries_ struct libraries l = {0};
-	struct libraries_object objects[] = {{"/build/bin/app", "/opt/bin/app"},
-					     {"/build/lib/libx.so.1.2", "/opt/lib/libx.so.1.2"}};
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_libraries_ struct libraries l = { 0 };
+	struct libraries_object objects[] = { { "/build/bin/app", "/opt/bin/app" },
+					      { "/build/lib/libx.so.1.2",
+						"/opt/lib/libx.so.1.2" } };
 	struct libraries_tree t;
 
 	(void)state;
 	add_elf(&w, "build/bin/app",
-		(struct elf_maker){.needed = {"libx.so.1"}, .runpath = "$ORIGIN/../lib"});
-	add_elf(&w, "build/lib/libx.so.1.2", (struct elf_maker){.soname = "libx.so.1"});
+		(struct elf_maker){ .needed = { "libx.so.1" }, .runpath = "$ORIGIN/../lib" });
+	add_elf(&w, "build/lib/libx.so.1.2", (struct elf_maker){ .soname = "libx.so.1" });
 	add_link(&w, "build/lib/libx.so.1", "libx.so.1.2");
 	t = finish(&w, "builder");
 	assert_int_equal(libraries_find(&t, objects, 2, NULL, &l, &err), 0);

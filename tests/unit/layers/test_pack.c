@@ -60,8 +60,18 @@ static const struct tree_xattr xattr = { "user.k", "v", 1 };
 static const struct tree_entry entries[] = {
 	{ .path = ".", .type = TREE_DIR, .mode = 0755 },
 	{ .path = "bin", .type = TREE_DIR, .mode = 0755 },
-	{ .path = "bin/one", .type = TREE_FILE, .mode = 0755, .size = 4, .xattrs = &xattr, .n_xattrs = 1 },
-	{ .path = "bin/two", .type = TREE_FILE, .mode = 0755, .size = 4, .hardlink = "bin/one", .xattrs = &xattr,
+	{ .path = "bin/one",
+	  .type = TREE_FILE,
+	  .mode = 0755,
+	  .size = 4,
+	  .xattrs = &xattr,
+	  .n_xattrs = 1 },
+	{ .path = "bin/two",
+	  .type = TREE_FILE,
+	  .mode = 0755,
+	  .size = 4,
+	  .hardlink = "bin/one",
+	  .xattrs = &xattr,
 	  .n_xattrs = 1 },
 	{ .path = "empty", .type = TREE_FILE, .mode = 0644, .uid = 1000, .gid = 1000 },
 	{ .path = "file", .type = TREE_FILE, .mode = 0600, .size = BIG },
@@ -78,8 +88,8 @@ static void make_items(const struct fixture *f, struct pack_item items[GG_LEN(en
 	items[5].source = "content/big";
 }
 
-static void pack(const struct pack_item *items, size_t n, const struct pack_options *how, struct gg_buf *out,
-		 struct pack_result *r)
+static void pack(const struct pack_item *items, size_t n, const struct pack_options *how,
+		 struct gg_buf *out, struct pack_result *r)
 {
 	char name[] = "/tmp/gg-pack-out-XXXXXX";
 	_cleanup_close_ int fd = mkostemp(name, O_CLOEXEC);
@@ -122,12 +132,15 @@ static void test_digests_are_those_of_the_bytes(void **state)
 	struct pack_result first;
 
 	make_items(*state, items);
-	pack(items, GG_LEN(items), &(struct pack_options){ .compression = PACK_NONE, .mtime = MTIME }, &plain, &first);
+	pack(items, GG_LEN(items),
+	     &(struct pack_options){ .compression = PACK_NONE, .mtime = MTIME }, &plain, &first);
 	for (size_t k = 0; k < GG_LEN(kinds); k++) {
 		_cleanup_buf_ struct gg_buf one = { 0 };
 
 		for (size_t i = 0; i < GG_LEN(threads); i++) {
-			struct pack_options how = { .compression = kinds[k], .mtime = MTIME, .threads = threads[i] };
+			struct pack_options how = { .compression = kinds[k],
+						    .mtime = MTIME,
+						    .threads = threads[i] };
 			_cleanup_buf_ struct gg_buf out = { 0 };
 			struct gg_digest d;
 			struct pack_result r;
@@ -156,18 +169,21 @@ static void test_blobs_decompress(void **state)
 	make_items(f, items);
 	for (size_t k = 0; k < GG_LEN(kinds); k++) {
 		_cleanup_buf_ struct gg_buf out = { 0 };
-		_cleanup_free_ char *command = gg_asprintf("cd %s && %s <blob%zu | cmp - blob0", f->dir, readers[k], k);
+		_cleanup_free_ char *command =
+			gg_asprintf("cd %s && %s <blob%zu | cmp - blob0", f->dir, readers[k], k);
 		_cleanup_free_ char *name = gg_asprintf("blob%zu", k);
 		struct gg_err err = GG_ERR_INIT;
 		struct pack_result r;
 
-		pack(items, GG_LEN(items), &(struct pack_options){ .compression = kinds[k], .mtime = MTIME }, &out, &r);
+		pack(items, GG_LEN(items),
+		     &(struct pack_options){ .compression = kinds[k], .mtime = MTIME }, &out, &r);
 		assert_int_equal(gg_write_file(f->fd, name, out.data, out.len, 0644, 0, &err), 0);
 		assert_int_equal(system(command), 0);
 	}
 }
 
-static void assert_fails(const struct pack_item *items, size_t n, enum gg_kind kind, const char *text)
+static void assert_fails(const struct pack_item *items, size_t n, enum gg_kind kind,
+			 const char *text)
 {
 	struct pack_options how = { .compression = PACK_GZIP };
 	_cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -182,7 +198,8 @@ static void assert_fails(const struct pack_item *items, size_t n, enum gg_kind k
 
 static void test_lists_must_be_in_order(void **state)
 {
-	const struct tree_entry dir = { .path = "a", .type = TREE_DIR }, inner = { .path = "a/b", .type = TREE_FILE },
+	const struct tree_entry dir = { .path = "a", .type = TREE_DIR },
+				inner = { .path = "a/b", .type = TREE_FILE },
 				link = { .path = "z", .type = TREE_FILE, .hardlink = "y" },
 				fifo = { .path = "y", .type = TREE_FIFO };
 	const struct pack_item twice[] = { { .entry = &dir }, { .entry = &dir } };
@@ -195,8 +212,10 @@ static void test_lists_must_be_in_order(void **state)
 	assert_fails(twice, 2, GG_INTERNAL, "'a': out of order, or twice");
 	assert_fails(swapped, 2, GG_INTERNAL, "'a/b': its directory is not in the layer");
 	assert_fails(orphan, 1, GG_INTERNAL, "'a/b': its directory is not in the layer");
-	assert_fails(lost, 1, GG_INTERNAL, "'z': the first name of its inode, 'y', is not in the layer");
-	assert_fails(other, 2, GG_INTERNAL, "'z': the first name of its inode, 'y', is not in the layer");
+	assert_fails(lost, 1, GG_INTERNAL,
+		     "'z': the first name of its inode, 'y', is not in the layer");
+	assert_fails(other, 2, GG_INTERNAL,
+		     "'z': the first name of its inode, 'y', is not in the layer");
 }
 
 /* Content that is not what the manifest says never becomes a layer. */
@@ -212,7 +231,8 @@ static void test_content_that_changed(void **state)
 	assert_fails(&item, 1, GG_INTEGRITY, "read 'content/big': changed while reading");
 	file.size = BIG;
 	item.source = "content/gone";
-	assert_fails(&item, 1, GG_SYSTEM, "pack 'file': open 'content/gone': No such file or directory");
+	assert_fails(&item, 1, GG_SYSTEM,
+		     "pack 'file': open 'content/gone': No such file or directory");
 	item.source = "content/link";
 	assert_fails(&item, 1, GG_SYSTEM, "open 'content/link'");
 	item.source = "elsewhere/big";
@@ -277,7 +297,10 @@ static void test_memory_is_bounded(void **state)
 			struct gg_err err = GG_ERR_INIT;
 			struct pack_result r;
 
-			_exit(pack_layer(&item, 1, &how, null, &r, &err) == 0 && r.diff_size > 1 << 30 ? 0 : 1);
+			_exit(pack_layer(&item, 1, &how, null, &r, &err) == 0 &&
+					      r.diff_size > 1 << 30
+				      ? 0
+				      : 1);
 		}
 		assert_int_equal(wait4(pid, &status, 0, &usage), pid);
 		assert_int_equal(status, 0);
@@ -291,7 +314,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_layer_has_its_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_digests_are_those_of_the_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_digests_are_those_of_the_bytes, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_blobs_decompress, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists_must_be_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_content_that_changed, setup, teardown),

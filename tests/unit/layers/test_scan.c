@@ -27,10 +27,10 @@ struct fixture {
 	struct tree *t;
 };
 
-#define OK(f, call)                                               \
-	do {                                                      \
-		if ((call) < 0)                                   \
-			fail_msg("%s: %s", #call, (f)->err.text); \
+#define OK(f, call)                                                                                \
+	do {                                                                                       \
+		if ((call) < 0)                                                                    \
+			fail_msg("%s: %s", #call, (f)->err.text);                                  \
 	} while (0)
 
 static int setup_below(void **state, const char *where)
@@ -80,7 +80,8 @@ static int teardown(void **state)
 
 static void file(const struct fixture *f, const char *path, mode_t mode, const char *text)
 {
-	_cleanup_close_ int fd = openat(f->root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd =
+		openat(f->root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -93,7 +94,8 @@ static void dir(const struct fixture *f, const char *path, mode_t mode)
 	assert_int_equal(fchmodat(f->root, path, mode, 0), 0);
 }
 
-static void set_xattr(const struct fixture *f, const char *path, const char *name, const void *value, size_t len)
+static void set_xattr(const struct fixture *f, const char *path, const char *name,
+		      const void *value, size_t len)
 {
 	_cleanup_close_ int fd = openat(f->root, path, O_RDONLY | O_CLOEXEC);
 
@@ -147,14 +149,17 @@ static void test_kinds(void **state)
 	set_xattr(f, "d", "user.overlay.opaque", "y", 1);
 	set_xattr(f, "d", "trusted.overlay.opaque", "y", 1);
 	scan(f, 0);
-	assert_text(f, "d 755 0 0 .\n"
-		       "f 4755 0 0 b 1 " B " x:security.capability=0100000200040000000000000000000000000000 x:user.note=78\n"
-		       "d 1777 0 0 d\n"
-		       "f 640 0 0 d/a 1 " A "\n"
-		       "l 777 1 2 d/l ../etc%20/passwd\n"
-		       "f 644 0 0 d%0A 1 " A "\n"
-		       "c 600 0 0 null 1 3\n"
-		       "p 600 0 0 pipe\n");
+	assert_text(
+		f,
+		"d 755 0 0 .\n"
+		"f 4755 0 0 b 1 " B
+		" x:security.capability=0100000200040000000000000000000000000000 x:user.note=78\n"
+		"d 1777 0 0 d\n"
+		"f 640 0 0 d/a 1 " A "\n"
+		"l 777 1 2 d/l ../etc%20/passwd\n"
+		"f 644 0 0 d%0A 1 " A "\n"
+		"c 600 0 0 null 1 3\n"
+		"p 600 0 0 pipe\n");
 }
 
 static void test_overlay_upper(void **state)
@@ -175,7 +180,9 @@ static void test_overlay_upper(void **state)
 	assert_int_equal(tree_find(f->t, "gone")->type, TREE_CHAR);
 	set_xattr(f, "copied-up", "user.overlay.redirect", "/x", 2);
 	assert_int_equal(try_scan(f, &(struct scan_options){ .flags = SCAN_OVERLAY }), -1);
-	assert_string_equal(f->err.text, "scan 'copied-up': unexpected overlay attribute 'user.overlay.redirect'");
+	assert_string_equal(
+		f->err.text,
+		"scan 'copied-up': unexpected overlay attribute 'user.overlay.redirect'");
 }
 
 static void test_hard_links(void **state)
@@ -188,8 +195,9 @@ static void test_hard_links(void **state)
 	assert_int_equal(linkat(f->root, "z", f->root, "b/c", 0), 0);
 	file(f, "other", 0644, "a");
 	scan(f, 0);
-	assert_text(f, "d 755 0 0 .\nd 755 0 0 b\nf 644 0 0 b/c 1 " A "\nf 644 0 0 m 1 " A " h:b/c\n"
-		       "f 644 0 0 other 1 " A "\nf 644 0 0 z 1 " A " h:b/c\n");
+	assert_text(f,
+		    "d 755 0 0 .\nd 755 0 0 b\nf 644 0 0 b/c 1 " A "\nf 644 0 0 m 1 " A " h:b/c\n"
+		    "f 644 0 0 other 1 " A "\nf 644 0 0 z 1 " A " h:b/c\n");
 }
 
 static bool skip_y(void *ctx, const char *path, bool is_dir)
@@ -202,7 +210,8 @@ static void test_normalised_and_written(void **state)
 {
 	struct fixture *f = *state;
 	_cleanup_strv_ struct gg_strv exclude = { 0 };
-	struct scan_options o = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS | SCAN_WRITE, .exclude = &exclude,
+	struct scan_options o = { .flags = SCAN_MODES | SCAN_OWNERS | SCAN_NO_XATTRS | SCAN_WRITE,
+				  .exclude = &exclude,
 				  .skip = skip_y };
 	struct stat st;
 	char value[4];
@@ -226,7 +235,8 @@ static void test_normalised_and_written(void **state)
 	assert_int_equal(st.st_mode, S_IFREG | 0700);
 	assert_int_not_equal(st.st_mtime, TREE_MTIME);
 	for (int i = 0; i < 2; i++) {
-		assert_text(f, "d 755 0 0 .\nd 755 0 0 d\nf 644 0 0 d/x.log 1 " A "\nf 755 0 0 run 1 " A "\n");
+		assert_text(f, "d 755 0 0 .\nd 755 0 0 d\nf 644 0 0 d/x.log 1 " A
+			       "\nf 755 0 0 run 1 " A "\n");
 		o.flags |= SCAN_WRITE;
 		OK(f, try_scan(f, &o));
 	}
@@ -234,7 +244,8 @@ static void test_normalised_and_written(void **state)
 	assert_int_equal(faccessat(f->root, "d/y", F_OK, 0), -1);
 	assert_int_equal(faccessat(f->root, "x.log", F_OK, 0), -1);
 	scan(f, 0);
-	assert_text(f, "d 755 0 0 .\nd 755 0 0 d\nf 644 0 0 d/x.log 1 " A "\nf 755 0 0 run 1 " A "\n");
+	assert_text(f,
+		    "d 755 0 0 .\nd 755 0 0 d\nf 644 0 0 d/x.log 1 " A "\nf 755 0 0 run 1 " A "\n");
 	for (size_t i = 0; i < f->t->n; i++) {
 		assert_int_equal(fstatat(f->root, f->t->entries[i].path, &st, 0), 0);
 		assert_int_equal(st.st_mtime, TREE_MTIME);
@@ -283,7 +294,8 @@ static void test_many_files(void **state)
 	scan(f, 0);
 	assert_int_equal(f->t->n, 401);
 	for (size_t i = 1; i < f->t->n; i++) {
-		_cleanup_close_ int fd = openat(f->root, f->t->entries[i].path, O_RDONLY | O_CLOEXEC);
+		_cleanup_close_ int fd =
+			openat(f->root, f->t->entries[i].path, O_RDONLY | O_CLOEXEC);
 		struct gg_digest digest;
 
 		OK(f, gg_digest_fd(fd, &digest, NULL, &f->err));
@@ -313,7 +325,8 @@ static void test_change_is_noticed(void **state)
 	/* So large that a thread reads it, and still does when the walk comes to "b". */
 	assert_int_equal(ftruncate(fd, 512 << 20), 0);
 	file(f, "b", 0644, "b");
-	assert_int_equal(try_scan(f, &(struct scan_options){ .skip = empty_the_file, .ctx = f }), -1);
+	assert_int_equal(try_scan(f, &(struct scan_options){ .skip = empty_the_file, .ctx = f }),
+			 -1);
 	assert_string_equal(f->err.text, "scan 'a': changed while it was read");
 }
 
@@ -358,7 +371,8 @@ static ino_t inode(int dirfd, const char *path)
 static void test_link(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_close_ int to = new_dir(f, "to"), copy = new_dir(f, "copy"), verified = new_dir(f, "verified");
+	_cleanup_close_ int to = new_dir(f, "to"), copy = new_dir(f, "copy"),
+			    verified = new_dir(f, "verified");
 	struct stat st;
 
 	small_tree(f);
@@ -431,7 +445,8 @@ static void test_link_verifies(void **state)
 	assert_int_equal(unlinkat(f->root, "a", 0), 0);
 	file(f, "a", 0644, "b");
 	assert_int_equal(link_tree_copy(f->t, &f->root, to, LINK_VERIFY, &f->err), -1);
-	assert_string_equal(f->err.text, "make 'a': 'a' is not what its tree says: changed while it was copied");
+	assert_string_equal(f->err.text,
+			    "make 'a': 'a' is not what its tree says: changed while it was copied");
 	gg_err_done(&f->err);
 	assert_int_equal(unlinkat(f->root, "a", 0), 0);
 	assert_int_equal(symlinkat("/etc/passwd", f->root, "a"), 0);

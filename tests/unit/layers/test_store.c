@@ -447,7 +447,10 @@ static void test_action(void **state)
 static void test_action_damage(void **state)
 {
 	static const char *const contents[] = {
-		"", "{", "{}", "{\"check\":\"\",\"record\":{}}",
+		"",
+		"{",
+		"{}",
+		"{\"check\":\"\",\"record\":{}}",
 		("{\"check\":\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8b\","
 		 "\"record\":{\"a\":1}}"),
 	};
@@ -623,8 +626,8 @@ static void test_verify_and_list(void **state)
 	assert_int_equal(stats.tree_bytes, 13);
 	assert_int_equal(stats.actions, 1);
 	assert_int_equal(gg_json_get_int(gg_json_get(list, "blobs"), "count", 0), 3);
-	assert_true(gg_json_is_object(
-		gg_json_get(gg_json_at(gg_json_get(gg_json_get(list, "actions"), "entries"), 0), "record")));
+	assert_true(gg_json_is_object(gg_json_get(
+		gg_json_at(gg_json_get(gg_json_get(list, "actions"), "entries"), 0), "record")));
 	path = blob_path(f, &flipped);
 	damage(path, FLIP);
 	file = gg_asprintf("%s/top", tree);

@@ -67,25 +67,61 @@ static void test_text_is_canonical(void **state)
 	tree_digest(t, &b);
 	assert_true(gg_digest_eq(&a, &b));
 	/* Format version 1: these bytes never change. */
-	assert_string_equal(gg_digest_hex(&a, hex), "4aff19e8538887bb6984306ef2921ae1f2a0703d3bb532c6e1713d38eaaee875");
+	assert_string_equal(gg_digest_hex(&a, hex),
+			    "4aff19e8538887bb6984306ef2921ae1f2a0703d3bb532c6e1713d38eaaee875");
 }
 
 static void test_what_is_not_canonical_is_refused(void **state)
 {
 	static const char *const lines[] = {
-		"d 0755 0 0 a\n", "d 755 00 0 a\n", "d 755 0 0 ./a\n", "d 755 0 0 /a\n", "d 755 0 0 a/\n",
-		"d 755 0 0 a//b\n", "d 755 0 0 a/../b\n", "d 755 0 0 ..\n", "d 755 0 0 \n", "d 755 0 0 a  o\n",
-		"d 755 0 0 a o o\n", "d 755 0 0 a x:a=0\n", "d 755 0 0 a x:a=0G\n", "d 755 0 0 a x:=00\n",
-		"d 755 0 0 a x:a=AB\n", "d 755 0 0 a x:b=00 x:a=00\n", "d 755 0 0 a x:a=00 x:a=00\n",
-		"d 755 0 0 %61\n", "d 755 0 0 a%0\n", "d 755 0 0 a%00\n", "d 755 0 0 %0a\n", "d 17777 0 0 a\n",
-		"d 755 4294967295 0 a\n", "d 755 -1 0 a\n", "d 888 0 0 a\n", "x 755 0 0 a\n", "w 0 0 0 a\n", "w a b\n",
-		"l 755 0 0 a b\n", "l 777 0 0 a\n", "l 777 0 0 a \n", "c 600 0 0 a 1\n", "c 600 0 0 a 1 4294967296\n",
+		"d 0755 0 0 a\n",
+		"d 755 00 0 a\n",
+		"d 755 0 0 ./a\n",
+		"d 755 0 0 /a\n",
+		"d 755 0 0 a/\n",
+		"d 755 0 0 a//b\n",
+		"d 755 0 0 a/../b\n",
+		"d 755 0 0 ..\n",
+		"d 755 0 0 \n",
+		"d 755 0 0 a  o\n",
+		"d 755 0 0 a o o\n",
+		"d 755 0 0 a x:a=0\n",
+		"d 755 0 0 a x:a=0G\n",
+		"d 755 0 0 a x:=00\n",
+		"d 755 0 0 a x:a=AB\n",
+		"d 755 0 0 a x:b=00 x:a=00\n",
+		"d 755 0 0 a x:a=00 x:a=00\n",
+		"d 755 0 0 %61\n",
+		"d 755 0 0 a%0\n",
+		"d 755 0 0 a%00\n",
+		"d 755 0 0 %0a\n",
+		"d 17777 0 0 a\n",
+		"d 755 4294967295 0 a\n",
+		"d 755 -1 0 a\n",
+		"d 888 0 0 a\n",
+		"x 755 0 0 a\n",
+		"w 0 0 0 a\n",
+		"w a b\n",
+		"l 755 0 0 a b\n",
+		"l 777 0 0 a\n",
+		"l 777 0 0 a \n",
+		"c 600 0 0 a 1\n",
+		"c 600 0 0 a 1 4294967296\n",
 		"f 644 0 0 a 0 E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
-		"f 644 0 0 a 9223372036854775808 " EMPTY "\n", "f 644 0 0 a 0 " EMPTY " o\n",
-		"f 644 0 0 a 0 " EMPTY " h:b\n", "f 644 0 0 a 0 " EMPTY " h:a\n",
-		"f 644 0 0 a 0 " EMPTY "\nf 600 0 0 b 0 " EMPTY " h:a\n", "d 755 0 0 a", "d 755 0 0 a\n\n",
-		"d 755 0 0 b\nd 755 0 0 a\n", "d 755 0 0 a\nd 755 0 0 a\n", "d 755 0 0 a\nd 755 0 0 a!\nd 755 0 0 a/b\n",
-		"p 600 0 0 a\nd 755 0 0 a/b\n", "w a\nd 755 0 0 a/b\n", "p 755 0 0 .\n", "d 755 0 0 a\nd 755 0 0 .\n",
+		"f 644 0 0 a 9223372036854775808 " EMPTY "\n",
+		"f 644 0 0 a 0 " EMPTY " o\n",
+		"f 644 0 0 a 0 " EMPTY " h:b\n",
+		"f 644 0 0 a 0 " EMPTY " h:a\n",
+		"f 644 0 0 a 0 " EMPTY "\nf 600 0 0 b 0 " EMPTY " h:a\n",
+		"d 755 0 0 a",
+		"d 755 0 0 a\n\n",
+		"d 755 0 0 b\nd 755 0 0 a\n",
+		"d 755 0 0 a\nd 755 0 0 a\n",
+		"d 755 0 0 a\nd 755 0 0 a!\nd 755 0 0 a/b\n",
+		"p 600 0 0 a\nd 755 0 0 a/b\n",
+		"w a\nd 755 0 0 a/b\n",
+		"p 755 0 0 .\n",
+		"d 755 0 0 a\nd 755 0 0 .\n",
 	};
 
 	(void)state;
@@ -103,7 +139,8 @@ static void test_what_is_not_canonical_is_refused(void **state)
 
 static void test_other_formats_are_refused(void **state)
 {
-	static const char *const texts[] = { "", "ggbuild-tree 1", "ggbuild-tree 2\n", "d 755 0 0 .\n" };
+	static const char *const texts[] = { "", "ggbuild-tree 1", "ggbuild-tree 2\n",
+					     "d 755 0 0 .\n" };
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(texts); i++) {
@@ -141,7 +178,8 @@ static void test_damage_is_seen(void **state)
 
 static void test_order(void **state)
 {
-	static const char *const sorted[] = { ".", "!", "a", "a/\x01", "a/b", "a/b/c", "a\x01", "a-b", "a.b", "aa", "\xff" };
+	static const char *const sorted[] = { ".",     "!",   "a",   "a/\x01", "a/b", "a/b/c",
+					      "a\x01", "a-b", "a.b", "aa",     "\xff" };
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(sorted); i++)
@@ -160,7 +198,8 @@ static void test_sort_and_complete(void **state)
 	tree_add(t, "b/c/e/f", TREE_FIFO);
 	tree_add(t, "a", TREE_DIR)->mode = 0700;
 	assert_int_equal(tree_complete(t, &err), 0);
-	assert_text(t, "d 755 0 0 .\nd 700 0 0 a\nd 755 0 0 b\nd 755 0 0 b/c\np 0 0 0 b/c/d\nd 755 0 0 b/c/e\n"
+	assert_text(t, "d 755 0 0 .\nd 700 0 0 a\nd 755 0 0 b\nd 755 0 0 b/c\np 0 0 0 b/c/d\nd 755 "
+		       "0 0 b/c/e\n"
 		       "p 0 0 0 b/c/e/f\nd 755 0 0 b/c!\np 0 0 0 b/c!/x\n");
 	tree_add(t, "b/c", TREE_DIR);
 	assert_int_equal(tree_sort(t, &err), -1);
@@ -190,19 +229,22 @@ static void test_resolve(void **state)
 		{ "nothing", NULL, NULL },
 		{ "gone", NULL, NULL },
 	};
-	_cleanup_tree_ struct tree *t = parse("d 755 0 0 .\nl 777 0 0 abs /lib\nl 777 0 0 dangling no\nw gone\n"
-					      "l 777 0 0 lib usr/lib\nl 777 0 0 loop loop\nl 777 0 0 out ../../usr\n"
-					      "d 755 0 0 usr\nd 755 0 0 usr/lib\np 600 0 0 usr/lib/x\n"
-					      "l 777 0 0 usr/up ../..\n");
+	_cleanup_tree_ struct tree *t =
+		parse("d 755 0 0 .\nl 777 0 0 abs /lib\nl 777 0 0 dangling no\nw gone\n"
+		      "l 777 0 0 lib usr/lib\nl 777 0 0 loop loop\nl 777 0 0 out ../../usr\n"
+		      "d 755 0 0 usr\nd 755 0 0 usr/lib\np 600 0 0 usr/lib/x\n"
+		      "l 777 0 0 usr/up ../..\n");
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(cases); i++) {
 		for (int follow = 0; follow < 2; follow++) {
-			const char *want = follow ? cases[i].real_followed : cases[i].real, *real = NULL;
+			const char *want = follow ? cases[i].real_followed : cases[i].real,
+				   *real = NULL;
 			struct tree_entry *e = tree_resolve(t, cases[i].path, follow, &real);
 
 			if (!want != !e)
-				fail_msg("'%s' follow %d: %s", cases[i].path, follow, real ? real : "absent");
+				fail_msg("'%s' follow %d: %s", cases[i].path, follow,
+					 real ? real : "absent");
 			if (want)
 				assert_string_equal(real, want);
 		}
@@ -225,13 +267,16 @@ static void assert_merge(const char *const *texts, size_t n, unsigned flags, con
 
 static void test_merge(void **state)
 {
-	const char *const whiteout[] = { "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/x\np 600 0 0 b\n", "d 700 0 0 .\nw a\n" };
+	const char *const whiteout[] = { "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/x\np 600 0 0 b\n",
+					 "d 700 0 0 .\nw a\n" };
 	const char *const opaque[] = { "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/x\n",
 				       "d 755 0 0 .\nd 711 1 1 a o\np 600 0 0 a/y\n",
 				       "d 755 0 0 .\nd 722 2 2 a\np 600 0 0 a/z\n" };
-	const char *const replaced[] = { "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/x\n", "d 755 0 0 .\np 600 0 0 a\n",
+	const char *const replaced[] = { "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/x\n",
+					 "d 755 0 0 .\np 600 0 0 a\n",
 					 "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/y\n" };
-	const char *const links[] = { "d 755 0 0 .\nf 644 0 0 a 0 " EMPTY "\nf 644 0 0 b 0 " EMPTY " h:a\n"
+	const char *const links[] = { "d 755 0 0 .\nf 644 0 0 a 0 " EMPTY "\nf 644 0 0 b 0 " EMPTY
+				      " h:a\n"
 				      "f 644 0 0 c 0 " EMPTY " h:a\n",
 				      "d 755 0 0 .\nf 600 0 0 a 0 " EMPTY "\n" };
 
@@ -239,23 +284,28 @@ static void test_merge(void **state)
 	assert_merge(whiteout, 2, 0, "d 700 0 0 .\np 600 0 0 b\n");
 	assert_merge(whiteout, 2, TREE_MERGE_KEEP_WHITEOUTS, "d 700 0 0 .\nw a\np 600 0 0 b\n");
 	assert_merge(opaque, 3, 0, "d 755 0 0 .\nd 722 2 2 a\np 600 0 0 a/y\np 600 0 0 a/z\n");
-	assert_merge(opaque, 3, TREE_MERGE_KEEP_WHITEOUTS, "d 755 0 0 .\nd 722 2 2 a o\np 600 0 0 a/y\np 600 0 0 a/z\n");
+	assert_merge(opaque, 3, TREE_MERGE_KEEP_WHITEOUTS,
+		     "d 755 0 0 .\nd 722 2 2 a o\np 600 0 0 a/y\np 600 0 0 a/z\n");
 	assert_merge(replaced, 3, 0, "d 755 0 0 .\nd 755 0 0 a\np 600 0 0 a/y\n");
-	assert_merge(replaced, 3, TREE_MERGE_KEEP_WHITEOUTS, "d 755 0 0 .\nd 755 0 0 a o\np 600 0 0 a/y\n");
-	assert_merge(links, 2, 0, "d 755 0 0 .\nf 600 0 0 a 0 " EMPTY "\nf 644 0 0 b 0 " EMPTY "\n"
-				  "f 644 0 0 c 0 " EMPTY " h:b\n");
+	assert_merge(replaced, 3, TREE_MERGE_KEEP_WHITEOUTS,
+		     "d 755 0 0 .\nd 755 0 0 a o\np 600 0 0 a/y\n");
+	assert_merge(links, 2, 0,
+		     "d 755 0 0 .\nf 600 0 0 a 0 " EMPTY "\nf 644 0 0 b 0 " EMPTY "\n"
+		     "f 644 0 0 c 0 " EMPTY " h:b\n");
 }
 
 static void test_subtree(void **state)
 {
-	_cleanup_tree_ struct tree *t = parse("d 755 0 0 .\nf 644 0 0 a 0 " EMPTY "\nd 700 0 0 d\nf 644 0 0 d/b 0 " EMPTY
-					      " h:a\nd 755 0 0 d/e\nf 644 0 0 d/e/c 0 " EMPTY " h:a\nd 755 0 0 d!\n");
+	_cleanup_tree_ struct tree *t =
+		parse("d 755 0 0 .\nf 644 0 0 a 0 " EMPTY "\nd 700 0 0 d\nf 644 0 0 d/b 0 " EMPTY
+		      " h:a\nd 755 0 0 d/e\nf 644 0 0 d/e/c 0 " EMPTY " h:a\nd 755 0 0 d!\n");
 	_cleanup_tree_ struct tree *sub = NULL, *none = NULL;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	(void)state;
 	assert_int_equal(tree_subtree(t, "d", &sub, &err), 0);
-	assert_text(sub, "d 700 0 0 .\nf 644 0 0 b 0 " EMPTY "\nd 755 0 0 e\nf 644 0 0 e/c 0 " EMPTY " h:b\n");
+	assert_text(sub, "d 700 0 0 .\nf 644 0 0 b 0 " EMPTY "\nd 755 0 0 e\nf 644 0 0 e/c 0 " EMPTY
+			 " h:b\n");
 	assert_string_equal(tree_find(sub, "e/c")->source, "d/e/c");
 	assert_int_equal(tree_subtree(t, "a", &none, &err), -1);
 	assert_string_equal(err.text, "'a' is not a directory");
@@ -305,7 +355,8 @@ static void random_path(char ret[64])
 	unsigned depth = 1 + below(3), at = 0;
 
 	for (unsigned i = 0; i < depth; i++)
-		at += (unsigned)snprintf(ret + at, 64 - at, "%s%c", i ? "/" : "", (int)('a' + below(4)));
+		at += (unsigned)snprintf(ret + at, 64 - at, "%s%c", i ? "/" : "",
+					 (int)('a' + below(4)));
 }
 
 /* Most fail, as they should: the paths clash. */
@@ -325,7 +376,8 @@ static void random_change(int root)
 		break;
 	case 2:
 	case 3:
-		fd = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600 + below(64));
+		fd = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			    0600 + below(64));
 		if (fd >= 0 && write(fd, other, below(6)) < 0)
 			fail();
 		gg_close(fd);
@@ -366,7 +418,8 @@ static struct tree *scan(const char *path, unsigned flags)
 }
 
 /* Merges must also be associative: a flattened run of deltas stands for the run. */
-static void check_rounds(struct tree **layers, size_t n, const struct tree *want, uint32_t first_seed)
+static void check_rounds(struct tree **layers, size_t n, const struct tree *want,
+			 uint32_t first_seed)
 {
 	_cleanup_tree_ struct tree *merged = NULL, *run = NULL, *flattened = NULL;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
@@ -377,7 +430,8 @@ static void check_rounds(struct tree **layers, size_t n, const struct tree *want
 	assert_int_equal(tree_merge((const struct tree *const *)layers, n, 0, &merged, &err), 0);
 	if (tree_first_difference(want, merged, &path, &what))
 		fail_msg("seed %u, %zu layers: '%s': %s", first_seed, n, path, what);
-	assert_int_equal(tree_merge((const struct tree *const *)layers + 1, n - 1, TREE_MERGE_KEEP_WHITEOUTS, &run, &err),
+	assert_int_equal(tree_merge((const struct tree *const *)layers + 1, n - 1,
+				    TREE_MERGE_KEEP_WHITEOUTS, &run, &err),
 			 0);
 	two[0] = layers[0];
 	two[1] = run;
@@ -403,10 +457,13 @@ static void overlay_round(const char *base, uint32_t first_seed)
 	}
 	layers[0] = scan(lowers, 0);
 	for (unsigned r = 1; r <= ROUNDS; r++) {
-		_cleanup_free_ char *upper = gg_asprintf("%s/l%u", base, r), *work = gg_asprintf("%s/w%u", base, r);
+		_cleanup_free_ char *upper = gg_asprintf("%s/l%u", base, r),
+				    *work = gg_asprintf("%s/w%u", base, r);
 		_cleanup_free_ char *view = gg_asprintf("%s/m%u", base, r), *more = NULL;
-		_cleanup_free_ char *data = gg_asprintf("userxattr,redirect_dir=nofollow,metacopy=off,index=off,xino=off,"
-							"lowerdir=%s,upperdir=%s,workdir=%s", lowers, upper, work);
+		_cleanup_free_ char *data = gg_asprintf(
+			"userxattr,redirect_dir=nofollow,metacopy=off,index=off,xino=off,"
+			"lowerdir=%s,upperdir=%s,workdir=%s",
+			lowers, upper, work);
 		_cleanup_tree_ struct tree *want = NULL;
 
 		assert_int_equal(mkdir(upper, 0755) | mkdir(work, 0755) | mkdir(view, 0755), 0);
@@ -443,7 +500,8 @@ static void test_merge_is_what_overlay_shows(void **state)
 	/* A mount namespace of our own, whose mounts die with the child. */
 	pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		    mount("tmpfs", base, "tmpfs", 0, NULL) < 0)
 			_exit(2);
 		for (uint32_t s = 1; s <= 40; s++) {

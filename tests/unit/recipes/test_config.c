@@ -45,38 +45,52 @@ static void what_it_says(void **state)
 	expect("{}", "- 0\n");
 	expect("mirrors:\n  debian: http://u:p@m/debian\n  ubuntu-security: file:///srv/u\n"
 	       "fetch-env: { A: \"1\", \"tools:B_2\": \"x=${y}\" }\n"
-	       "fetch-mount: { /srv/dist: /dist, \"tools:/a b\": /c }\nstore: /var/store\njobs: 3\n",
-	       "0 debian=http://u:p@m/debian\n0 ubuntu-security=file:///srv/u\n1 A=1\n1 tools:B_2=x=${y}\n"
+	       "fetch-mount: { /srv/dist: /dist, \"tools:/a b\": /c }\nstore: /var/store\njobs: "
+	       "3\n",
+	       "0 debian=http://u:p@m/debian\n0 ubuntu-security=file:///srv/u\n1 A=1\n1 "
+	       "tools:B_2=x=${y}\n"
 	       "2 /srv/dist=/dist\n2 tools:/a b=/c\n/var/store 3\n");
 }
 
 static void mistakes(void **state)
 {
 	(void)state;
-	expect("miror: {}\n", "c.yaml:1:1: error: unknown key 'miror' in the configuration\n"
-			      "    1 | miror: {}\n      | ^^^^^\n  help: did you mean 'mirrors'?\n");
+	expect("miror: {}\n",
+	       "c.yaml:1:1: error: unknown key 'miror' in the configuration\n"
+	       "    1 | miror: {}\n      | ^^^^^\n  help: did you mean 'mirrors'?\n");
 	expect("mirrors: { debain: http://m }\n",
-	       "c.yaml:1:12: error: no mirror is called 'debain'\n    1 | mirrors: { debain: http://m }\n"
+	       "c.yaml:1:12: error: no mirror is called 'debain'\n    1 | mirrors: { debain: "
+	       "http://m }\n"
 	       "      |            ^^^^^^\n  help: did you mean 'debian'?\n");
 	expect("mirrors: { debian: m/debian }\n",
-	       "c.yaml:1:20: error: 'debian' must be a URL, not 'm/debian'\n    1 | mirrors: { debian: m/debian }\n"
+	       "c.yaml:1:20: error: 'debian' must be a URL, not 'm/debian'\n    1 | mirrors: { "
+	       "debian: m/debian }\n"
 	       "      |                    ^^^^^^^^\n"
-	       "  help: it begins with https://, http:// or file:///, and names the directory that holds dists/\n");
+	       "  help: it begins with https://, http:// or file:///, and names the directory that "
+	       "holds dists/\n");
 	expect("fetch-env: { 1A: x }\nfetch-mount: { dist: /x, /y: z }\nstore: cache\njobs: 0\n",
-	       "c.yaml:1:14: error: '1A' is no variable\n    1 | fetch-env: { 1A: x }\n      |              ^^\n"
-	       "  help: write NAME or \"STEP:NAME\"; a name is letters, digits and '_', no digit first\n"
-	       "c.yaml:2:16: error: 'dist' is no absolute path\n    2 | fetch-mount: { dist: /x, /y: z }\n"
-	       "      |                ^^^^\n  help: write /HOSTDIR or \"STEP:/HOSTDIR\"; the path holds no ':' and no '='\n"
+	       "c.yaml:1:14: error: '1A' is no variable\n    1 | fetch-env: { 1A: x }\n      |     "
+	       "         ^^\n"
+	       "  help: write NAME or \"STEP:NAME\"; a name is letters, digits and '_', no digit "
+	       "first\n"
+	       "c.yaml:2:16: error: 'dist' is no absolute path\n    2 | fetch-mount: { dist: /x, "
+	       "/y: z }\n"
+	       "      |                ^^^^\n  help: write /HOSTDIR or \"STEP:/HOSTDIR\"; the path "
+	       "holds no ':' and no '='\n"
 	       "c.yaml:2:30: error: '/y' must be an absolute path, not the text 'z'\n"
 	       "    2 | fetch-mount: { dist: /x, /y: z }\n      |                              ^\n"
-	       "c.yaml:3:8: error: 'store' must be an absolute path, not the text 'cache'\n    3 | store: cache\n"
+	       "c.yaml:3:8: error: 'store' must be an absolute path, not the text 'cache'\n    3 | "
+	       "store: cache\n"
 	       "      |        ^^^^^\n"
-	       "c.yaml:4:7: error: 'jobs' must be a number from 1 to 4096, not the number 0\n    4 | jobs: 0\n"
+	       "c.yaml:4:7: error: 'jobs' must be a number from 1 to 4096, not the number 0\n    4 "
+	       "| jobs: 0\n"
 	       "      |       ^\n");
-	expect("jobs: [1]\n", "c.yaml:1:7: error: 'jobs' must be a number from 1 to 4096, not a list\n"
-			      "    1 | jobs: [1]\n      |       ^\n");
-	expect("- mirrors\n", "c.yaml:1:1: error: the configuration must be a map, not a list\n    1 | - mirrors\n"
-			      "      | ^\n");
+	expect("jobs: [1]\n",
+	       "c.yaml:1:7: error: 'jobs' must be a number from 1 to 4096, not a list\n"
+	       "    1 | jobs: [1]\n      |       ^\n");
+	expect("- mirrors\n",
+	       "c.yaml:1:1: error: the configuration must be a map, not a list\n    1 | - mirrors\n"
+	       "      | ^\n");
 }
 
 static void mirrors_of_the_command_line(void **state)

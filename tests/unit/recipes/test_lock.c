@@ -18,8 +18,7 @@ static struct gg_digest digest_of(const char *text)
 
 static void words(struct gg_strv *list, const char *text)
 {
-	_cleanup_free_
-	char *copy = gg_strdup(text);
+	_cleanup_free_ char *copy = gg_strdup(text);
 	char *save = NULL;
 
 	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
@@ -29,26 +28,24 @@ static void words(struct gg_strv *list, const char *text)
 static void put_distro(struct lock *l, const char *platform, const char *request,
 		       const char *version)
 {
-	_cleanup_strv_
-	struct gg_strv suites = {0}, components = {0}, wanted = {0};
-	_cleanup_free_
-	char *key = NULL;
+	_cleanup_strv_ struct gg_strv suites = { 0 }, components = { 0 }, wanted = { 0 };
+	_cleanup_free_ char *key = NULL;
 	struct lock_release releases[] = {
-		{"trixie", 1763716544, digest_of("InRelease")},
-		{"trixie-security", 1763716545, digest_of("InRelease of security")},
+		{ "trixie", 1763716544, digest_of("InRelease") },
+		{ "trixie-security", 1763716545, digest_of("InRelease of security") },
 	};
 	struct lock_package packages[] = {
-		{"curl", version, "amd64", "pool/main/c/curl/curl.deb", "trixie", 1,
-		 digest_of(version)},
-		{"bash", "5.2.37-2+b5", "amd64", "pool/main/b/bash/bash.deb", "trixie-security", 2,
-		 digest_of("bash")},
+		{ "curl", version, "amd64", "pool/main/c/curl/curl.deb", "trixie", 1,
+		  digest_of(version) },
+		{ "bash", "5.2.37-2+b5", "amd64", "pool/main/b/bash/bash.deb", "trixie-security", 2,
+		  digest_of("bash") },
 	};
-	struct lock_distro d = {.distro = "debian",
-				.essential = 1,
-				.releases = releases,
-				.n_releases = 2,
-				.packages = packages,
-				.n_packages = 2};
+	struct lock_distro d = { .distro = "debian",
+				 .essential = 1,
+				 .releases = releases,
+				 .n_releases = 2,
+				 .packages = packages,
+				 .n_packages = 2 };
 
 	words(&suites, "trixie trixie-updates trixie-security");
 	words(&components, "main");
@@ -65,14 +62,14 @@ static struct lock *sample(void)
 {
 	struct lock *l = lock_new();
 
-	l->formats = (struct lock_formats){1, 2, 3, 4};
+	l->formats = (struct lock_formats){ 1, 2, 3, 4 };
 	l->epoch = 1763716544;
 	put_distro(l, "linux/amd64", "curl bash", "8.14.1-2");
 	lock_put_fetch(
 		l, lock_platform(l, "linux/amd64"),
-		&(struct lock_fetch){digest_of("definition"), "toolchain", digest_of("tree")});
-	lock_put_url(l, &(struct lock_url){digest_of("url"), 77});
-	lock_put_piece(l, &(struct lock_piece){"rustup@1", digest_of("piece")});
+		&(struct lock_fetch){ digest_of("definition"), "toolchain", digest_of("tree") });
+	lock_put_url(l, &(struct lock_url){ digest_of("url"), 77 });
+	lock_put_piece(l, &(struct lock_piece){ "rustup@1", digest_of("piece") });
 	return l;
 }
 
@@ -81,8 +78,7 @@ static struct lock *sample(void)
 static void test_golden(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample();
-	_cleanup_free_
-	char *text = lock_text(l);
+	_cleanup_free_ char *text = lock_text(l);
 	struct gg_digest d = digest_of(text);
 	char hex[GG_DIGEST_HEX];
 
@@ -99,10 +95,8 @@ static void test_golden(void **state)
 static void test_round_trip(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample(), *back = NULL;
-	_cleanup_free_
-	char *text = lock_text(l), *again = NULL;
-	_cleanup_err_
-	struct gg_err err = GG_ERR_INIT;
+	_cleanup_free_ char *text = lock_text(l), *again = NULL;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct lock_platform *p;
 	struct gg_digest d = digest_of("definition");
 
@@ -133,10 +127,8 @@ static void test_property(void **state)
 	(void)state;
 	for (seed = 1; seed < 200; seed += 7) {
 		_cleanup_lock_ struct lock *l = lock_new(), *back = NULL;
-		_cleanup_free_
-		char *text = NULL, *again = NULL;
-		_cleanup_err_
-		struct gg_err err = GG_ERR_INIT;
+		_cleanup_free_ char *text = NULL, *again = NULL;
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 		uint32_t first = seed;
 
 		l->epoch = any(2) ? -1 : (int64_t)any(1u << 23);
@@ -148,10 +140,10 @@ static void test_property(void **state)
 			snprintf(b, sizeof(b), "%u", any(4));
 			put_distro(l, platform, a, b);
 			lock_put_fetch(l, lock_platform(l, platform),
-				       &(struct lock_fetch){digest_of(a), "f", digest_of(b)});
-			lock_put_url(l, &(struct lock_url){digest_of(b), any(9)});
+				       &(struct lock_fetch){ digest_of(a), "f", digest_of(b) });
+			lock_put_url(l, &(struct lock_url){ digest_of(b), any(9) });
 			snprintf(a, sizeof(a), "piece%u@%u", any(3), any(3));
-			lock_put_piece(l, &(struct lock_piece){a, digest_of(b)});
+			lock_put_piece(l, &(struct lock_piece){ a, digest_of(b) });
 		}
 		text = lock_text(l);
 		if (lock_parse("x.lock", text, strlen(text), &back, &err) < 0)
@@ -168,65 +160,64 @@ static void test_property(void **state)
 static const struct {
 	const char *from, *to, *error;
 } bad[] = {
-	{"\"lock\": 1", "\"lock\": 2",
-	 "$.lock: version 2 of the lock is not known to this ggbuild"},
-	{"\"lock\": 1", "\"lock\": \"1\"", "$.lock: not an integer"},
-	{"\"lock\": 1", "\"lock\": 1, \"host\": 1", "$.host: unknown key"},
-	{"\"lock\": 1", "\"lock\": 1, \"lock\": 1", "$: JSON, line "},
-	{"\"gzip\": 2", "\"gzip\": -2", "$.formats.gzip: -2 is not between 0 and 2147483647"},
-	{"\"gzip\": 2,", "", "$.formats: 'gzip' is missing"},
-	{"\"gzip\": 2", "\"gzip\": 2.5", "$.formats.gzip: not an integer"},
-	{"\"epoch\": 1763716544", "\"epoch\": -1", "$.epoch: -1 is not between"},
-	{"linux/amd64", "Linux amd64",
-	 "$.platforms[\"Linux amd64\"]: not a platform like 'linux/amd64'"},
-	{"linux/amd64", "linux", "$.platforms.linux: not a platform"},
-	{"\"essential\": true", "\"essential\": 1", ".essential: neither true nor false"},
-	{"\"essential\": true", "\"essential\": false", ": the key of this request is '"},
-	{"\"request\": [\n            \"bash\",", "\"request\": [\n            \"zsh\",",
-	 ".request[1]: 'curl' is out of order"},
-	{"\"request\": [\n            \"bash\",", "\"request\": [\n            \"curl\",",
-	 ".request[1]: 'curl' is there twice"},
-	{"\"name\": \"bash\"", "\"name\": \"zsh\"", ".packages[1]: package 'curl' is out of order"},
-	{"\"name\": \"bash\"", "\"name\": \"curl\"", ".packages[1]: package 'curl' is there twice"},
-	{"\"name\": \"bash\"", "\"name\": \"\"", ".packages[0].name: empty or too long"},
-	{"\"name\": \"bash\"", "\"name\": \"ba sh\"",
-	 ".packages[0].name: 'ba sh' holds a character"},
-	{"\"name\": \"bash\"", "\"name\": 5", ".packages[0].name: not a string"},
-	{"\"suite\": \"trixie\"", "\"suite\": \"sid\"", "suite 'sid' is not one of the entry's"},
-	{"pool/main/b/bash/bash.deb", "pool/../bash.deb",
-	 ".packages[0].path: 'pool/../bash.deb' is not a clean"},
-	{"pool/main/b/bash/bash.deb", "/pool/bash.deb",
-	 ".path: '/pool/bash.deb' is not a clean path"},
-	{"pool/main/b/bash/bash.deb", "http://h/bash.deb",
-	 ".path: 'http://h/bash.deb' is not a clean"},
-	{"pool/main/b/bash/bash.deb", "pool/", ".path: 'pool/' is not a clean"},
-	{"\"size\": 2,", "\"size\": -2,", ".packages[0].size: -2 is not between"},
-	{"\"tree\": \"sha256:", "\"tree\": \"sha512:", ".tree: not \"sha256:\" and 64"},
-	{"\"tree\": \"sha256:", "\"tree\": \"sha256:A", ".tree: not \"sha256:\" and 64"},
-	{"\"rustup@1\"", "\"rustup\"", "$.pieces.rustup: not a piece's name like 'rustup@1'"},
-	{"\"size\": 77", "\"size\": 77, \"url\": \"u\"", ".url: unknown key"},
-	{"\"urls\": {", "\"urls\": [], \"x\": {", "$.x: unknown key"},
-	{"\"epoch\": 1763716544,\n", "\"epoch\":1763716544,\n", "not in its canonical form"},
-	{"{\n  \"epoch\": 1763716544,\n", "{\n", ""}, /* an epoch may be absent */
-	{"\n}\n", "\n}", "not in its canonical form"},
-	{"\n}\n", "\n}\n\n", "not in its canonical form"},
-	{"\n}\n", "\n}\n{}", "$: JSON, line "},
-	{"{\n  \"epoch\"", "[\n  \"epoch\"", "$: JSON, line "},
+	{ "\"lock\": 1", "\"lock\": 2",
+	  "$.lock: version 2 of the lock is not known to this ggbuild" },
+	{ "\"lock\": 1", "\"lock\": \"1\"", "$.lock: not an integer" },
+	{ "\"lock\": 1", "\"lock\": 1, \"host\": 1", "$.host: unknown key" },
+	{ "\"lock\": 1", "\"lock\": 1, \"lock\": 1", "$: JSON, line " },
+	{ "\"gzip\": 2", "\"gzip\": -2", "$.formats.gzip: -2 is not between 0 and 2147483647" },
+	{ "\"gzip\": 2,", "", "$.formats: 'gzip' is missing" },
+	{ "\"gzip\": 2", "\"gzip\": 2.5", "$.formats.gzip: not an integer" },
+	{ "\"epoch\": 1763716544", "\"epoch\": -1", "$.epoch: -1 is not between" },
+	{ "linux/amd64", "Linux amd64",
+	  "$.platforms[\"Linux amd64\"]: not a platform like 'linux/amd64'" },
+	{ "linux/amd64", "linux", "$.platforms.linux: not a platform" },
+	{ "\"essential\": true", "\"essential\": 1", ".essential: neither true nor false" },
+	{ "\"essential\": true", "\"essential\": false", ": the key of this request is '" },
+	{ "\"request\": [\n            \"bash\",", "\"request\": [\n            \"zsh\",",
+	  ".request[1]: 'curl' is out of order" },
+	{ "\"request\": [\n            \"bash\",", "\"request\": [\n            \"curl\",",
+	  ".request[1]: 'curl' is there twice" },
+	{ "\"name\": \"bash\"", "\"name\": \"zsh\"",
+	  ".packages[1]: package 'curl' is out of order" },
+	{ "\"name\": \"bash\"", "\"name\": \"curl\"",
+	  ".packages[1]: package 'curl' is there twice" },
+	{ "\"name\": \"bash\"", "\"name\": \"\"", ".packages[0].name: empty or too long" },
+	{ "\"name\": \"bash\"", "\"name\": \"ba sh\"",
+	  ".packages[0].name: 'ba sh' holds a character" },
+	{ "\"name\": \"bash\"", "\"name\": 5", ".packages[0].name: not a string" },
+	{ "\"suite\": \"trixie\"", "\"suite\": \"sid\"", "suite 'sid' is not one of the entry's" },
+	{ "pool/main/b/bash/bash.deb", "pool/../bash.deb",
+	  ".packages[0].path: 'pool/../bash.deb' is not a clean" },
+	{ "pool/main/b/bash/bash.deb", "/pool/bash.deb",
+	  ".path: '/pool/bash.deb' is not a clean path" },
+	{ "pool/main/b/bash/bash.deb", "http://h/bash.deb",
+	  ".path: 'http://h/bash.deb' is not a clean" },
+	{ "pool/main/b/bash/bash.deb", "pool/", ".path: 'pool/' is not a clean" },
+	{ "\"size\": 2,", "\"size\": -2,", ".packages[0].size: -2 is not between" },
+	{ "\"tree\": \"sha256:", "\"tree\": \"sha512:", ".tree: not \"sha256:\" and 64" },
+	{ "\"tree\": \"sha256:", "\"tree\": \"sha256:A", ".tree: not \"sha256:\" and 64" },
+	{ "\"rustup@1\"", "\"rustup\"", "$.pieces.rustup: not a piece's name like 'rustup@1'" },
+	{ "\"size\": 77", "\"size\": 77, \"url\": \"u\"", ".url: unknown key" },
+	{ "\"urls\": {", "\"urls\": [], \"x\": {", "$.x: unknown key" },
+	{ "\"epoch\": 1763716544,\n", "\"epoch\":1763716544,\n", "not in its canonical form" },
+	{ "{\n  \"epoch\": 1763716544,\n", "{\n", "" }, /* an epoch may be absent */
+	{ "\n}\n", "\n}", "not in its canonical form" },
+	{ "\n}\n", "\n}\n\n", "not in its canonical form" },
+	{ "\n}\n", "\n}\n{}", "$: JSON, line " },
+	{ "{\n  \"epoch\"", "[\n  \"epoch\"", "$: JSON, line " },
 };
 
 static void test_bad(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample();
-	_cleanup_free_
-	char *text = lock_text(l);
+	_cleanup_free_ char *text = lock_text(l);
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(bad); i++) {
-		_cleanup_err_
-		struct gg_err err = GG_ERR_INIT;
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 		_cleanup_lock_ struct lock *back = NULL;
-		_cleanup_buf_
-		struct gg_buf changed = {0};
+		_cleanup_buf_ struct gg_buf changed = { 0 };
 		char *at = strstr(text, bad[i].from);
 
 		if (!at)
@@ -253,10 +244,9 @@ static void test_bad(void **state)
 
 static void test_key(void **state)
 {
-	_cleanup_strv_
-	struct gg_strv suites = {0}, main_only = {0}, ab = {0}, ba = {0}, joined = {0};
-	_cleanup_free_
-	char *one = NULL, *two = NULL, *three = NULL, *four = NULL;
+	_cleanup_strv_ struct gg_strv suites = { 0 }, main_only = { 0 }, ab = { 0 }, ba = { 0 },
+				      joined = { 0 };
+	_cleanup_free_ char *one = NULL, *two = NULL, *three = NULL, *four = NULL;
 
 	(void)state;
 	words(&suites, "trixie");
@@ -276,8 +266,7 @@ static void test_key(void **state)
 
 static void expect_diff(const struct lock *a, const struct lock *b, const char *expected)
 {
-	_cleanup_buf_
-	struct gg_buf text = {0};
+	_cleanup_buf_ struct gg_buf text = { 0 };
 
 	lock_diff(a, b, &text);
 	assert_string_equal(text.data ? text.data : "", expected);
@@ -306,13 +295,13 @@ static void test_diff_pairs(void **state)
 	put_distro(a, "linux/amd64", "curl bash", "1");
 	put_distro(b, "linux/amd64", "curl git", "1");
 	lock_put_fetch(a, lock_platform(a, "linux/amd64"),
-		       &(struct lock_fetch){digest_of("d1"), "toolchain", digest_of("t1")});
+		       &(struct lock_fetch){ digest_of("d1"), "toolchain", digest_of("t1") });
 	lock_put_fetch(b, lock_platform(b, "linux/amd64"),
-		       &(struct lock_fetch){digest_of("d2"), "toolchain", digest_of("t2")});
+		       &(struct lock_fetch){ digest_of("d2"), "toolchain", digest_of("t2") });
 	lock_put_fetch(b, lock_platform(b, "linux/amd64"),
-		       &(struct lock_fetch){digest_of("d3"), "crates", digest_of("t3")});
-	lock_put_url(b, &(struct lock_url){digest_of("url"), 5});
-	lock_put_piece(a, &(struct lock_piece){"x@1", digest_of("1")});
+		       &(struct lock_fetch){ digest_of("d3"), "crates", digest_of("t3") });
+	lock_put_url(b, &(struct lock_url){ digest_of("url"), 5 });
+	lock_put_piece(a, &(struct lock_piece){ "x@1", digest_of("1") });
 	expect_diff(a, b,
 		    "fetch crates added\n"
 		    "fetch toolchain redefined\n"
@@ -330,13 +319,14 @@ static void test_forget(void **state)
 	struct gg_digest d = digest_of("definition"), old = digest_of("old");
 
 	(void)state;
-	lock_put_fetch(l, p, &(struct lock_fetch){old, "toolchain", digest_of("x")});
+	lock_put_fetch(l, p, &(struct lock_fetch){ old, "toolchain", digest_of("x") });
 	assert_int_equal(p->n_fetches, 2);
 	assert_true(lock_drop_fetch(p, &d));
 	assert_false(lock_drop_fetch(p, &d));
 	assert_int_equal(p->n_fetches, 1);
 	assert_true(gg_digest_eq(&p->fetches[0].definition, &old));
-	lock_put_fetch(l, lock_platform(l, "linux/arm64"), &(struct lock_fetch){d, "toolchain", digest_of("x")});
+	lock_put_fetch(l, lock_platform(l, "linux/arm64"),
+		       &(struct lock_fetch){ d, "toolchain", digest_of("x") });
 	lock_clear(l, lock_platform(l, "linux/amd64"));
 	assert_int_equal(lock_platform(l, "linux/amd64")->n_distros, 0);
 	assert_int_equal(lock_platform(l, "linux/amd64")->n_fetches, 0);
@@ -349,15 +339,16 @@ static void test_forget(void **state)
 static void test_prune(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample();
-	struct lock_use use GG_CLEANUP(lock_use_done) = {0};
+	struct lock_use use GG_CLEANUP(lock_use_done) = { 0 };
 	struct lock_platform *p;
 	struct gg_digest d = digest_of("definition");
 	char hex[GG_DIGEST_HEX];
 
 	(void)state;
-	lock_put_fetch(l, lock_platform(l, "linux/arm64"), &(struct lock_fetch){digest_of("old"), "toolchain", digest_of("x")});
+	lock_put_fetch(l, lock_platform(l, "linux/arm64"),
+		       &(struct lock_fetch){ digest_of("old"), "toolchain", digest_of("x") });
 	p = lock_platform(l, "linux/amd64");
-	lock_put_fetch(l, p, &(struct lock_fetch){digest_of("old"), "toolchain", digest_of("x")});
+	lock_put_fetch(l, p, &(struct lock_fetch){ digest_of("old"), "toolchain", digest_of("x") });
 	put_distro(l, "linux/amd64", "other", "1");
 	gg_strv_add(&use.fetches, gg_digest_hex(&d, hex));
 	gg_strv_add(&use.pieces, "rustup@1");

@@ -56,8 +56,8 @@ static const char *const *stock_names(void *ctx, struct gg_arena *arena, size_t 
 static const struct recipe_options stock = { .piece = stock_piece, .piece_names = stock_names };
 
 /* The recipe, or NULL and what the user would read. */
-static struct recipe *load(const char *name, const char *text, size_t len, const struct recipe_options *options,
-			   char **ret_output)
+static struct recipe *load(const char *name, const char *text, size_t len,
+			   const struct recipe_options *options, char **ret_output)
 {
 	struct recipe_errors errors = { 0 };
 	struct gg_buf out = { 0 };
@@ -85,7 +85,8 @@ static struct recipe *load_text(const char *text)
 static void refused(const char *text, const struct recipe_options *options, const char *expected)
 {
 	_cleanup_free_ char *output = NULL;
-	_cleanup_recipe_ struct recipe *r = load("test.recipe", text, strlen(text), options, &output);
+	_cleanup_recipe_ struct recipe *r =
+		load("test.recipe", text, strlen(text), options, &output);
 
 	assert_null(r);
 	assert_string_equal(output, expected);
@@ -114,7 +115,8 @@ static void test_valid(void **state)
 		_cleanup_free_ char *path = gg_asprintf("%svalid/%s", RECIPES, names.v[i]);
 		_cleanup_free_ char *output = NULL;
 		_cleanup_buf_ struct gg_buf b = slurp(path);
-		_cleanup_recipe_ struct recipe *r = load(names.v[i], b.data, b.len, &stock, &output);
+		_cleanup_recipe_ struct recipe *r =
+			load(names.v[i], b.data, b.len, &stock, &output);
 
 		if (!r)
 			fail_msg("%s", output);
@@ -123,13 +125,14 @@ static void test_valid(void **state)
 
 static bool same_as_expected(const char *name, const char *output)
 {
-	_cleanup_free_ char *path =
-		gg_asprintf("%sinvalid/%.*s.expected", RECIPES, (int)(strlen(name) - strlen(".recipe")), name);
+	_cleanup_free_ char *path = gg_asprintf("%sinvalid/%.*s.expected", RECIPES,
+						(int)(strlen(name) - strlen(".recipe")), name);
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
 	if (getenv("UPDATE_EXPECTED")) {
 		assert_int_equal(gg_write_file(AT_FDCWD, path, output, strlen(output), 0644,
-					       GG_COMMIT_REPLACE, &err), 0);
+					       GG_COMMIT_REPLACE, &err),
+				 0);
 		return true;
 	}
 	_cleanup_buf_ struct gg_buf expected = slurp(path);
@@ -151,7 +154,8 @@ static void test_invalid(void **state)
 		_cleanup_free_ char *path = gg_asprintf("%sinvalid/%s", RECIPES, names.v[i]);
 		_cleanup_free_ char *output = NULL;
 		_cleanup_buf_ struct gg_buf b = slurp(path);
-		_cleanup_recipe_ struct recipe *r = load(names.v[i], b.data, b.len, &stock, &output);
+		_cleanup_recipe_ struct recipe *r =
+			load(names.v[i], b.data, b.len, &stock, &output);
 
 		if (r)
 			fail_msg("%s was accepted", names.v[i]);
@@ -162,9 +166,10 @@ static void test_invalid(void **state)
 
 static void test_pieces(void **state)
 {
-	static const char text[] = "recipe: 1\nname: x\nargs: { V: '2' }\nstages:\n  s:\n    from: scratch\n"
-				   "    env: { A: b }\n    steps:\n      - use: tool@1\n"
-				   "        with: { version: '${V}' }\n      - run: echo $V $version\n";
+	static const char text[] =
+		"recipe: 1\nname: x\nargs: { V: '2' }\nstages:\n  s:\n    from: scratch\n"
+		"    env: { A: b }\n    steps:\n      - use: tool@1\n"
+		"        with: { version: '${V}' }\n      - run: echo $V $version\n";
 	_cleanup_recipe_ struct recipe *r = load_text(text);
 	_cleanup_buf_ struct gg_buf piece = slurp(RECIPES "pieces/tool@1.yaml");
 	const struct recipe_step *s = recipe_stage(r, "s")->steps;
@@ -216,13 +221,16 @@ static void test_overrides(void **state)
 	gg_strv_add(&args, "RUTS=1");
 	gg_strv_add(&args, "GGEN");
 	o.args = args;
-	refused(text, &o, "error: --arg 'GGEN' has no '='\n  help: write --arg NAME=VALUE\n"
-			  "error: --arg 'RUTS': the recipe has no such argument\n  help: did you mean 'RUST'?\n");
+	refused(text, &o,
+		"error: --arg 'GGEN' has no '='\n  help: write --arg NAME=VALUE\n"
+		"error: --arg 'RUTS': the recipe has no such argument\n  help: did you mean "
+		"'RUST'?\n");
 }
 
 static void test_outside(void **state)
 {
-	static const char text[] = "recipe: 1\nname: x\nimage: {}\ninputs: { a: { local: ../up } }\n";
+	static const char text[] =
+		"recipe: 1\nname: x\nimage: {}\ninputs: { a: { local: ../up } }\n";
 	struct recipe_options o = { .allow_outside = true };
 	_cleanup_free_ char *output = NULL;
 	_cleanup_recipe_ struct recipe *r = load("x.recipe", text, strlen(text), &o, &output);
@@ -377,11 +385,15 @@ static void test_bombs(void **state)
 	bomb("", "unknown: \n", 30000, "");
 	bomb("", "#\n", 400000, "");
 	bomb("a: &a [x,x]\nb: [", "*a,", 20000, "]");
-	bomb("recipe: 1\nname: x\nargs: { A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n"
-	     "image: { author: \"", "${A}", 200000, "\" }");
+	bomb("recipe: 1\nname: x\nargs: { A: "
+	     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n"
+	     "image: { author: \"",
+	     "${A}", 200000, "\" }");
 	bomb("recipe: 1\nname: x\nimage: {}\ntests:\n",
-	     "  - { run: a, expect: { stdout-line: '((((a{1,99}){1,99}){1,99}){1,99})' } }\n", 1000, "");
-	bomb("recipe: 1\nname: x\nstages:\n  s:\n    from: scratch\n    steps:\n", "      - run: x\n", 20000, "");
+	     "  - { run: a, expect: { stdout-line: '((((a{1,99}){1,99}){1,99}){1,99})' } }\n", 1000,
+	     "");
+	bomb("recipe: 1\nname: x\nstages:\n  s:\n    from: scratch\n    steps:\n",
+	     "      - run: x\n", 20000, "");
 	bomb("recipe: 1\nname: x\nimage: { volumes: [", "x, ", 60000, "] }");
 }
 
@@ -394,7 +406,8 @@ static void test_limit(void **state)
 	(void)state;
 	memset(text, '#', 2 << 20);
 	assert_int_equal(recipe_load("big", text, 2 << 20, &stock, &r, &errors), -1);
-	assert_string_equal(errors.v[0].text, "larger than the 1048576 bytes that a recipe may have");
+	assert_string_equal(errors.v[0].text,
+			    "larger than the 1048576 bytes that a recipe may have");
 	recipe_errors_done(&errors);
 	assert_int_equal(recipe_load("binary", "name: \"a\xff\"\n", 11, &stock, &r, &errors), -1);
 	assert_string_equal(errors.v[0].text, "not a text in UTF-8: invalid leading UTF-8 octet");
@@ -402,7 +415,8 @@ static void test_limit(void **state)
 	recipe_errors_done(&errors);
 }
 
-static void printed(struct gg_pos pos, const char *text, const char *hint, const char *source, const char *expected)
+static void printed(struct gg_pos pos, const char *text, const char *hint, const char *source,
+		    const char *expected)
 {
 	_cleanup_buf_ struct gg_buf b = { 0 };
 
@@ -423,7 +437,8 @@ static void test_print(void **state)
 		"f:1:3: error: no\n    1 | \xef\xbf\xbd\xef\xbf\xbd x\n      |   ^\n");
 	printed((struct gg_pos){ "f", 9, 1 }, "no", NULL, "a\n", "f:9:1: error: no\n");
 	printed((struct gg_pos){ "f", 0, 0 }, "no", NULL, "a\n", "f: error: no\n");
-	printed((struct gg_pos){ "f", 1, 90 }, "no", NULL, "a\n", "f:1:90: error: no\n    1 | a\n      |  ^\n");
+	printed((struct gg_pos){ "f", 1, 90 }, "no", NULL, "a\n",
+		"f:1:90: error: no\n    1 | a\n      |  ^\n");
 	printed((struct gg_pos){ NULL, 0, 0 }, "no", "do", NULL, "error: no\n  help: do\n");
 }
 
@@ -433,9 +448,11 @@ static void test_harmless(void **state)
 
 	(void)state;
 	refused(text, &stock,
-		"test.recipe:2:7: error: '?[31m?" "?' is no name\n    2 | name: \"\\e[31m\\x9b\"\n"
+		"test.recipe:2:7: error: '?[31m?"
+		"?' is no name\n    2 | name: \"\\e[31m\\x9b\"\n"
 		"      |       ^^^^^^^^^^^^\n"
-		"  help: names are small letters, digits, '.', '_' and '-', and begin with a letter or digit\n");
+		"  help: names are small letters, digits, '.', '_' and '-', and begin with a "
+		"letter or digit\n");
 }
 
 static void test_piece_check(void **state)
@@ -466,8 +483,10 @@ static void test_stock(void **state)
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (!gg_ends(e->d_name, ".yaml"))
 			continue;
-		_cleanup_free_ char *path = gg_asprintf("%s/../recipes/pieces/%s", TESTS_DIR, e->d_name);
-		_cleanup_free_ char *name = gg_strndup(e->d_name, strlen(e->d_name) - strlen(".yaml"));
+		_cleanup_free_ char *path =
+			gg_asprintf("%s/../recipes/pieces/%s", TESTS_DIR, e->d_name);
+		_cleanup_free_ char *name =
+			gg_strndup(e->d_name, strlen(e->d_name) - strlen(".yaml"));
 		_cleanup_buf_ struct gg_buf text = slurp(path);
 		if (piece_check(name, text.data, text.len, &errors) < 0)
 			fail_msg("%s:%u: %s", path, errors.v[0].pos.line, errors.v[0].text);
@@ -479,13 +498,13 @@ static void test_stock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_valid),	   cmocka_unit_test(test_invalid),
-		cmocka_unit_test(test_pieces),	   cmocka_unit_test(test_overrides),
-		cmocka_unit_test(test_outside),	   cmocka_unit_test(test_model),
-		cmocka_unit_test(test_image),	   cmocka_unit_test(test_distro),
-		cmocka_unit_test(test_order),	   cmocka_unit_test(test_bombs),
-		cmocka_unit_test(test_limit),	   cmocka_unit_test(test_print),
-		cmocka_unit_test(test_harmless),   cmocka_unit_test(test_piece_check),
+		cmocka_unit_test(test_valid),    cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_pieces),   cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_outside),  cmocka_unit_test(test_model),
+		cmocka_unit_test(test_image),    cmocka_unit_test(test_distro),
+		cmocka_unit_test(test_order),    cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_limit),    cmocka_unit_test(test_print),
+		cmocka_unit_test(test_harmless), cmocka_unit_test(test_piece_check),
 		cmocka_unit_test(test_stock),
 	};
 

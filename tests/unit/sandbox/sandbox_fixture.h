@@ -72,13 +72,17 @@ static inline int fixture_make(void **state)
 		fprintf(stderr, "the sandbox's tests run as root\n");
 		exit(77);
 	}
-	snprintf(f->path, sizeof(f->path), "%s/ggsandbox-XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+	snprintf(f->path, sizeof(f->path), "%s/ggsandbox-XXXXXX",
+		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(f->path));
-	script = gg_asprintf("set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp space; chmod 1777 lower/tmp;"
-			     "${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -o lower/bin/probe '%s'/sandbox/*.c;"
-			     "echo root >lower/etc/secret-of-root; chmod 600 lower/etc/secret-of-root;"
-			     "chown -R %u:%u lower space",
-			     f->path, TESTS_DIR, USERNS_ROOT_BASE, USERNS_ROOT_BASE);
+	script = gg_asprintf(
+		"set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp space; chmod "
+		"1777 lower/tmp;"
+		"${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -o lower/bin/probe "
+		"'%s'/sandbox/*.c;"
+		"echo root >lower/etc/secret-of-root; chmod 600 lower/etc/secret-of-root;"
+		"chown -R %u:%u lower space",
+		f->path, TESTS_DIR, USERNS_ROOT_BASE, USERNS_ROOT_BASE);
 	assert_int_equal(system(script), 0);
 	assert_int_equal(userns_detect(&f->ns, &err), 0);
 	f->dir = gg_openat(AT_FDCWD, f->path, O_RDONLY | O_DIRECTORY, 0, &err);
@@ -129,12 +133,12 @@ static inline void in_job(void **state, job_function *fn)
 }
 
 /* Each `JOB(name) { … }` is a cmocka test test_name whose body runs in a job. */
-#define JOB(name)                                    \
-	static void job_##name(struct fixture *f);   \
-	static void test_##name(void **state)        \
-	{                                            \
-		in_job(state, job_##name);           \
-	}                                            \
+#define JOB(name)                                                                                  \
+	static void job_##name(struct fixture *f);                                                 \
+	static void test_##name(void **state)                                                      \
+	{                                                                                          \
+		in_job(state, job_##name);                                                         \
+	}                                                                                          \
 	static void job_##name(struct fixture *f)
 
 /* ---- one sandbox, from inside a job ---- */
@@ -174,8 +178,14 @@ static inline struct box *box_new(struct fixture *f, const char *fresh)
 	b->upper = open_dir(f->space, upper);
 	b->space = f->space;
 	b->out = memfd_create("output", MFD_CLOEXEC);
-	b->spec = (struct sandbox_spec){ .lowers = &b->lower, .n_lowers = 1, .upper = b->upper, .work = -1,
-					 .argv = b->argv, .env = env, .workdir = "/", .stdout_fd = b->out,
+	b->spec = (struct sandbox_spec){ .lowers = &b->lower,
+					 .n_lowers = 1,
+					 .upper = b->upper,
+					 .work = -1,
+					 .argv = b->argv,
+					 .env = env,
+					 .workdir = "/",
+					 .stdout_fd = b->out,
 					 .stderr_fd = b->out };
 	return b;
 }

@@ -18,10 +18,12 @@ struct bait {
 
 static void lay_bait(struct fixture *f, struct bait *b)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	socklen_t len = sizeof(in);
-	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char name[32];
 
 	CHECK(bind(tcp, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(tcp, 8) == 0);
@@ -51,9 +53,10 @@ static struct box *run(struct fixture *f, const char *name, uint32_t uid, unsign
 	CHECK(open("/", O_RDONLY | O_DIRECTORY) >= 0);
 	b->spec.uid = b->spec.gid = uid;
 	b->spec.flags = flags;
-	status = box_run(b, "escape", "list=1", bait.path, bait.abstract, bait.port, uid ? "user=1" : "user=0",
-			 flags & SANDBOX_SETUID ? "setuid=1" : "setuid=0",
-			 flags & SANDBOX_NETWORK ? "network=1" : "network=0", NULL);
+	status =
+		box_run(b, "escape", "list=1", bait.path, bait.abstract, bait.port,
+			uid ? "user=1" : "user=0", flags & SANDBOX_SETUID ? "setuid=1" : "setuid=0",
+			flags & SANDBOX_NETWORK ? "network=1" : "network=0", NULL);
 	for (char *line = b->text; (line = strstr(line, "escape: ")); line++)
 		fprintf(stderr, "%.*s\n", (int)strcspn(line, "\n"), line);
 	last = strstr(b->text, " probes, ");
@@ -141,14 +144,20 @@ JOB(list)
 	add_mode(&t, 3, run(f, "list-network", 0, SANDBOX_NETWORK));
 	gg_buf_printf(&text,
 		      "# The escape suite's probes\n\n"
-		      "%zu probes of x86-64, each in up to four ways in which a step can run. This list is what the suite\n"
-		      "printed, and the test compares it. A probe must fail with the error named, succeed (where that is\n"
-		      "harmless), or hold, which is: the fact is true, or the way is closed by whatever error.\n\n"
-		      "| probe | root | uid 1000 | setuid allowed | with a network |\n|---|---|---|---|---|\n", t.n);
+		      "%zu probes of x86-64, each in up to four ways in which a step can run. This "
+		      "list is what the suite\n"
+		      "printed, and the test compares it. A probe must fail with the error named, "
+		      "succeed (where that is\n"
+		      "harmless), or hold, which is: the fact is true, or the way is closed by "
+		      "whatever error.\n\n"
+		      "| probe | root | uid 1000 | setuid allowed | with a network "
+		      "|\n|---|---|---|---|---|\n",
+		      t.n);
 	for (size_t i = 0; i < t.n; i++) {
 		gg_buf_printf(&text, "| %s |", t.v[i].name);
 		for (int mode = 0; mode < MODES; mode++)
-			gg_buf_printf(&text, " %s |", t.v[i].result[mode] ? t.v[i].result[mode] : "");
+			gg_buf_printf(&text, " %s |",
+				      t.v[i].result[mode] ? t.v[i].result[mode] : "");
 		gg_buf_puts(&text, "\n");
 	}
 	CHECK(text.len < LIST_MAX && t.n >= 120);
@@ -165,7 +174,8 @@ static void test_probes_are_listed(void **state)
 	assert_true(list_text != MAP_FAILED);
 	test_list(state);
 	if (getenv("UPDATE_PROBES"))
-		assert_int_equal(gg_write_file(AT_FDCWD, path, list_text, strlen(list_text), 0644, GG_COMMIT_REPLACE, &err),
+		assert_int_equal(gg_write_file(AT_FDCWD, path, list_text, strlen(list_text), 0644,
+					       GG_COMMIT_REPLACE, &err),
 				 0);
 #ifdef __x86_64__
 	assert_int_equal(gg_read_file(AT_FDCWD, path, LIST_MAX, &want, &err), 0);

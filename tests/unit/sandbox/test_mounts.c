@@ -41,7 +41,8 @@ JOB(directories)
 	CHECK_TEXT(b->text, "644 rw\n644 ro\n");
 	CHECK(box_run(b, "write", "/in/ro/x", "x", NULL) == 1);
 	CHECK_TEXT(b->text, "EROFS\n");
-	CHECK(box_run(b, "write", "/in/rw/x", "x", NULL) == 0 && faccessat(m[0].fd, "x", F_OK, 0) == 0);
+	CHECK(box_run(b, "write", "/in/rw/x", "x", NULL) == 0 &&
+	      faccessat(m[0].fd, "x", F_OK, 0) == 0);
 	check_upper(b, "");
 	/* The mount point's directory stays when the step puts something beside. */
 	CHECK(box_run(b, "write", "/in/beside", "x", NULL) == 0);
@@ -76,13 +77,16 @@ JOB(files)
 	struct box *b = box_new(f, "files");
 	int dir = source_dir(f, "files");
 	struct sandbox_mount m[] = {
-		{ .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC), .target = "/etc/resolv.conf", .flags = SANDBOX_RO },
+		{ .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC),
+		  .target = "/etc/resolv.conf",
+		  .flags = SANDBOX_RO },
 		/* Of the host, readable by everybody, opened before the job was in its mount namespace. */
 		{ .fd = 50, .target = "/etc/ssl/certs/ca-certificates.crt", .flags = SANDBOX_RO },
 	};
 
 	set_mount(b, m, 2);
-	CHECK(box_run(b, "cat", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt", NULL) == 0);
+	CHECK(box_run(b, "cat", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt", NULL) ==
+	      0);
 	CHECK_CONTAINS(b->text, "644 files\n");
 	CHECK_CONTAINS(b->text, "root:x:0:0:");
 	CHECK(box_run(b, "write", "/etc/resolv.conf", "x", NULL) == 1);
@@ -103,8 +107,16 @@ JOB(secrets)
 {
 	struct box *b = box_new(f, "secrets");
 	struct sandbox_mount m[] = {
-		{ .fd = -1, .target = "/run/secrets/token", .flags = SANDBOX_SECRET, .bytes = "hunter2", .len = 7 },
-		{ .fd = -1, .target = "/run/secrets/empty", .flags = SANDBOX_SECRET, .bytes = "", .len = 0 },
+		{ .fd = -1,
+		  .target = "/run/secrets/token",
+		  .flags = SANDBOX_SECRET,
+		  .bytes = "hunter2",
+		  .len = 7 },
+		{ .fd = -1,
+		  .target = "/run/secrets/empty",
+		  .flags = SANDBOX_SECRET,
+		  .bytes = "",
+		  .len = 0 },
 	};
 
 	set_mount(b, m, 2);
@@ -124,11 +136,13 @@ JOB(secrets)
 /* Option strings have separators; descriptors have none. */
 JOB(odd_names)
 {
-	static const char *const names[] = { "a,lowerdir=", "a:b", "a\\b", "a\nb", "a b", "-a", "\xff" };
+	static const char *const names[] = { "a,lowerdir=", "a:b", "a\\b", "a\nb",
+					     "a b",         "-a",  "\xff" };
 
 	for (size_t i = 0; i < GG_LEN(names); i++) {
 		_cleanup_free_ char *fresh = gg_asprintf("odd%s", names[i]);
-		_cleanup_free_ char *target = gg_asprintf("/in/%s", names[i]), *path = gg_asprintf("%s/file", target);
+		_cleanup_free_ char *target = gg_asprintf("/in/%s", names[i]),
+				    *path = gg_asprintf("%s/file", target);
 		struct box *b = box_new(f, fresh);
 		struct sandbox_mount m = { .fd = source_dir(f, names[i]), .target = target };
 		_cleanup_free_ char *want = gg_asprintf("644 %s\n", names[i]);
@@ -146,10 +160,18 @@ JOB(bad_targets)
 	static const struct {
 		const char *target, *text;
 	} cases[] = {
-		{ "/", "absolute path" },	 { "relative", "absolute path" }, { "/a/../b", "'..'" },
-		{ "/a//b", "empty" },		 { "/a/", "empty" },		  { "/a/./b", "'.'" },
-		{ "", "absolute path" },	 { "/dev", "its own '/dev'" },	  { "/dev/shm/x", "its own '/dev'" },
-		{ "/proc/sys", "its own '/proc'" }, { "/sys", "its own '/sys'" },  { "/bin/probe", "no directory there" },
+		{ "/", "absolute path" },
+		{ "relative", "absolute path" },
+		{ "/a/../b", "'..'" },
+		{ "/a//b", "empty" },
+		{ "/a/", "empty" },
+		{ "/a/./b", "'.'" },
+		{ "", "absolute path" },
+		{ "/dev", "its own '/dev'" },
+		{ "/dev/shm/x", "its own '/dev'" },
+		{ "/proc/sys", "its own '/proc'" },
+		{ "/sys", "its own '/sys'" },
+		{ "/bin/probe", "no directory there" },
 		{ "/bin/probe/below", "Not a directory" },
 	};
 
@@ -204,7 +226,8 @@ JOB(links_as_targets)
 		struct box *b = box_new(f, fresh);
 		_cleanup_close_ int etc = open_dir(b->upper, "etc"), dir = source_dir(f, "links");
 		struct sandbox_mount m = { .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC),
-					   .target = "/etc/resolv.conf", .flags = SANDBOX_RO };
+					   .target = "/etc/resolv.conf",
+					   .flags = SANDBOX_RO };
 		char target[256] = "";
 
 		CHECK(symlinkat(cases[i].to, etc, cases[i].link) == 0);
@@ -232,7 +255,8 @@ JOB(fifo_as_target)
 {
 	struct box *b = box_new(f, "fifo");
 	_cleanup_close_ int etc = open_dir(b->upper, "etc"), dir = source_dir(f, "fifo");
-	struct sandbox_mount m = { .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC), .target = "/etc/resolv.conf",
+	struct sandbox_mount m = { .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC),
+				   .target = "/etc/resolv.conf",
 				   .flags = SANDBOX_RO };
 
 	CHECK(mkfifoat(etc, "resolv.conf", 0644) == 0);
@@ -366,7 +390,8 @@ JOB(stub_replaced)
 {
 	struct box *b = box_new(f, "replaced");
 	_cleanup_close_ int dir = source_dir(f, "replaced");
-	struct sandbox_mount m = { .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC), .target = "/stub" };
+	struct sandbox_mount m = { .fd = openat(dir, "file", O_RDONLY | O_CLOEXEC),
+				   .target = "/stub" };
 	static const char *const argv[] = { "probe", "sleep", "1", NULL };
 	struct sandbox *s = NULL;
 
@@ -399,20 +424,13 @@ JOB(read_only_root)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_directories),
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_host_file),
-		cmocka_unit_test(test_secrets),
-		cmocka_unit_test(test_odd_names),
-		cmocka_unit_test(test_bad_targets),
-		cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_links_as_targets),
-		cmocka_unit_test(test_fifo_as_target),
-		cmocka_unit_test(test_parent_swapped),
-		cmocka_unit_test(test_source_raced),
-		cmocka_unit_test(test_source_exchanged),
-		cmocka_unit_test(test_stub_replaced),
-		cmocka_unit_test(test_read_only_root),
+		cmocka_unit_test(test_directories),    cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_host_file),      cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_odd_names),      cmocka_unit_test(test_bad_targets),
+		cmocka_unit_test(test_twice),          cmocka_unit_test(test_links_as_targets),
+		cmocka_unit_test(test_fifo_as_target), cmocka_unit_test(test_parent_swapped),
+		cmocka_unit_test(test_source_raced),   cmocka_unit_test(test_source_exchanged),
+		cmocka_unit_test(test_stub_replaced),  cmocka_unit_test(test_read_only_root),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_make, fixture_remove);

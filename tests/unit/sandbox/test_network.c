@@ -27,7 +27,8 @@ static struct bait *bait;
 static void mount_over(int fd, const char *path, const char *place)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	_cleanup_close_ int tree = mountapi_clone(fd, path, &err), target = open(place, O_PATH | O_CLOEXEC);
+	_cleanup_close_ int tree = mountapi_clone(fd, path, &err),
+			    target = open(place, O_PATH | O_CLOEXEC);
 
 	CHECK(tree >= 0 && target >= 0);
 	CHECK(mountapi_attach(tree, target, place, &err) == 0);
@@ -93,9 +94,11 @@ static int tun;
 
 static void lay_bait(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(in);
 
 	assert_int_equal(bind(tcp, (struct sockaddr *)&in, sizeof(in)), 0);
@@ -105,7 +108,9 @@ static void lay_bait(void)
 	snprintf(bait->abstract, sizeof(bait->abstract), "ggnetwork%d", getpid());
 	memcpy(un.sun_path + 1, bait->abstract, strlen(bait->abstract));
 	assert_int_equal(bind(local, (struct sockaddr *)&un,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(bait->abstract))), 0);
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+					  strlen(bait->abstract))),
+			 0);
 	assert_int_equal(listen(local, 64), 0);
 }
 
@@ -117,8 +122,10 @@ static pid_t serve_names(void)
 	pid_t pid;
 
 	/* An address of this process's own: another run of this test may be under way. */
-	snprintf(bait->name_server, sizeof(bait->name_server), "127.88.%d.%d", getpid() >> 8 & 255, getpid() & 255);
-	snprintf(bait->resolv_conf, sizeof(bait->resolv_conf), "nameserver %s\n", bait->name_server);
+	snprintf(bait->name_server, sizeof(bait->name_server), "127.88.%d.%d", getpid() >> 8 & 255,
+		 getpid() & 255);
+	snprintf(bait->resolv_conf, sizeof(bait->resolv_conf), "nameserver %s\n",
+		 bait->name_server);
 	inet_pton(AF_INET, bait->name_server, &at.sin_addr);
 	assert_int_equal(bind(sock, (struct sockaddr *)&at, sizeof(at)), 0);
 	pid = fork();
@@ -140,7 +147,8 @@ static pid_t serve_names(void)
 
 /* ---- inside ---- */
 
-static void reach(struct box *b, const char *kind, const char *to, const char *port, const char *want)
+static void reach(struct box *b, const char *kind, const char *to, const char *port,
+		  const char *want)
 {
 	b->spec.flags = SANDBOX_NETWORK;
 	CHECK(box_run(b, "reach", kind, to, port, NULL) == 0);
@@ -214,7 +222,8 @@ static void refuse(struct fixture *f, const char *pasta, const char *slirp, cons
 	if (slirp)
 		put_script(bin, "slirp4netns", slirp);
 	CHECK(readlink("/proc/self/ns/net", before, sizeof(before) - 1) > 0);
-	CHECK(network_isolate(tun, &n, &err) == -1 && err.kind == GG_SYSTEM && n.pid == 0 && !n.helper);
+	CHECK(network_isolate(tun, &n, &err) == -1 && err.kind == GG_SYSTEM && n.pid == 0 &&
+	      !n.helper);
 	CHECK_TEXT(err.text, want);
 	CHECK(readlink("/proc/self/ns/net", after, sizeof(after) - 1) > 0);
 	CHECK_TEXT(after, before);
@@ -228,20 +237,23 @@ JOB(not_installed)
 
 JOB(useless)
 {
-	refuse(f, "#!/bin/sh\necho first\necho no such option\n", "#!/bin/sh\nexec /bin/sleep 100\n",
+	refuse(f, "#!/bin/sh\necho first\necho no such option\n",
+	       "#!/bin/sh\nexec /bin/sleep 100\n",
 	       "pasta: no such option; slirp4netns: it made no default route within 5 s");
 }
 
 /* It connects to nothing. */
 JOB(silent)
 {
-	static const char script[] = "#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
-				     "nsenter --net=/proc/self/fd/3 sh -ec 'ip link add one type veth peer name two\n"
-				     "ip address add 10.0.2.100/24 dev one; ip link set two up; ip link set one up\n"
-				     "ip route add default via 10.0.2.2' >/dev/null 2>&1\nexec /bin/sleep 100\n";
+	static const char script[] =
+		"#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+		"nsenter --net=/proc/self/fd/3 sh -ec 'ip link add one type veth peer name two\n"
+		"ip address add 10.0.2.100/24 dev one; ip link set two up; ip link set one up\n"
+		"ip route add default via 10.0.2.2' >/dev/null 2>&1\nexec /bin/sleep 100\n";
 
 	set_resolver(f, bait->resolv_conf);
-	refuse(f, NULL, script, "pasta: it is not installed; slirp4netns: no name server answers through it");
+	refuse(f, NULL, script,
+	       "pasta: it is not installed; slirp4netns: no name server answers through it");
 }
 
 /* ---- helpers end with us ---- */
@@ -324,9 +336,10 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slirp4netns), cmocka_unit_test(test_pasta),  cmocka_unit_test(test_host),
-		cmocka_unit_test(test_not_installed), cmocka_unit_test(test_useless), cmocka_unit_test(test_silent),
-		cmocka_unit_test(test_done),	    cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_slirp4netns), cmocka_unit_test(test_pasta),
+		cmocka_unit_test(test_host),        cmocka_unit_test(test_not_installed),
+		cmocka_unit_test(test_useless),     cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_done),        cmocka_unit_test(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -26,7 +26,8 @@ JOB(results)
 	b = box_new(f, "results2");
 	CHECK(box_run(b, "exit", "42", NULL) == 42 && b->result.exited && !b->result.timed_out);
 	b = box_new(f, "results3");
-	CHECK(box_run(b, "signal", "11", NULL) == 128 + 11 && !b->result.exited && b->result.status == 11);
+	CHECK(box_run(b, "signal", "11", NULL) == 128 + 11 && !b->result.exited &&
+	      b->result.status == 11);
 	b = box_new(f, "results4");
 	CHECK(box_run(b, "memory", "48", NULL) == 0);
 	CHECK(b->result.max_rss >= 48u << 20 && b->result.max_rss < 128u << 20);
@@ -211,7 +212,8 @@ JOB(setuid)
 		b->spec.uid = b->spec.gid = 1000;
 		b->spec.flags = on ? SANDBOX_SETUID : 0;
 		CHECK(box_go(b) == 0 && b->result.status == 0);
-		CHECK_CONTAINS(b->text, on ? "Uid:\t1000\t0\t0\t0\n" : "Uid:\t1000\t1000\t1000\t1000\n");
+		CHECK_CONTAINS(b->text,
+			       on ? "Uid:\t1000\t0\t0\t0\n" : "Uid:\t1000\t1000\t1000\t1000\n");
 	}
 }
 
@@ -229,7 +231,8 @@ JOB(changes)
 	CHECK_TEXT(names, "etc");
 	etc = list(open_dir(b->upper, "etc"));
 	CHECK_TEXT(etc, "new");
-	CHECK(fstatat(b->upper, "etc/new", &st, 0) == 0 && (st.st_mode & 07777) == 0644 && st.st_uid == 0);
+	CHECK(fstatat(b->upper, "etc/new", &st, 0) == 0 && (st.st_mode & 07777) == 0644 &&
+	      st.st_uid == 0);
 }
 
 JOB(whiteout)
@@ -302,7 +305,8 @@ JOB(workdir)
 	b->spec.workdir = "/new/deep/dir";
 	CHECK(box_run(b, "cwd", NULL) == 0);
 	CHECK_TEXT(b->text, "/new/deep/dir\n");
-	CHECK(fstatat(b->upper, "new/deep", &st, 0) == 0 && (st.st_mode & 07777) == 0755 && st.st_uid == 0);
+	CHECK(fstatat(b->upper, "new/deep", &st, 0) == 0 && (st.st_mode & 07777) == 0755 &&
+	      st.st_uid == 0);
 	b = box_new(f, "workdir2");
 	CHECK(symlinkat("../../../tmp", b->upper, "link") == 0);
 	b->spec.workdir = "/link";
@@ -342,7 +346,8 @@ JOB(command_missing)
 	static const struct {
 		const char *command, *text, *hint;
 	} cases[] = {
-		{ "nothing-of-that-name", "run 'nothing-of-that-name': No such file or directory", "PATH" },
+		{ "nothing-of-that-name", "run 'nothing-of-that-name': No such file or directory",
+		  "PATH" },
 		{ "/bin/nothing", "run '/bin/nothing': No such file or directory", "loader" },
 		{ "/etc/secret-of-root", "run '/etc/secret-of-root': Permission denied", NULL },
 		{ "/tmp", "run '/tmp': Permission denied", NULL },
@@ -398,8 +403,9 @@ JOB(hostile_insides)
 	int dev = open_dir(b->upper, "dev"), proc = open_dir(b->upper, "proc");
 	_cleanup_free_ char *names = NULL;
 
-	CHECK(symlinkat("/etc/secret-of-root", dev, "null") == 0 && symlinkat("/etc", dev, "pts") == 0 &&
-	      mkfifoat(dev, "shm", 0644) == 0 && symlinkat("/etc", proc, "self") == 0);
+	CHECK(symlinkat("/etc/secret-of-root", dev, "null") == 0 &&
+	      symlinkat("/etc", dev, "pts") == 0 && mkfifoat(dev, "shm", 0644) == 0 &&
+	      symlinkat("/etc", proc, "self") == 0);
 	CHECK(box_run(b, "write", "/dev/null", "into the void", NULL) == 0);
 	CHECK(box_run(b, "cat", "/etc/secret-of-root", NULL) == 0);
 	CHECK_TEXT(b->text, "600 root\n\n");

@@ -19,7 +19,8 @@ JOB(identity)
 	_cleanup_buf_ struct gg_buf map = { 0 }, status = { 0 };
 	unsigned inside, outside, count;
 
-	CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0 && getgroups(0, NULL) == 0);
+	CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0 &&
+	      getgroups(0, NULL) == 0);
 	CHECK(gg_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &err) == 0);
 	CHECK(sscanf(map.data, "%u %u %u", &inside, &outside, &count) == 3);
 	CHECK(inside == 0 && outside == f->ns.base && count == f->ns.count);
@@ -72,7 +73,8 @@ JOB(inherited)
 	(void)f;
 	CHECK(read(shared_file, text, 2) == 2 && strcmp(text, "cd") == 0);
 	CHECK(fcntl(closed_dir, F_GETFD) == -1);
-	tree = (int)syscall(SYS_open_tree, f->lower, "", AT_EMPTY_PATH | 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+	tree = (int)syscall(SYS_open_tree, f->lower, "",
+			    AT_EMPTY_PATH | 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
 	CHECK(tree >= 0);
 	CHECK((fcntl(f->lower, F_GETFD) & FD_CLOEXEC) == FD_CLOEXEC);
 }
@@ -114,8 +116,10 @@ JOB(other_namespaces_off)
 	static const char *const kinds[] = { "net", "pid", "ipc", "uts", "cgroup" };
 
 	for (size_t i = 0; i < GG_LEN(kinds); i++) {
-		_cleanup_free_ char *path = gg_asprintf("/proc/sys/user/max_%s_namespaces", kinds[i]);
-		_cleanup_free_ char *hint = gg_asprintf("sysctl -w user.max_%s_namespaces=15000", kinds[i]);
+		_cleanup_free_ char *path =
+			gg_asprintf("/proc/sys/user/max_%s_namespaces", kinds[i]);
+		_cleanup_free_ char *hint =
+			gg_asprintf("sysctl -w user.max_%s_namespaces=15000", kinds[i]);
 		struct box *b = box_new(f, kinds[i]);
 
 		put_file(AT_FDCWD, path, "0\n");
@@ -186,7 +190,9 @@ static void hide(long call)
 JOB(old_kernel)
 {
 	struct box *b = box_new(f, "old");
-	struct sandbox_mount m = { .fd = open_dir(f->space, "oldsource"), .target = "/in", .flags = SANDBOX_RO };
+	struct sandbox_mount m = { .fd = open_dir(f->space, "oldsource"),
+				   .target = "/in",
+				   .flags = SANDBOX_RO };
 
 	put_file(m.fd, "file", "x");
 	hide(SYS_mount_setattr);
@@ -224,9 +230,18 @@ static void test_kernel_release(void **state)
 		const char *release;
 		bool good;
 	} cases[] = {
-		{ "5.11.0", true },  { "5.11", true },	      { "5.15.0-91-generic", true }, { "6.1.0-13-amd64", true },
-		{ "10.0", true },    { "5.10.200-x", false }, { "4.19.300", false },	     { "3.11", false },
-		{ "2.6.78", false }, { "5", false },	      { "", false },		     { "x.y", false },
+		{ "5.11.0", true },
+		{ "5.11", true },
+		{ "5.15.0-91-generic", true },
+		{ "6.1.0-13-amd64", true },
+		{ "10.0", true },
+		{ "5.10.200-x", false },
+		{ "4.19.300", false },
+		{ "3.11", false },
+		{ "2.6.78", false },
+		{ "5", false },
+		{ "", false },
+		{ "x.y", false },
 	};
 
 	(void)state;
@@ -248,7 +263,8 @@ JOB(one_page)
 
 	put_file(lowers[1], "top", "x");
 	root = overlay_mount_one_page(lowers, 2, upper, work, &err);
-	CHECK(root >= 0 && fstatat(root, "top", &st, 0) == 0 && fstatat(root, "bin/probe", &st, 0) == 0);
+	CHECK(root >= 0 && fstatat(root, "top", &st, 0) == 0 &&
+	      fstatat(root, "bin/probe", &st, 0) == 0);
 	CHECK(mkdirat(root, "made", 0755) == 0 && fstatat(upper, "made", &st, 0) == 0);
 	CHECK(access("/proc/self/status", F_OK) == 0);
 	for (size_t i = 1; i < GG_LEN(lowers); i++)
@@ -260,18 +276,12 @@ JOB(one_page)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_dies_with_the_parent),
-		cmocka_unit_test(test_keyring),
-		cmocka_unit_test(test_descriptors),
-		cmocka_unit_test(test_switched_off),
-		cmocka_unit_test(test_other_namespaces_off),
-		cmocka_unit_test(test_no_such_ids),
-		cmocka_unit_test(test_detect_without_range),
-		cmocka_unit_test(test_ordinary_user),
-		cmocka_unit_test(test_old_kernel),
-		cmocka_unit_test(test_hidden_mounts),
-		cmocka_unit_test(test_kernel_release),
+		cmocka_unit_test(test_identity),      cmocka_unit_test(test_dies_with_the_parent),
+		cmocka_unit_test(test_keyring),       cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_switched_off),  cmocka_unit_test(test_other_namespaces_off),
+		cmocka_unit_test(test_no_such_ids),   cmocka_unit_test(test_detect_without_range),
+		cmocka_unit_test(test_ordinary_user), cmocka_unit_test(test_old_kernel),
+		cmocka_unit_test(test_hidden_mounts), cmocka_unit_test(test_kernel_release),
 		cmocka_unit_test(test_one_page),
 	};
 
