@@ -145,6 +145,7 @@ class Material:
 
     def mmdebstrap(self, out):
         names = ",".join(PACKAGES)
+        shutil.rmtree(out, ignore_errors=True)
         return measure(["mmdebstrap", "--quiet", "--variant=essential", "--include=" + names, "--format=directory",
                         "--architectures=" + ARCHITECTURE, SUITE, out,
                         "deb [trusted=yes] copy:%s %s main" % (self.pool, SUITE)])
