@@ -89,8 +89,9 @@ static int set_up(struct init_plan *plan, struct gg_err *err)
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return gg_fail_errno(err, "prctl");
-	/* End of file: the caller died before the death signal was set. */
-	if (recv(plan->sock, &go, 1, 0) != 1)
+	/* End of file, at once or behind the word to go: the caller died before the death signal was set. */
+	if (recv(plan->sock, &go, 1, 0) != 1 ||
+	    recv(plan->sock, &go, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		_exit(EXIT_FAILURE);
 	umask(0);
 	if (!(spec->flags & SANDBOX_NETWORK) && bring_up_loopback(err) < 0)

@@ -92,15 +92,16 @@ static int put_tun(int tun_mount, struct gg_err *err)
 
 /* Pid 1 of the helper's namespace: what kills it kills the helper, which may have changed its ids and so lost every
  * wish to die with its parent. */
-static _Noreturn void guard(const struct helper *h, int netns, int tun_mount, int output, int go)
+static _Noreturn void guard(const struct helper *h, int netns, int tun_mount, int output, int sock)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	int status = 0;
 	pid_t pid;
 	char c;
 
+	/* An answer comes from whoever lived when the death signal was set. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    read(go, &c, 1) != 1)
+	    send(sock, "", 1, MSG_NOSIGNAL) != 1 || recv(sock, &c, 1, 0) != 1)
 		_exit(EXIT_FAILURE);
 	if (tun_mount >= 0 && put_tun(tun_mount, &err) < 0) {
 		dprintf(output, "%s\n", err.text);
@@ -118,19 +119,21 @@ static int start_helper(const struct helper *h, int netns, int tun, int output, 
 			struct gg_err *err)
 {
 	_cleanup_close_ int tun_mount = tun >= 0 ? mountapi_clone(tun, "", err) : -1;
-	int go[2];
+	int sv[2];
+	char c;
 
-	if ((tun >= 0 && tun_mount < 0) || pipe2(go, O_CLOEXEC) < 0)
+	if ((tun >= 0 && tun_mount < 0) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "start it");
 	ret->pid = spawn_clone(CLONE_NEWPID | CLONE_NEWNS, &ret->pidfd);
 	if (ret->pid == 0) {
-		gg_close(go[1]);
-		guard(h, netns, tun_mount, output, go[0]);
+		gg_close(sv[0]);
+		guard(h, netns, tun_mount, output, sv[1]);
 	}
-	if (ret->pid < 0 || write(go[1], "", 1) != 1)
+	gg_close(sv[1]);
+	if (ret->pid < 0 || recv(sv[0], &c, 1, 0) != 1 || send(sv[0], "", 1, MSG_NOSIGNAL) != 1)
 		gg_fail_errno(err, "start it");
-	gg_close(go[0]);
-	gg_close(go[1]);
+	gg_close(sv[0]);
 	return ret->pid < 0 || err->kind != GG_OK ? -1 : 0;
 }
 

@@ -101,6 +101,7 @@ JOB(free_kills)
 
 /* The job dies by SIGKILL, as by Ctrl-C or out of memory: the whole tree dies with it. */
 static int orphan_pipe[2];
+static useconds_t orphan_delay; /* us from the start to the death */
 
 static void job_orphan(struct fixture *f)
 {
@@ -112,23 +113,32 @@ static void job_orphan(struct fixture *f)
 	b->spec.argv = argv;
 	b->spec.stdout_fd = orphan_pipe[1];
 	CHECK(box_start(b, &s) == 0);
-	usleep(50000);
+	usleep(orphan_delay);
 	raise(SIGKILL);
 }
 
-static void test_job_killed(void **state)
+static void kill_job(struct fixture *f, useconds_t delay)
 {
 	uint64_t start = now_ms();
 	int status;
 	char c;
 
+	orphan_delay = delay;
 	assert_int_equal(pipe2(orphan_pipe, O_CLOEXEC), 0);
-	status = job_status(*state, job_orphan);
+	status = job_status(f, job_orphan);
 	assert_true(WIFSIGNALED(status));
 	close(orphan_pipe[1]);
 	assert_int_equal(read(orphan_pipe[0], &c, 1), 0);
 	assert_true(now_ms() - start < 5000);
 	close(orphan_pipe[0]);
+}
+
+/* Also before pid 1 could ask for its death signal. */
+static void test_job_killed(void **state)
+{
+	for (int i = 0; i < 20; i++)
+		kill_job(*state, 0);
+	kill_job(*state, 50000);
 }
 
 /* ---- what it sees ---- */
