@@ -214,8 +214,9 @@ def row_compile(m):
     bare, inside = [], []
     root = m.path("small/bare/rootfs")
     command = 'cargo install --locked --offline --root /out --path "/crates/$CRATE-$VERSION"; rm -rf /build /out'
-    # /dev in a mount namespace of its own: whatever happens, nobody who removes the directory can meet it.
-    enter = ["unshare", "--mount", "/bin/sh", "-euc", 'mount --bind /dev "$0/dev"; exec chroot "$0" /bin/sh -euc "$1"']
+    # In a mount namespace of its own: whatever happens, nobody who removes the directory can meet these.
+    mounts = 'mount --bind /dev "$0/dev"; mount -t proc proc "$0/proc"; '
+    enter = ["unshare", "--mount", "/bin/sh", "-euc", mounts + 'exec chroot "$0" /bin/sh -euc "$1"']
     for i in range(5):
         inside.append(compile_inside(m, recipe, i))
         wait_for_quiet()
