@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 2400
+# ctest-labels: pieces
 # ctest-lock: network
 # Each piece for real, against the registries that this machine's clients are set up for: a small project of each
 # ecosystem is fetched, pinned, built without a network and used. Then the same from an empty store with the lock that
