@@ -23,7 +23,7 @@
 
 enum {
 	PLAN_VERSION = 1,
-	/* Raised when the code that makes a result changes the result. */
+	/* Raised when the code that makes a result changes the result: DISTRO's with DEB's, as its text names archives. */
 	PLAN_DEB_VERSION = 1,
 	PLAN_DISTRO_VERSION = 1,
 	PLAN_ROOTFS_VERSION = 1,

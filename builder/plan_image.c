@@ -15,6 +15,7 @@ static size_t add_user(struct plan_making *m, const struct plan_ids *below)
 	plan_line_optional(&text, "home", u->home);
 	plan_line_optional(&text, "shell", u->shell);
 	plan_line_int(&text, "replace", u->replace);
+	plan_line_int(&text, "epoch", m->plan->epoch);
 	plan_ids_add_all(&deps, below);
 	return plan_add_node(m, &n, &text, &deps);
 }

@@ -78,8 +78,7 @@ static int add_distro(struct plan_making *m, const struct recipe_stage *stage, s
 	plan_line(&text, "distro", stage->from.distro);
 	plan_line(&text, "suite", stage->from.suite);
 	plan_line_int(&text, "scripts", stage->from.scripts);
-	if (stage->from.scripts)
-		plan_line_int(&text, "epoch", m->plan->epoch);
+	plan_line_int(&text, "epoch", m->plan->epoch);
 	plan_line_list(&text, "exclude", &stage->from.exclude);
 	for (size_t i = 0; i < n.distro->n_packages; i++) {
 		const struct lock_package *p = &n.distro->packages[i];
@@ -193,6 +192,17 @@ void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct pla
 	}
 }
 
+/* Where the step finds it; what it is never gets here. */
+static void describe_secret(struct gg_buf *text, const struct recipe *r, const char *id)
+{
+	plan_line(text, "secret", id);
+	for (size_t i = 0; i < r->n_secrets; i++)
+		if (gg_streq(r->secrets[i].id, id)) {
+			plan_line_optional(text, "secret-env", r->secrets[i].env);
+			plan_line_optional(text, "secret-file", r->secrets[i].file);
+		}
+}
+
 static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
 			 const struct recipe_step *s)
 {
@@ -205,7 +215,8 @@ static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan
 		line_source(m, text, deps, "input", s->mounts[i].input);
 		plan_line(text, "input-at", s->mounts[i].at);
 	}
-	plan_line_list(text, "secret", &s->secrets);
+	for (size_t i = 0; i < s->secrets.n; i++)
+		describe_secret(text, m->in->recipe, s->secrets.v[i]);
 	if (s->network)
 		plan_line(text, "network", "true");
 	if (s->setuid)

@@ -86,13 +86,9 @@ static void no_text_imitates_another(void **state)
 	}
 }
 
-/* With its packages in the lock the starter is a whole plan. */
-static void the_starter_is_a_plan(void **state)
+/* The plan of a recipe whose first stage has packages, of which the lock knows one. */
+static struct plan *locked_plan(const struct recipe *r, struct lock *lock)
 {
-	_cleanup_lock_ struct lock *lock = lock_new();
-	_cleanup_recipe_ struct recipe *r = NULL;
-	_cleanup_plan_ struct plan *p = NULL;
-	_cleanup_free_ char *key = NULL;
 	struct lock_package package = { .name = "gcc",
 					.version = "1",
 					.architecture = "amd64",
@@ -100,17 +96,27 @@ static void the_starter_is_a_plan(void **state)
 					.suite = "trixie",
 					.size = 7 };
 	struct lock_distro entry = { .distro = "debian", .packages = &package, .n_packages = 1 };
+	_cleanup_free_ char *key = plan_distro_key(&r->stages[0].from);
+
+	memset(package.sha256.bytes, 1, sizeof(package.sha256.bytes));
+	entry.key = key;
+	lock_put_distro(lock, lock_platform(lock, "linux/amd64"), &entry);
+	return plan(r, lock);
+}
+
+/* With its packages in the lock the starter is a whole plan. */
+static void the_starter_is_a_plan(void **state)
+{
+	_cleanup_lock_ struct lock *lock = lock_new();
+	_cleanup_recipe_ struct recipe *r = NULL;
+	_cleanup_plan_ struct plan *p = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < n_embedded_files; i++)
 		if (gg_streq(embedded_files[i].name, "starter.recipe"))
 			r = load(embedded_files[i].data);
 	assert_non_null(r);
-	memset(package.sha256.bytes, 1, sizeof(package.sha256.bytes));
-	key = plan_distro_key(&r->stages[0].from);
-	entry.key = key;
-	lock_put_distro(lock, lock_platform(lock, "linux/amd64"), &entry);
-	p = plan(r, lock);
+	p = locked_plan(r, lock);
 	assert_true(p->has_image);
 	assert_true(p->hermetic);
 	assert_int_equal(p->n_tests, 1);
@@ -119,6 +125,58 @@ static void the_starter_is_a_plan(void **state)
 	assert_true(plan_downloads(plan_find(p, "package gcc")));
 	assert_ptr_equal(plan_find(p, "compile"), plan_find(p, "builder/compile"));
 	assert_null(plan_find(p, "nothing"));
+}
+
+#define PACKAGES(epoch, scripts)                                                                   \
+	"recipe: 1\nname: x\nepoch: " epoch "\nstages:\n"                                          \
+	"  s: { from: { debian: trixie, packages: [gcc], scripts: " scripts " } }\n"
+#define USER(epoch)                                                                                \
+	"recipe: 1\nname: x\nepoch: " epoch "\nstages: { s: { from: scratch } }\n"                 \
+	"image: { from: s, user: { name: app, uid: 1000, gid: 1000 } }\n"
+
+static void packages_key_of(const char *recipe, struct gg_digest *ret)
+{
+	_cleanup_recipe_ struct recipe *r = load(recipe);
+	_cleanup_lock_ struct lock *lock = lock_new();
+	_cleanup_plan_ struct plan *p = locked_plan(r, lock);
+
+	*ret = plan_find(p, "s")->key;
+}
+
+/* The day of the epoch is written into shadow(5): that of packages, configured or not, and that of the image's user. */
+static void what_holds_a_date_depends_on_the_epoch(void **state)
+{
+	static const char *const scripts[][2] = {
+		{ PACKAGES("86400", "true"), PACKAGES("864000", "true") },
+		{ PACKAGES("86400", "false"), PACKAGES("864000", "false") },
+	};
+	struct gg_digest one, two;
+
+	(void)state;
+	for (size_t i = 0; i < GG_LEN(scripts); i++) {
+		packages_key_of(scripts[i][0], &one);
+		packages_key_of(scripts[i][1], &two);
+		assert_false(gg_digest_eq(&one, &two));
+	}
+	key_of(USER("86400"), "layer user", &one);
+	key_of(USER("864000"), "layer user", &two);
+	assert_false(gg_digest_eq(&one, &two));
+}
+
+#define SECRET(how)                                                                                \
+	"recipe: 1\nname: x\nsecrets: [ { id: t, " how " } ]\nstages:\n"                           \
+	"  s: { from: scratch, steps: [ { name: it, run: [x], secrets: [t] } ] }\n"
+
+static void the_place_of_a_secret_counts(void **state)
+{
+	struct gg_digest one, two;
+
+	(void)state;
+	key_of(SECRET("env: A"), "it", &one);
+	key_of(SECRET("env: B"), "it", &two);
+	assert_false(gg_digest_eq(&one, &two));
+	key_of(SECRET("file: /A"), "it", &two);
+	assert_false(gg_digest_eq(&one, &two));
 }
 
 static void goals_reach_what_they_read(void **state)
@@ -148,6 +206,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_text_imitates_another),
 		cmocka_unit_test(the_starter_is_a_plan),
+		cmocka_unit_test(what_holds_a_date_depends_on_the_epoch),
+		cmocka_unit_test(the_place_of_a_secret_counts),
 		cmocka_unit_test(goals_reach_what_they_read),
 	};
 
