@@ -14,6 +14,8 @@
 #include "layers/store.h"
 #include "layers/tree.h"
 
+enum { BLOCK = 1 << 20 };
+
 void build_result_done(struct build_result *r)
 {
 	execution_free(r->execution);
@@ -39,56 +41,83 @@ static int digest_archive(struct session *s, int fd, struct gg_digest *ret, stru
 	return 0;
 }
 
-/* An archive beside the recipe: its content is its identity, and it goes into the store like a downloaded one. */
-static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
-			 struct gg_err *err)
+static int open_archive(struct session *s, const struct recipe_stage *stage, struct gg_err *err)
 {
-	_cleanup_close_ int from = gg_openat(s->recipe_dirfd, stage->from.rootfs,
-					     O_RDONLY | O_NONBLOCK, 0, err),
-			    to = -1;
+	const char *name = stage->from.rootfs;
+	_cleanup_close_ int fd =
+		gg_openat(s->recipe_dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+	struct stat st;
+
+	if (fd < 0) {
+		/* What is there to be read is the recipe's word. */
+		if (err->errnum == ENOENT)
+			err->kind = GG_RECIPE;
+		return -1;
+	}
+	if (fstat(fd, &st) < 0)
+		return gg_fail_errno(err, "stat");
+	if (!S_ISREG(st.st_mode))
+		return gg_fail(err, GG_RECIPE, "it is no regular file");
+	return gg_steal_fd(&fd);
+}
+
+/* The digest is what the plan was told: an archive that is being written must not get in under it. */
+static int import_archive(struct session *s, int from, const struct gg_digest *digest,
+			  struct gg_err *err)
+{
 	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
 	_cleanup_hash_ struct gg_hash *h = gg_hash_new();
-	_cleanup_free_ char *block = gg_alloc(1 << 20);
+	_cleanup_free_ char *block = gg_alloc(BLOCK);
+	_cleanup_close_ int to = -1;
+	struct gg_digest got;
 	uint64_t size = 0;
 	ssize_t n;
 
-	if (from < 0 || digest_archive(s, from, ret, err) < 0) {
-		/* What is there to be read is the recipe's word. */
-		if (err->errnum == ENOENT || err->errnum == EISDIR)
-			err->kind = GG_RECIPE;
-		gg_context(err, "root file system '%s'", stage->from.rootfs);
-		goto fail;
-	}
-	if (!gg_digest_is_zero(&stage->from.sha256) && !gg_digest_eq(ret, &stage->from.sha256)) {
-		char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
-
-		gg_fail(err, GG_INTEGRITY, "root file system '%s' is %s, the recipe wants %s",
-			stage->from.rootfs, gg_digest_text(ret, is),
-			gg_digest_text(&stage->from.sha256, want));
-		goto fail;
-	}
-	if (s->read_only || store_blob_has(s->store, ret))
-		return 0;
 	if (store_tmp_new(s->store, s->userns.base, &tmp, err) < 0)
 		return -1;
 	to = gg_openat(tmp.fd, "blob", O_WRONLY | O_CREAT | O_EXCL, 0600, err);
-	if (to < 0 || lseek(from, 0, SEEK_SET) < 0)
+	if (to < 0)
 		return -1;
-	while ((n = gg_read_full(from, block, 1 << 20, err)) > 0) {
+	if (lseek(from, 0, SEEK_SET) < 0)
+		return gg_fail_errno(err, "lseek");
+	while ((n = gg_read_full(from, block, BLOCK, err)) > 0) {
 		gg_hash_add(h, block, (size_t)n);
 		if (gg_write_all(to, block, (size_t)n, err) < 0)
-			return gg_context(err, "import the root file system '%s'",
-					  stage->from.rootfs);
+			return -1;
 		size += (uint64_t)n;
 	}
 	if (n < 0)
 		return -1;
-	gg_hash_end(h, ret);
-	return store_blob_adopt(s->store, tmp.fd, "blob", ret, size, err);
-fail:
-	if (!err->pos.file)
+	gg_hash_end(h, &got);
+	if (!gg_digest_eq(&got, digest))
+		return gg_fail(err, GG_INTEGRITY, "it changed while it was read");
+	return store_blob_adopt(s->store, tmp.fd, "blob", digest, size, err);
+}
+
+/* An archive beside the recipe: its content is its identity, and it goes into the store like a downloaded one. */
+static int import_rootfs(struct session *s, const struct recipe_stage *stage, struct gg_digest *ret,
+			 struct gg_err *err)
+{
+	const char *name = stage->from.rootfs;
+	const struct gg_digest *want = &stage->from.sha256;
+	_cleanup_close_ int fd = open_archive(s, stage, err);
+
+	if (fd < 0 || digest_archive(s, fd, ret, err) < 0) {
 		err->pos = stage->from.pos;
-	return -1;
+		return gg_context(err, "root file system '%s'", name);
+	}
+	if (!gg_digest_is_zero(want) && !gg_digest_eq(ret, want)) {
+		char is_text[GG_DIGEST_TEXT], want_text[GG_DIGEST_TEXT];
+
+		return gg_fail_at(err, GG_INTEGRITY, stage->from.pos,
+				  "root file system '%s' is %s, the recipe wants %s", name,
+				  gg_digest_text(ret, is_text), gg_digest_text(want, want_text));
+	}
+	if (s->read_only || store_blob_has(s->store, ret))
+		return 0;
+	if (import_archive(s, fd, ret, err) < 0)
+		return gg_context(err, "import the root file system '%s'", name);
+	return 0;
 }
 
 int build_plan(struct session *s, struct project *p, const char *platform, struct plan **ret,

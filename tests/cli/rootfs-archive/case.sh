@@ -57,3 +57,6 @@ build
 mkdir dir
 write "{ rootfs: dir }"
 build
+mkfifo fifo
+write "{ rootfs: fifo }"
+build
