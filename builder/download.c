@@ -142,17 +142,22 @@ static char *list_gone(const struct download_job *j, size_t first, size_t *ret_n
 	return gg_buf_steal(&b);
 }
 
-/* The first real failure; an optional file that is absent is none. */
-static int judge(struct download_job *j, struct gg_err *err)
+/* The first real failure of a file, an optional one that is absent being none; else, when some file was not even tried,
+ * what kept all of them from being. */
+static int judge(struct download_job *j, struct gg_err *first, struct gg_err *err)
 {
+	bool tried = true;
+
 	for (size_t i = 0; i < j->list->n; i++) {
 		struct http_request *r = &j->requests[i];
 		const struct download *d = &j->list->v[i];
 		_cleanup_free_ char *gone = NULL;
 		size_t n = 1;
 
-		if (r->error.kind == GG_OK || (d->optional && r->ret_status == 404))
+		if (r->error.kind == GG_OK || (d->optional && r->ret_status == 404)) {
+			tried = tried && r->ret_status != 0;
 			continue;
+		}
 		if (is_gone(r)) {
 			gone = list_gone(j, i, &n);
 			gg_err_move(err, &r->error);
@@ -168,7 +173,10 @@ static int judge(struct download_job *j, struct gg_err *err)
 					  gone);
 		return gg_context(err, "%s", d->label);
 	}
-	return 0;
+	if (tried)
+		return 0;
+	gg_err_move(err, first);
+	return -1;
 }
 
 static int run(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
@@ -194,8 +202,8 @@ static int run(void *ctx, const struct job_port *port, struct gg_json *result, s
 			.outfd = j->fds[i],
 		};
 	}
-	if (http_fetch(j->requests, j->list->n, &options, &first) < 0 && judge(j, err) < 0)
-		return -1;
+	if (http_fetch(j->requests, j->list->n, &options, &first) < 0)
+		return judge(j, &first, err);
 	return 0;
 }
 

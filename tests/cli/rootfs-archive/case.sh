@@ -60,3 +60,9 @@ build
 mkfifo fifo
 write "{ rootfs: fifo }"
 build
+say "a machine whose libcurl is broken"
+write "{ rootfs: \"$url/root.tar\", sha256: $sha }"
+rm -rf ../cache/ggbuild
+mkdir lib
+: >lib/libcurl.so.4 >lib/libcurl-gnutls.so.4
+LD_LIBRARY_PATH=$PWD/lib build
