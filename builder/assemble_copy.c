@@ -106,19 +106,24 @@ static int copy_directory(struct copying *k, const struct tree_entry *dir, const
 	return 0;
 }
 
-static int copy_match(struct copying *k, const struct tree_entry *e, bool into, struct gg_err *err)
+/* What is at e, to be known as `name` below a destination that is a directory, or NULL: as the destination itself. */
+static int copy_to(struct copying *k, const struct tree_entry *e, const char *name,
+		   struct gg_err *err)
 {
-	const char *base = strrchr(e->path, '/');
-	_cleanup_free_ char *joined = NULL, *to = NULL;
+	/* A destination that is a directory ends with its '/'. */
+	_cleanup_free_ char *joined = gg_asprintf("%s%s", k->c->to, name ? name : "");
+	_cleanup_free_ char *to = assembly_destination(k->s, joined);
 
-	base = base ? base + 1 : e->path;
-	/* A destination "into" ends with its '/'. */
-	joined = into && e->type != TREE_DIR ? gg_asprintf("%s%s", k->c->to, base)
-					     : gg_strdup(k->c->to);
-	to = assembly_destination(k->s, joined);
 	if (assembly_taken(k->s, to, e->type, err) < 0)
 		return -1;
 	return e->type == TREE_DIR ? copy_directory(k, e, to, err) : copy_one(k, e, to, err);
+}
+
+static const char *base_name(const struct tree_entry *e)
+{
+	const char *slash = strrchr(e->path, '/');
+
+	return slash ? slash + 1 : e->path;
 }
 
 static bool can_be_listed(const char *name)
@@ -216,36 +221,30 @@ static int copy_literal(struct copying *k, struct gg_err *err)
 		suggest(k->src, path, err);
 		return -1;
 	}
-	return copy_match(k, e, gg_ends(k->c->to, "/"), err);
+	/* A directory's content goes into the destination, a file keeps its name there. */
+	return copy_to(k, e, e->type != TREE_DIR && gg_ends(k->c->to, "/") ? base_name(e) : NULL,
+		       err);
 }
 
 static int copy_glob(struct copying *k, struct gg_err *err)
 {
 	const struct tree *t = k->src->view.merged;
 	struct glob *g = glob_compile(assembly_relative(k->c->path));
+	bool into = gg_ends(k->c->to, "/");
 	size_t matches = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < t->n && r == 0; i++) {
 		if (!glob_test(g, t->entries[i].path))
 			continue;
-		if (matches++ == 1 && !gg_ends(k->c->to, "/")) {
+		if (matches++ == 1 && !into) {
 			r = gg_fail(err, GG_RECIPE,
 				    "'%s' matches several paths, so `to` must be a directory",
 				    k->c->path);
 			gg_hint(err, "write to: \"%s/\"", k->c->to);
 			break;
 		}
-		if (t->entries[i].type == TREE_DIR && gg_ends(k->c->to, "/")) {
-			const char *base = strrchr(t->entries[i].path, '/');
-			_cleanup_free_ char *joined =
-				gg_asprintf("%s%s", k->c->to, base ? base + 1 : t->entries[i].path);
-			_cleanup_free_ char *to = assembly_destination(k->s, joined);
-
-			r = copy_directory(k, &t->entries[i], to, err);
-		} else {
-			r = copy_match(k, &t->entries[i], gg_ends(k->c->to, "/"), err);
-		}
+		r = copy_to(k, &t->entries[i], into ? base_name(&t->entries[i]) : NULL, err);
 	}
 	glob_free(g);
 	if (r == 0 && matches == 0) {

@@ -23,6 +23,9 @@ E
 layer same-in-directories <<'E'
 copy: [ { from: base, path: /d, to: /x }, { from: base, path: /d/sub, to: /x } ]
 E
+layer same-by-pattern <<'E'
+copy: [ { from: base, path: /d/file, to: /x/sub }, { from: base, path: "/d/s*", to: /x/ } ]
+E
 layer below-file <<'E'
 copy: [ { from: base, path: /d/file, to: /x }, { from: base, path: /d/file, to: /x/y } ]
 E
