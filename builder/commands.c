@@ -113,12 +113,23 @@ char *command_store_path(const struct common_options *o, const struct config *co
 	return NULL;
 }
 
-static bool allows(const struct common_options *o, const char *prefix)
+#define ALLOW_NETWORK "network"
+#define ALLOW_PATH "path="
+
+static int take_paths(const struct common_options *o, struct gg_strv *ret, struct gg_err *err)
 {
-	for (size_t i = 0; i < o->allow.n; i++)
-		if (gg_starts(o->allow.v[i], prefix))
-			return true;
-	return false;
+	for (size_t i = 0; i < o->allow.n; i++) {
+		const char *what = o->allow.v[i];
+
+		if (gg_starts(what, ALLOW_PATH) && what[strlen(ALLOW_PATH)])
+			gg_strv_add(ret, what + strlen(ALLOW_PATH));
+		else if (!gg_streq(what, ALLOW_NETWORK))
+			return gg_fail(err, GG_USAGE,
+				       "option '--allow' with value '%s': must be " ALLOW_NETWORK
+				       " or " ALLOW_PATH "DIR",
+				       what);
+	}
+	return 0;
 }
 
 static int take_settings(struct session *s, const struct common_options *o, char **ret_store,
@@ -156,7 +167,7 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	s->offline = o->offline;
 	s->report = getenv("GGBUILD_REPORT");
-	s->allow_network = allows(o, "network");
+	s->allow_network = gg_strv_has(&o->allow, ALLOW_NETWORK);
 	if (take_settings(s, o, &path, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
 	    userns_detect(&s->userns, err) < 0)
 		return -1;
@@ -170,9 +181,11 @@ static int open_session(struct command_session *c, const struct common_options *
 static int open_project(struct command_session *c, const struct common_options *o,
 			const char *recipe, struct gg_err *err)
 {
-	struct project_options options = { .args = &o->args, .allow_outside = allows(o, "path=") };
+	_cleanup_strv_ struct gg_strv allowed = { 0 };
+	struct project_options options = { .args = &o->args, .allowed = &allowed };
 
-	if (project_open(recipe, &options, &c->project, err) < 0)
+	if (take_paths(o, &allowed, err) < 0 ||
+	    project_open(recipe, &options, &c->project, err) < 0)
 		return -1;
 	c->session.recipe_dirfd = c->project.dirfd;
 	c->session.recipe_dir = c->project.dir;

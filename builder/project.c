@@ -46,9 +46,7 @@ static const char *const *piece_names(void *ctx, struct gg_arena *arena, size_t 
 
 static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
 {
-	struct recipe_options o = { .piece = find_piece,
-				    .piece_names = piece_names,
-				    .allow_outside = options->allow_outside };
+	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names };
 	struct recipe_errors errors = { 0 };
 	_cleanup_buf_ struct gg_buf words = { 0 };
 	const char *base = strrchr(p->path, '/');
@@ -58,6 +56,7 @@ static int read_recipe(struct project *p, const struct project_options *options,
 			    err) < 0)
 		return -1;
 	gg_strv_copy(&o.args, options->args);
+	gg_strv_copy(&o.allowed, options->allowed);
 	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe,
 			&errors);
 	if (r < 0) {
@@ -67,6 +66,7 @@ static int read_recipe(struct project *p, const struct project_options *options,
 	}
 	recipe_errors_done(&errors);
 	gg_strv_done(&o.args);
+	gg_strv_done(&o.allowed);
 	return r;
 }
 

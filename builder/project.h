@@ -26,8 +26,8 @@ struct project {
 	}
 
 struct project_options {
-	const struct gg_strv *args; /* "NAME=value" */
-	bool allow_outside;
+	const struct gg_strv *args;    /* "NAME=value" */
+	const struct gg_strv *allowed; /* see recipe.h */
 };
 
 /* A recipe with complaints is one GG_RECIPE error whose text is all of them, positions and lines included. */

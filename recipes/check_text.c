@@ -164,13 +164,36 @@ void check_paths(struct check *c, const struct yaml_node *node, void *out)
 		wants_list(c, node, "a list of absolute paths");
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+	const char *rest;
+
+	while (len && dir[len - 1] == '/')
+		len--;
+	if (strncmp(path, dir, len) != 0)
+		return false;
+	rest = path + len;
+	return (*rest == '/' || !*rest) && !climbs(rest);
+}
+
+static bool may_leave(const struct check *c, const char *path)
+{
+	const struct gg_strv *allowed = &c->options->allowed;
+
+	for (size_t i = 0; i < allowed->n; i++)
+		if (is_below(path, allowed->v[i]))
+			return true;
+	return false;
+}
+
 void check_inside(struct check *c, const struct yaml_node *node, void *out)
 {
 	const char *path = check_scalar(c, node, "a path beside the recipe");
 
 	if (!path || bad_path(c, node, path))
 		return;
-	if (!c->options->allow_outside && (*path == '/' || climbs(path))) {
+	if ((*path == '/' || climbs(path)) && !may_leave(c, path)) {
 		check_fail(c, check_pos(c, node), "'%s' leaves the recipe's directory: '%s'",
 			   c->key, check_shown(c, path));
 		check_hint(c, "move it below the recipe, or allow it: --allow path=%s",

@@ -261,7 +261,9 @@ void recipe_errors_done(struct recipe_errors *e);
 
 struct recipe_options {
 	struct gg_strv args; /* "NAME=value" overrides from the command line */
-	bool allow_outside; /* local, rootfs and keyring may leave the recipe's directory (--allow path=…) */
+	/* what outside of the recipe's directory local, rootfs and keyring may name, with all below it, as they write
+	 * it (--allow path=…) */
+	struct gg_strv allowed;
 	/* Returns the text of piece NAME@VERSION as an arena string, or NULL if there is none. `names` may be
 	 * asked for the known ones, for suggestions. */
 	const char *(*piece)(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len);

@@ -227,17 +227,35 @@ static void test_overrides(void **state)
 		"'RUST'?\n");
 }
 
+static bool may_name(const char *local, const char *allowed)
+{
+	_cleanup_free_ char *text =
+		gg_asprintf("recipe: 1\nname: x\nimage: {}\ninputs: { a: { local: %s } }\n", local);
+	struct recipe_options o = { 0 };
+	_cleanup_free_ char *output = NULL;
+	_cleanup_recipe_ struct recipe *r = NULL;
+
+	gg_strv_add(&o.allowed, allowed);
+	r = load("x.recipe", text, strlen(text), &o, &output);
+	gg_strv_done(&o.allowed);
+	if (r)
+		assert_string_equal(recipe_input(r, "a")->local, local);
+	return r != NULL;
+}
+
+/* What was allowed and what is below it, and nothing beside it. */
 static void test_outside(void **state)
 {
-	static const char text[] =
-		"recipe: 1\nname: x\nimage: {}\ninputs: { a: { local: ../up } }\n";
-	struct recipe_options o = { .allow_outside = true };
-	_cleanup_free_ char *output = NULL;
-	_cleanup_recipe_ struct recipe *r = load("x.recipe", text, strlen(text), &o, &output);
-
 	(void)state;
-	assert_non_null(r);
-	assert_string_equal(recipe_input(r, "a")->local, "../up");
+	assert_true(may_name("../up", "../up"));
+	assert_true(may_name("../up", "../up/"));
+	assert_true(may_name("../up/a", "../up"));
+	assert_true(may_name("/srv/a", "/"));
+	assert_false(may_name("../upper", "../up"));
+	assert_false(may_name("../up/../other", "../up"));
+	assert_false(may_name("/etc", "../up"));
+	assert_false(may_name("..", "../up"));
+	assert_false(may_name("../up", "/"));
 }
 
 /* Every kind of value once, as the model has it. */
