@@ -33,11 +33,14 @@ static int read_ignore(int fd, const struct recipe_input *in, struct ignore **re
 	_cleanup_ignore_ struct ignore *ig = NULL;
 
 	for (size_t i = 0; i < GG_LEN(ignore_files) && !ig; i++) {
-		_cleanup_close_ int file = openat(fd, ignore_files[i], O_RDONLY | O_CLOEXEC);
+		_cleanup_close_ int file =
+			openat(fd, ignore_files[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		_cleanup_buf_ struct gg_buf text = { 0 };
 
-		if (file < 0)
+		if (file < 0 && errno == ENOENT)
 			continue;
+		if (file < 0)
+			return gg_fail_errno(err, "open '%s'", ignore_files[i]);
 		if (gg_read_fd(file, IGNORE_FILE_MAX, &text, err) < 0)
 			return gg_context(err, "'%s'", ignore_files[i]);
 		ig = ignore_parse(ignore_files[i], text.data ? text.data : "", text.len, err);
