@@ -7,6 +7,7 @@
 #include "builder/grants.h"
 #include "builder/resolve_lock.h"
 #include "builder/session.h"
+#include "layers/store.h"
 
 struct pinning {
 	const struct build_options *o;
@@ -154,8 +155,8 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 	return lock_prune(lock, lock_platform(lock, platform), &use);
 }
 
-int build_lock(struct session *s, struct project *p, const struct build_options *o,
-	       struct build_result *ret, struct gg_err *err)
+static int complete(struct session *s, struct project *p, const struct build_options *o,
+		    struct build_result *ret, struct gg_err *err)
 {
 	struct pinning pinning GG_CLEANUP(pinning_done) = {
 		.o = o,
@@ -178,4 +179,13 @@ int build_lock(struct session *s, struct project *p, const struct build_options 
 		return -1;
 	changed = o->prune && prune(p->recipe, ret->plan, p->lock, o->platform);
 	return o->relock || changed ? save(p, o, err) : 0;
+}
+
+int build_lock(struct session *s, struct project *p, const struct build_options *o,
+	       struct build_result *ret, struct gg_err *err)
+{
+	if (complete(s, p, o, ret, err) == 0)
+		return 0;
+	store_explain(s->store, err);
+	return -1;
 }

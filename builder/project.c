@@ -136,10 +136,11 @@ int project_save_lock(struct project *p, bool *ret_written, struct gg_err *err)
 {
 	_cleanup_free_ char *text = lock_text(p->lock);
 	_cleanup_buf_ struct gg_buf old = { 0 };
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	_cleanup_close_ int fd = openat(p->dirfd, p->lock_name, O_RDONLY | O_CLOEXEC);
 
 	*ret_written = false;
-	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, err) == 0 && old.data &&
+	if (fd >= 0 && gg_read_fd(fd, LOCK_MAX, &old, &ignored) == 0 && old.data &&
 	    gg_streq(old.data, text))
 		return 0;
 	if (gg_write_file(p->dirfd, p->lock_name, text, strlen(text), 0644, GG_COMMIT_REPLACE,
