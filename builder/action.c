@@ -133,6 +133,14 @@ struct action_tree *action_tree(const struct action *a, size_t node)
 	return NULL;
 }
 
+int action_open_log(struct action *a, struct gg_err *err)
+{
+	if (store_log_new(a->session->store, &a->node->key, &a->log_path, err) < 0)
+		return -1;
+	a->logfd = gg_openat(AT_FDCWD, a->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
+	return a->logfd < 0 ? -1 : 0;
+}
+
 /* A directory, or else the trees that hold the contents. */
 static int open_tree(struct action *a, struct action_tree *t, struct gg_err *err)
 {
@@ -309,7 +317,7 @@ void action_environment(const struct action *a, struct gg_strv *ret)
 {
 	_cleanup_free_ char *epoch = gg_asprintf("%lld", (long long)a->plan->epoch);
 
-	gg_strv_setenv(ret, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	gg_strv_setenv(ret, "PATH", ACTION_PATH);
 	gg_strv_setenv(ret, "HOME", "/root");
 	gg_strv_setenv(ret, "LC_ALL", "C.UTF-8");
 	gg_strv_setenv(ret, "TZ", "UTC");

@@ -82,13 +82,15 @@ int action_load_tree(struct action *a, size_t node, struct action_tree **ret,
 int action_open_trees(struct action *a, const size_t *nodes, size_t n, bool load,
 		      struct gg_err *err) GG_MUST_USE;
 struct action_tree *action_tree(const struct action *a, size_t node); /* opened before, or NULL */
+/* For prepare: what the action prints is kept, too. */
+int action_open_log(struct action *a, struct gg_err *err) GG_MUST_USE;
 int action_keep_fd(struct action *a, int fd);
 /* In the child: directory `name` of the private directory, created; the caller owns the descriptor. */
 int action_mkdir(struct action *a, const char *name, struct gg_err *err) GG_MUST_USE;
 /* In the child: writes the manifest of directory `dir` beside it and names both in the result. */
 int action_give_tree(struct action *a, const char *dir, const struct tree *t,
 		     struct gg_json *result, struct gg_err *err) GG_MUST_USE;
-/* In the scheduler: adopts what action_give_tree left; sets record.tree. */
+/* In the scheduler, also as a commit: adopts what action_give_tree left; sets record.tree. */
 int action_take_tree(struct action *a, const struct gg_json *result,
 		     struct gg_err *err) GG_MUST_USE;
 /* The same for a tree that needs no directory; its contents are in these trees and in that which action_give_tree was
@@ -98,5 +100,6 @@ int action_give_contents(struct action *a, const struct tree *t, const struct gg
 /* In the child: a file of the private directory that becomes a blob, and back in the scheduler. */
 int action_take_blob(struct action *a, const struct gg_json *result, const char *field,
 		     struct gg_err *err) GG_MUST_USE;
+#define ACTION_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* The environment every sandbox starts from; `env` and `args` go over it. */
 void action_environment(const struct action *a, struct gg_strv *ret);

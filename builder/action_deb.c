@@ -77,9 +77,4 @@ static int rootfs_work(struct action *a, const struct job_port *port, struct gg_
 	return action_give_tree(a, "tree", t, result, err);
 }
 
-static int rootfs_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
-{
-	return action_take_tree(a, result, err);
-}
-
-const struct action_ops action_rootfs = { .work = rootfs_work, .commit = rootfs_commit };
+const struct action_ops action_rootfs = { .work = rootfs_work, .commit = action_take_tree };

@@ -233,11 +233,6 @@ static int distro_work(struct action *a, const struct job_port *port, struct gg_
 	return action_give_tree(a, "base", base, result, err);
 }
 
-static int distro_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
-{
-	return action_take_tree(a, result, err);
-}
-
 const struct action_ops action_distro = { .prepare = distro_prepare,
 					  .work = distro_work,
-					  .commit = distro_commit };
+					  .commit = action_take_tree };

@@ -9,8 +9,8 @@
 
 #include "builder/action.h"
 #include "builder/assemble.h"
-#include "builder/local.h"
 #include "builder/contents.h"
+#include "builder/local.h"
 #include "layers/base/fd.h"
 #include "layers/pack.h"
 #include "layers/tree.h"
@@ -44,14 +44,9 @@ static int layer_work(struct action *a, const struct job_port *port, struct gg_j
 	return assembly_give(s, "tree", result, err);
 }
 
-static int take_tree(struct action *a, const struct gg_json *result, struct gg_err *err)
-{
-	return action_take_tree(a, result, err);
-}
-
 const struct action_ops action_layer = { .prepare = layer_prepare,
 					 .work = layer_work,
-					 .commit = take_tree };
+					 .commit = action_take_tree };
 
 struct packing {
 	struct gg_digest

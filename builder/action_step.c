@@ -115,10 +115,7 @@ static int prepare_command(struct action *a, struct gg_err *err)
 		return -1;
 	note_short_values(a, g);
 	a->redact = g->redact;
-	if (store_log_new(a->session->store, &a->node->key, &a->log_path, err) < 0)
-		return -1;
-	a->logfd = gg_openat(AT_FDCWD, a->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
-	return a->logfd < 0 ? -1 : 0;
+	return action_open_log(a, err);
 }
 
 static int step_prepare(struct action *a, struct gg_err *err)
@@ -139,12 +136,8 @@ static void step_environment(const struct action *a, const struct grants *g, str
 
 	action_environment(a, env);
 	for (size_t i = 0; i < GG_LEN(lists); i++)
-		for (size_t j = 0; j < lists[i]->n; j++) {
-			_cleanup_free_ char *name =
-				gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
-
-			gg_strv_setenv(env, name, lists[i]->v[j] + strlen(name) + 1);
-		}
+		for (size_t j = 0; j < lists[i]->n; j++)
+			gg_strv_putenv(env, lists[i]->v[j]);
 	grants_environment(g, env);
 }
 

@@ -19,25 +19,18 @@ static int test_prepare(struct action *a, struct gg_err *err)
 {
 	if (action_open_trees(a, a->plan->layers, a->plan->n_layers, true, err) < 0)
 		return -1;
-	if (store_log_new(a->session->store, &a->node->key, &a->log_path, err) < 0)
-		return -1;
-	a->logfd = gg_openat(AT_FDCWD, a->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
-	return a->logfd < 0 ? -1 : 0;
+	return action_open_log(a, err);
 }
 
 static void test_environment(const struct action *a, const char *home, struct gg_strv *env)
 {
 	const struct recipe_list *lists[] = { &a->recipe->image.env, &a->node->test->env };
 
-	gg_strv_setenv(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	gg_strv_setenv(env, "PATH", ACTION_PATH);
 	gg_strv_setenv(env, "HOME", home ? home : "/");
 	for (size_t i = 0; i < GG_LEN(lists); i++)
-		for (size_t j = 0; j < lists[i]->n; j++) {
-			_cleanup_free_ char *name =
-				gg_strndup(lists[i]->v[j], strcspn(lists[i]->v[j], "="));
-
-			gg_strv_setenv(env, name, lists[i]->v[j] + strlen(name) + 1);
-		}
+		for (size_t j = 0; j < lists[i]->n; j++)
+			gg_strv_putenv(env, lists[i]->v[j]);
 }
 
 static bool some_line_matches(const char *text, const char *pattern)

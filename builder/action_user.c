@@ -114,11 +114,6 @@ static int user_work(struct action *a, const struct job_port *port, struct gg_js
 	return assembly_give(s, "tree", result, err);
 }
 
-static int user_commit(struct action *a, const struct gg_json *result, struct gg_err *err)
-{
-	return action_take_tree(a, result, err);
-}
-
 const struct action_ops action_user = { .prepare = user_prepare,
 					.work = user_work,
-					.commit = user_commit };
+					.commit = action_take_tree };

@@ -136,12 +136,9 @@ static int take_settings(struct session *s, const struct common_options *o, char
 			 struct gg_err *err)
 {
 	for (size_t i = 0; i < o->mirrors.n; i++) {
-		_cleanup_free_ char *name =
-			gg_strndup(o->mirrors.v[i], strcspn(o->mirrors.v[i], "="));
-
 		if (config_check_mirror(o->mirrors.v[i], err) < 0)
 			return -1;
-		gg_strv_setenv(&s->mirrors, name, o->mirrors.v[i] + strlen(name) + 1);
+		gg_strv_putenv(&s->mirrors, o->mirrors.v[i]);
 	}
 	if (settings_read(&s->config, err) < 0)
 		return -1;

@@ -199,7 +199,7 @@ static int want_blob(struct execution *x, size_t id, struct gg_err *err)
 
 	if (!has_blob(n) || store_blob_has(x->session->store, &n->blob))
 		return 0;
-	if (mirror_url(x->session, x->recipe, n, &url, &label, err) < 0)
+	if (mirror_url(x->session, n, &url, &label, err) < 0)
 		return -1;
 	d = downloads_add(&x->downloads, url, label);
 	d->kind = n->kind == PLAN_DEB ? DOWNLOAD_PACKAGE : DOWNLOAD_URL;

@@ -9,5 +9,6 @@
 
 struct action;
 
-/* Completes the error of an action that failed. Other kinds than GG_STEP and GG_GATE only get the action's name. */
+/* Completes the error of an action that failed. A command is told of GG_STEP, GG_GATE and GG_REMOTE; others get
+ * the action's name, and all of them the log's path when there is something in it. */
 void failure_describe(const struct action *a, struct gg_err *err);

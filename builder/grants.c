@@ -346,9 +346,6 @@ int grants_network(struct grants *g, struct session *s, const struct recipe_step
 
 void grants_environment(const struct grants *g, struct gg_strv *env)
 {
-	for (size_t i = 0; i < g->env.n; i++) {
-		_cleanup_free_ char *name = gg_strndup(g->env.v[i], strcspn(g->env.v[i], "="));
-
-		gg_strv_setenv(env, name, g->env.v[i] + strlen(name) + 1);
-	}
+	for (size_t i = 0; i < g->env.n; i++)
+		gg_strv_putenv(env, g->env.v[i]);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Looks for values that must not get into what a step gives: secrets, and in a fetch's output what the user passed by
- * --fetch-env. File
- * contents, names and symlink targets are searched for the bytes as they are; what a program encoded or compressed is
- * not found. Values shorter than LEAK_MIN are not looked for: they would be found everywhere.
+ * --fetch-env. File contents, names and symlink targets are searched for the bytes as they are; what a program encoded
+ * or compressed is not found. Values shorter than LEAK_MIN are not looked for: they would be found everywhere.
  */
 #pragma once
 

@@ -120,10 +120,9 @@ static int package_url(struct session *s, const struct plan_node *n, char **ret_
 	return 0;
 }
 
-int mirror_url(struct session *s, const struct recipe *r, const struct plan_node *n, char **ret_url,
-	       char **ret_label, struct gg_err *err)
+int mirror_url(struct session *s, const struct plan_node *n, char **ret_url, char **ret_label,
+	       struct gg_err *err)
 {
-	(void)r;
 	switch (n->kind) {
 	case PLAN_DEB:
 		if (s->offline)

@@ -14,9 +14,9 @@
 struct recipe;
 struct store;
 
-/* The node's record when everything that it names is still there; *ret NULL otherwise, and for a node without key. */
 /* The record's tree is a directory of the store, not only a manifest with its contents elsewhere (contents.h). */
 bool results_has_directory(struct store *s, const struct gg_json *record);
+/* The node's record when everything that it names is still there; *ret NULL otherwise, and for a node without key. */
 int results_find(struct store *s, const struct plan_node *n, struct gg_json **ret,
 		 struct gg_err *err) GG_MUST_USE;
 

@@ -246,6 +246,14 @@ void gg_strv_setenv(struct gg_strv *l, const char *name, const char *value)
 	*slot = fresh;
 }
 
+void gg_strv_putenv(struct gg_strv *l, const char *pair)
+{
+	const char *equals = strchr(pair, '=');
+	_cleanup_free_ char *name = gg_strndup(pair, (size_t)(equals - pair));
+
+	gg_strv_setenv(l, name, equals + 1);
+}
+
 const char *gg_strv_getenv(const struct gg_strv *l, const char *name)
 {
 	char **slot = find_env(l, name);

@@ -84,6 +84,7 @@ bool gg_strv_has(const struct gg_strv *l, const char *s);
 void gg_strv_sort(struct gg_strv *l); /* bytewise */
 /* "NAME=value" lists, as environments are: replaces or adds. */
 void gg_strv_setenv(struct gg_strv *l, const char *name, const char *value);
+void gg_strv_putenv(struct gg_strv *l, const char *pair); /* "NAME=value" */
 const char *gg_strv_getenv(const struct gg_strv *l, const char *name);
 #define _cleanup_strv_ GG_CLEANUP(gg_strv_done)
 
