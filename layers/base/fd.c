@@ -13,7 +13,7 @@
 
 #include "layers/base/interrupt.h"
 
-enum { READ_STEP = 64 * 1024, WRITE_STEP = 16 << 20, REMOVE_DEPTH = 4096 };
+enum { READ_STEP = 64 * 1024, WRITE_STEP = 16 << 20, REMOVE_DEPTH = 32 };
 
 void gg_close(int fd)
 {
@@ -192,13 +192,64 @@ int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err)
 	}
 }
 
-/* Descends by descriptor, so a directory that turns into a symlink under us is unlinked, not followed. */
-static int remove_children(int fd, unsigned depth, struct gg_err *err)
+/* A removal: the directory it began at, and whether something deep was moved into it. */
+struct removal {
+	int top;
+	bool moved;
+};
+
+/* A user cannot read a directory that is closed to its owner. */
+static int open_closed(int dirfd, const char *name, struct gg_err *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dirfd, name, flags);
+
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, flags);
+	return fd >= 0 ? fd : gg_fail_errno(err, "open '%s'", name);
+}
+
+/* No nesting is too deep for the descriptors that there are. The move writes the directory's "..". */
+static int move_up(struct removal *r, int fd, const char *name, struct gg_err *err)
+{
+	_cleanup_free_ char *to = gg_temp_name("deep");
+
+	r->moved = true;
+	if (renameat(fd, name, r->top, to) == 0 ||
+	    (errno == EACCES && fchmodat(fd, name, 0700, 0) == 0 &&
+	     renameat(fd, name, r->top, to) == 0))
+		return 0;
+	return gg_fail_errno(err, "move '%s'", name);
+}
+
+static int remove_children(struct removal *r, int fd, unsigned depth, struct gg_err *err);
+
+static int remove_child(struct removal *r, int fd, const char *name, unsigned depth,
+			struct gg_err *err)
+{
+	int sub;
+
+	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return gg_fail_errno(err, "unlink '%s'", name);
+	if (depth == REMOVE_DEPTH)
+		return move_up(r, fd, name, err);
+	sub = open_closed(fd, name, err);
+	if (sub < 0 || remove_children(r, sub, depth + 1, err) < 0)
+		return -1;
+	if (unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return gg_fail_errno(err, "rmdir '%s'", name);
+	return 0;
+}
+
+/* Takes fd. Descends by descriptor, so a directory that turns into a symlink under us is unlinked, not followed. */
+static int remove_children(struct removal *r, int fd, unsigned depth, struct gg_err *err)
 {
 	DIR *dir = fdopendir(fd);
 	struct dirent *e;
 	struct stat st;
-	int r = 0;
+	int result = 0;
 
 	if (!dir) {
 		gg_close(fd);
@@ -207,56 +258,31 @@ static int remove_children(int fd, unsigned depth, struct gg_err *err)
 	/* A user cannot unlink from a directory closed to writing; when the chmod is refused, unlinkat says why. */
 	if (fstat(fd, &st) == 0 && (st.st_mode & 0300) != 0300)
 		(void)fchmod(fd, 0700);
-	while (r == 0 && (e = readdir(dir))) {
-		int sub;
-
-		if (gg_streq(e->d_name, ".") || gg_streq(e->d_name, ".."))
-			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
-			continue;
-		if (errno != EISDIR && errno != EPERM) {
-			r = gg_fail_errno(err, "unlink '%s'", e->d_name);
-			break;
-		}
-		if (depth >= REMOVE_DEPTH) {
-			r = gg_fail(err, GG_SYSTEM, "remove '%s': nested deeper than %d", e->d_name,
-				    REMOVE_DEPTH);
-			break;
-		}
-		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 && errno == EACCES && fchmodat(fd, e->d_name, 0700, 0) == 0)
-			sub = openat(fd, e->d_name,
-				     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0) {
-			r = gg_fail_errno(err, "open '%s'", e->d_name);
-			break;
-		}
-		r = remove_children(sub, depth + 1, err);
-		if (r == 0 && unlinkat(fd, e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			r = gg_fail_errno(err, "rmdir '%s'", e->d_name);
-	}
+	while (result == 0 && (e = readdir(dir)))
+		if (!gg_streq(e->d_name, ".") && !gg_streq(e->d_name, ".."))
+			result = remove_child(r, fd, e->d_name, depth, err);
 	closedir(dir);
-	return r;
+	return result;
 }
 
 int gg_remove_tree(int dirfd, const char *name, struct gg_err *err)
 {
-	int fd;
-
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return gg_fail_errno(err, "unlink '%s'", name);
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return gg_fail_errno(err, "open '%s'", name);
-	if (remove_children(fd, 0, err) < 0)
-		return gg_context(err, "remove '%s'", name);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return gg_fail_errno(err, "rmdir '%s'", name);
-	return 0;
+	for (;;) {
+		struct removal r = { .top = open_closed(dirfd, name, err) };
+
+		if (r.top < 0)
+			return -1;
+		if (remove_children(&r, r.top, 0, err) < 0)
+			return gg_context(err, "remove '%s'", name);
+		if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (!r.moved || (errno != ENOTEMPTY && errno != EEXIST))
+			return gg_fail_errno(err, "rmdir '%s'", name);
+	}
 }
 
 char *gg_temp_name(const char *prefix)

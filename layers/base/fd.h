@@ -49,7 +49,8 @@ int gg_read_regular(int dirfd, const char *name, size_t max, struct gg_buf *ret,
 
 /* mkdir -p below dirfd with the given mode; existing directories are kept as they are. */
 int gg_mkdirs(int dirfd, const char *path, mode_t mode, struct gg_err *err) GG_MUST_USE;
-/* Removes name and everything below it by descriptors, never through a symlink; absent is success. */
+/* Removes name and everything below it by descriptors, never through a symlink, at any depth with a few dozen of them;
+ * absent is success. */
 int gg_remove_tree(int dirfd, const char *name, struct gg_err *err) GG_MUST_USE;
 
 enum gg_commit_flags {
