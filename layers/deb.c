@@ -17,6 +17,7 @@ enum {
 	HEADER_LEN = 60,
 	MAGIC_MAX = 6,
 	CONTROL_MAX = 10 << 20,
+	CONTROL_STREAM_MAX = 40 << 20, /* with headers and padding */
 	CONTROL_FILES_MAX = 10000
 };
 
@@ -290,7 +291,7 @@ static int read_control(struct deb *d, struct gg_err *err)
 
 	if (archive_open(d->fd, d->control.offset, d->control.size, &stream, err) < 0)
 		return -1;
-	u = untar_new(stream, NULL);
+	u = untar_new(stream, CONTROL_STREAM_MAX, NULL);
 	for (;;) {
 		const struct untar_entry *e;
 		const char *name;

@@ -13,7 +13,8 @@
 #include "layers/meta.h"
 
 static const char WHITEOUT[] = ".wh.", OPAQUE[] = ".wh..wh..opq";
-enum { TARGET_MAX = 4095 };
+/* HEADERS: of an entry on average, with padding; STREAM_SLACK: what else an archive has, its end for one. */
+enum { TARGET_MAX = 4095, HEADERS = 4096, STREAM_SLACK = 1 << 20 };
 #define MAX_BYTES (UINT64_C(64) << 30)
 
 /* Where an entry goes: below `dir`, `node` being what is there. */
@@ -382,6 +383,18 @@ static void extract_done(struct extract *x)
 	gg_buf_done(&x->rest);
 }
 
+/* What is left out and what follows the end marker counts as well: a few kilobytes may decompress to any amount. */
+static uint64_t max_stream(const struct extract *x)
+{
+	uint64_t max;
+
+	if (__builtin_mul_overflow(x->o.max_entries, HEADERS, &max) ||
+	    __builtin_add_overflow(max, x->o.max_bytes, &max) ||
+	    __builtin_add_overflow(max, STREAM_SLACK, &max))
+		return UINT64_MAX;
+	return max;
+}
+
 int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 		  const struct extract_options *options, struct tree **io_tree,
 		  struct extract_stats *ret_stats, struct gg_err *err)
@@ -397,7 +410,7 @@ int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 		draft_load(x.draft, *io_tree);
 	if (archive_open(fd, offset, size, &stream, err) < 0)
 		return -1;
-	x.untar = untar = untar_new(stream, hashed ? hash : NULL);
+	x.untar = untar = untar_new(stream, max_stream(&x), hashed ? hash : NULL);
 	if (extract_all(&x, err) < 0)
 		return -1;
 	x.stats.stream_bytes = untar_bytes(untar);

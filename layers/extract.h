@@ -35,7 +35,8 @@ struct extract_options {
 	unsigned flags;
 	unsigned strip; /* leading components dropped from every name; shorter names are skipped */
 	uint64_t max_entries; /* implied directories included; 0: TREE_MAX_ENTRIES */
-	uint64_t max_bytes;   /* of all contents; 0: 64 GiB */
+	uint64_t
+		max_bytes; /* of all contents; 0: 64 GiB; of the stream with 4 KiB an entry and 1 MiB more */
 	const struct gg_strv
 		*exclude; /* glob_match() patterns of what is not extracted; may be NULL */
 };

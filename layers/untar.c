@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/untar.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "layers/archive.h"
@@ -34,18 +35,19 @@ struct untar {
 	struct gg_hash *hash;          /* borrowed, may be NULL */
 	const char *at; /* what the stream gave and nobody took yet; never NULL once asked */
 	size_t avail;
-	uint64_t total;
-	uint64_t left; /* of the entry's content */
+	uint64_t total, max; /* of the stream */
+	uint64_t left;       /* of the entry's content */
 	unsigned padding;
 	struct gg_arena *arena; /* strings of the current entry */
 	struct untar_entry entry;
 };
 
-struct untar *untar_new(struct archive_stream *stream, struct gg_hash *hash)
+struct untar *untar_new(struct archive_stream *stream, uint64_t max, struct gg_hash *hash)
 {
 	struct untar *u = gg_zalloc(sizeof(*u));
 
 	u->stream = stream;
+	u->max = max;
 	u->hash = hash;
 	u->arena = gg_arena_new();
 	return u;
@@ -80,6 +82,9 @@ static int fill(struct untar *u, struct gg_err *err)
 		return -1;
 	u->at = u->avail ? bytes : "";
 	u->total += u->avail;
+	if (u->total > u->max)
+		return gg_fail(err, GG_INTEGRITY, "tar archive: more than %" PRIu64 " bytes of it",
+			       u->max);
 	if (u->hash && u->avail)
 		gg_hash_add(u->hash, bytes, u->avail);
 	return 0;
@@ -263,25 +268,34 @@ static int read_long(struct untar *u, uint64_t size, const char **slot, struct g
 	return 0;
 }
 
-static int read_pax(struct untar *u, uint64_t size, struct untar_pax *pax, bool global,
-		    struct gg_err *err)
+static int read_pax(struct untar *u, uint64_t size, struct untar_pax *pax, struct gg_err *err)
 {
-	struct untar_pax ignored = { .arena = u->arena };
 	const char *why;
 	char *text;
 
-	if (!global && pax->present)
+	if (pax->present)
 		return malformed(u, "two pax headers", err);
 	if (read_extension(u, size, &text, err) < 0)
 		return -1;
-	why = untar_pax_parse(global ? &ignored : pax, text, (size_t)size);
-	if (!why && global &&
-	    (ignored.path || ignored.linkpath || ignored.has_size || ignored.has_uid ||
-	     ignored.has_gid || ignored.n_xattrs))
-		why = "a global pax header that changes entries";
-	if (why)
-		return malformed(u, why, err);
-	return 0;
+	why = untar_pax_parse(pax, text, (size_t)size);
+	return why ? malformed(u, why, err) : 0;
+}
+
+/* Of these there may be any number before an entry, so nothing of them is kept. */
+static int read_global_pax(struct untar *u, uint64_t size, struct gg_err *err)
+{
+	struct gg_arena *of_entry = u->arena;
+	struct untar_pax pax = { .arena = gg_arena_new() };
+	int r;
+
+	u->arena = pax.arena;
+	r = read_pax(u, size, &pax, err);
+	if (r == 0 && (pax.path || pax.linkpath || pax.has_size || pax.has_uid || pax.has_gid ||
+		       pax.n_xattrs))
+		r = malformed(u, "a global pax header that changes entries", err);
+	gg_arena_free(pax.arena);
+	u->arena = of_entry;
+	return r;
 }
 
 static char *fixed_text(struct untar *u, const char *p, size_t len)
@@ -423,9 +437,9 @@ int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *e
 			return read_rest(u, err);
 		}
 		if (h.typeflag == 'x')
-			r = read_pax(u, size, &pax, false, err);
+			r = read_pax(u, size, &pax, err);
 		else if (h.typeflag == 'g')
-			r = read_pax(u, size, &pax, true, err);
+			r = read_global_pax(u, size, err);
 		else if (h.typeflag == 'L')
 			r = read_long(u, size, &long_name, err);
 		else if (h.typeflag == 'K')

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -877,6 +878,73 @@ static void test_p1_bombs(void **state)
 	assert_non_null(strstr(f->err.text, "more than 10 entries"));
 }
 
+static void zstd_frame(struct gg_buf *to, const void *bytes, size_t len)
+{
+	gg_buf_reserve(to, ZSTD_compressBound(len));
+	to->len += ZSTD_compress(to->data + to->len, to->cap - to->len, bytes, len, 3);
+}
+
+/* What is skipped is no content, and has its limit all the same. */
+static void test_p1_streams(void **state)
+{
+	struct fixture *f = *state;
+	struct extract_options o = { .max_bytes = 1 << 20, .max_entries = 10 };
+	_cleanup_strv_ struct gg_strv exclude = { 0 };
+	_cleanup_buf_ struct gg_buf zst = { 0 };
+	_cleanup_free_ char *zeros = gg_zalloc(4 << 20);
+	static const char why[] = "tar archive: more than 2138112 bytes of it";
+
+	gg_strv_add(&exclude, "bomb");
+	o.exclude = &exclude;
+	raw_header(&f->tar, '0', "bomb", 0644, 4 << 20, NULL);
+	zstd_frame(&zst, f->tar.data, f->tar.len);
+	zstd_frame(&zst, zeros, 4 << 20);
+	assert_int_equal(extract_bytes(f, zst.data, zst.len, &o), -1);
+	assert_string_equal(f->err.text, why);
+	fresh(f);
+	zst.len = 0;
+	raw_file(&f->tar, "a", 0644, "");
+	raw_end(&f->tar);
+	zstd_frame(&zst, f->tar.data, f->tar.len);
+	zstd_frame(&zst, zeros, 4 << 20);
+	assert_int_equal(extract_bytes(f, zst.data, zst.len, &o), -1);
+	assert_string_equal(f->err.text, why);
+}
+
+static long peak_kib(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss;
+}
+
+/* Headers that mean nothing come without end. More than a sanitizer keeps of what was freed. */
+static void test_p1_global_headers(void **state)
+{
+	enum { HEADERS = 640, COMMENT = (1 << 20) - 16, BOUND_KIB = 400 << 10 };
+	struct fixture *f = *state;
+	_cleanup_buf_ struct gg_buf zst = { 0 }, header = { 0 }, end = { 0 };
+	_cleanup_free_ char *body = gg_alloc(COMMENT + 1);
+	long before;
+
+	memset(body, 'x', COMMENT);
+	body[snprintf(body, COMMENT, "%d comment=", COMMENT)] = 'x';
+	body[COMMENT - 1] = '\n';
+	raw_header(&header, 'g', "global", 0644, COMMENT, NULL);
+	raw_bytes(&header, body, COMMENT);
+	for (int i = 0; i < HEADERS; i++)
+		zstd_frame(&zst, header.data, header.len);
+	raw_file(&end, "a", 0644, "");
+	raw_end(&end);
+	zstd_frame(&zst, end.data, end.len);
+	before = peak_kib();
+	if (extract_bytes(f, zst.data, zst.len, NULL) < 0)
+		fail_msg("%s", f->err.text);
+	assert_non_null(entry(f, "a", TREE_FILE));
+	assert_true(peak_kib() - before < BOUND_KIB);
+}
+
 static void test_p2_streams(void **state)
 {
 	struct fixture *f = *state;
@@ -909,8 +977,7 @@ static void test_p2_streams(void **state)
 		assert_int_equal(gg_remove_tree(f->root, "a", &f->err), 0);
 		assert_int_equal(extract_bytes(f, gz.data, i, &o), -1);
 	}
-	gg_buf_reserve(&zst, ZSTD_compressBound(f->tar.len));
-	zst.len = ZSTD_compress(zst.data, zst.cap, f->tar.data, f->tar.len, 3);
+	zstd_frame(&zst, f->tar.data, f->tar.len);
 	assert_int_equal(gg_remove_tree(f->root, "a", &f->err), 0);
 	assert_int_equal(extract_bytes(f, zst.data, zst.len, &o), 0);
 	assert_true(gg_digest_eq(&f->stats.stream_digest, &want));
@@ -966,6 +1033,8 @@ int main(void)
 		TEST(test_u15_damage),
 		TEST(test_u16_long_names),
 		TEST(test_p1_bombs),
+		TEST(test_p1_streams),
+		TEST(test_p1_global_headers),
 		TEST(test_p2_streams),
 		TEST(test_strip_and_exclude),
 	};
