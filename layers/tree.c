@@ -269,28 +269,39 @@ struct tree_entry *tree_resolve(const struct tree *t, const char *path, bool fol
 	return e;
 }
 
+/* A name whose inode's first name is gone. */
+struct orphan {
+	const char *gone;
+	size_t index;
+};
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct orphan *x = a, *y = b;
+	int order = strcmp(x->gone, y->gone);
+
+	return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
 void tree_promote_links(struct tree *t)
 {
-	struct promoted {
-		const char *gone, *first;
-	} *list = NULL;
+	_cleanup_free_ struct orphan *v = NULL;
 	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		struct tree_entry *e = &t->entries[i];
-		size_t j = 0;
+		const char *first = t->entries[i].hardlink;
 
-		if (!e->hardlink || tree_find(t, e->hardlink))
+		if (!first || tree_find(t, first))
 			continue;
-		while (j < n && !gg_streq(list[j].gone, e->hardlink))
-			j++;
-		if (j < n) {
-			e->hardlink = list[j].first;
-			continue;
-		}
-		GG_GROW(list, n, cap);
-		list[n++] = (struct promoted){ .gone = e->hardlink, .first = e->path };
-		e->hardlink = NULL;
+		GG_GROW(v, n, cap);
+		v[n++] = (struct orphan){ .gone = first, .index = i };
 	}
-	free(list);
+	if (n > 1)
+		qsort(v, n, sizeof(*v), by_inode);
+	for (size_t i = 0, first = 0; i < n; i++) {
+		if (!gg_streq(v[first].gone, v[i].gone))
+			first = i;
+		t->entries[v[i].index].hardlink =
+			i == first ? NULL : t->entries[v[first].index].path;
+	}
 }

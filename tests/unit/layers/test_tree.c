@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -311,6 +312,63 @@ static void test_subtree(void **state)
 	assert_string_equal(err.text, "'a' is not a directory");
 }
 
+/* Takes the entries out whose path begins with `prefix`. */
+static void take_out(struct tree *t, const char *prefix)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (!gg_starts(t->entries[i].path, prefix))
+			t->entries[n++] = t->entries[i];
+	t->n = n;
+}
+
+static void test_promote_links(void **state)
+{
+	_cleanup_tree_ struct tree *t = parse("d 755 0 0 .\n"
+					      "f 644 0 0 a 0 " EMPTY "\n"
+					      "f 644 0 0 b 0 " EMPTY "\n"
+					      "f 644 0 0 c 0 " EMPTY " h:b\n"
+					      "f 644 0 0 d 0 " EMPTY " h:a\n"
+					      "f 644 0 0 e 0 " EMPTY " h:a\n"
+					      "f 644 0 0 f 0 " EMPTY "\n"
+					      "f 644 0 0 g 0 " EMPTY " h:b\n"
+					      "f 644 0 0 h 0 " EMPTY " h:f\n");
+
+	(void)state;
+	take_out(t, "a");
+	take_out(t, "b");
+	tree_promote_links(t);
+	assert_text(t, "d 755 0 0 .\n"
+		       "f 644 0 0 c 0 " EMPTY "\n"
+		       "f 644 0 0 d 0 " EMPTY "\n"
+		       "f 644 0 0 e 0 " EMPTY " h:d\n"
+		       "f 644 0 0 f 0 " EMPTY "\n"
+		       "f 644 0 0 g 0 " EMPTY " h:c\n"
+		       "f 644 0 0 h 0 " EMPTY " h:f\n");
+}
+
+/* A store of packages is one hard link after the other. */
+static void test_promote_many_links(void **state)
+{
+	enum { MANY = 80000, BOUND = 4 * CLOCKS_PER_SEC };
+	_cleanup_tree_ struct tree *t = tree_new();
+	clock_t start;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		_cleanup_free_ char *path = gg_asprintf("b/%06d", i);
+		char *first = gg_arena_printf(t->arena, "a/%06d", i);
+
+		tree_add(t, path, TREE_FILE)->hardlink = first;
+	}
+	start = clock();
+	tree_promote_links(t);
+	assert_true(clock() - start < BOUND);
+	for (int i = 0; i < MANY; i++)
+		assert_null(t->entries[i].hardlink);
+}
+
 static void test_first_difference(void **state)
 {
 	static const struct {
@@ -530,6 +588,8 @@ int main(void)
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_subtree),
+		cmocka_unit_test(test_promote_links),
+		cmocka_unit_test(test_promote_many_links),
 		cmocka_unit_test(test_first_difference),
 		cmocka_unit_test(test_merge_is_what_overlay_shows),
 	};
