@@ -348,6 +348,51 @@ static void forget(struct fixture *f)
 	closedir(d);
 }
 
+/* Deeper than a process has descriptors, and its paths longer than the kernel takes. */
+static void test_deep_tree(void **state)
+{
+	enum { DEPTH = 1500 };
+	struct fixture *f = *state;
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
+	_cleanup_tree_ struct tree *t = tree_new();
+	_cleanup_buf_ struct gg_buf text = { 0 }, path = { 0 };
+	_cleanup_close_ int at = -1, more = -1, root = -1;
+	struct gg_digest d;
+
+	OK(f, store_tmp_new(f->s, geteuid(), &tmp, &f->err));
+	assert_int_equal(mkdirat(tmp.fd, "tree", 0755), 0);
+	at = openat(tmp.fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree_add(t, ".", TREE_DIR)->mode = 0755;
+	for (int i = 0; i < DEPTH; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(at, "deep", 0755), 0);
+		next = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = next;
+		gg_buf_printf(&path, "%sdeep", i ? "/" : "");
+		tree_add(t, path.data, TREE_DIR)->mode = 0755;
+	}
+	write_at(f, at, "file", "");
+	gg_buf_puts(&path, "/file");
+	tree_add(t, path.data, TREE_FILE)->mode = 0644;
+	gg_digest_of("", 0, &t->entries[t->n - 1].content);
+	tree_text(t, &text);
+	OK(f, store_tree_adopt(f->s, tmp.fd, "tree", text.data, text.len, &d, &f->err));
+	forget(f);
+	root = store_tree_open(f->s, &d, &f->err);
+	if (root < 0)
+		fail_msg("%.300s", f->err.text);
+	/* And what is too much at the bottom is seen. */
+	more = openat(at, "more", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(more >= 0);
+	forget(f);
+	assert_int_equal(store_tree_open(f->s, &d, &f->err), -1);
+	assert_int_equal(f->err.errnum, ENOENT);
+	gg_err_done(&f->err);
+	assert_int_equal(count_names(f, "tmp", "bad-"), 1);
+}
+
 static void test_tree_damage(void **state)
 {
 	static const char *const scripts[] = {
@@ -764,25 +809,16 @@ static void test_closed_directories(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(test_blob),
-		STORE_TEST(test_blob_damage),
-		STORE_TEST(test_blob_mode),
-		STORE_TEST(test_blob_adopt),
-		STORE_TEST(test_tree),
-		STORE_TEST(test_tree_damage),
-		STORE_TEST(test_tree_without_manifest),
-		STORE_TEST(test_action),
-		STORE_TEST(test_action_damage),
-		STORE_TEST(test_names),
-		STORE_TEST(test_locks),
-		STORE_TEST(test_stale_tmp),
-		STORE_TEST(test_gc),
-		STORE_TEST(test_gc_order),
-		STORE_TEST(test_verify_and_list),
-		STORE_TEST(test_open_errors),
-		STORE_TEST(test_open_modes),
-		STORE_TEST(test_exclusive),
-		STORE_TEST(test_closed_directories),
+		STORE_TEST(test_blob),        STORE_TEST(test_blob_damage),
+		STORE_TEST(test_blob_mode),   STORE_TEST(test_blob_adopt),
+		STORE_TEST(test_tree),        STORE_TEST(test_deep_tree),
+		STORE_TEST(test_tree_damage), STORE_TEST(test_tree_without_manifest),
+		STORE_TEST(test_action),      STORE_TEST(test_action_damage),
+		STORE_TEST(test_names),       STORE_TEST(test_locks),
+		STORE_TEST(test_stale_tmp),   STORE_TEST(test_gc),
+		STORE_TEST(test_gc_order),    STORE_TEST(test_verify_and_list),
+		STORE_TEST(test_open_errors), STORE_TEST(test_open_modes),
+		STORE_TEST(test_exclusive),   STORE_TEST(test_closed_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
