@@ -83,6 +83,26 @@ static void note_short_values(const struct action *a, const struct grants *g)
 	}
 }
 
+static int check_network(const struct session *s, const struct recipe_step *step,
+			 struct gg_err *err)
+{
+	bool fetch = step->kind == RECIPE_STEP_FETCH;
+
+	if (!fetch && !s->allow_network) {
+		gg_fail_at(err, GG_USAGE, step->pos, "step '%s' wants a network", step->name);
+		return gg_hint(err,
+			       "allow it with --allow network; the image is then not hermetic");
+	}
+	if (!s->offline)
+		return 0;
+	gg_fail_at(err, GG_REMOTE, step->pos,
+		   "%s '%s' has to run and --offline forbids every connection",
+		   fetch ? "fetch" : "step", fetch ? step->fetch : step->name);
+	return gg_hint(err, fetch ? "run `ggbuild fetch` for this recipe where there is a network"
+				  : "build the recipe where there is a network, and its result is "
+				    "in the store");
+}
+
 static int prepare_command(struct action *a, struct gg_err *err)
 {
 	const struct recipe_step *step = a->node->step;
@@ -91,17 +111,8 @@ static int prepare_command(struct action *a, struct gg_err *err)
 
 	a->extra = g;
 	a->extra_free = grants_free;
-	if (step->kind == RECIPE_STEP_FETCH && a->session->offline) {
-		gg_fail_at(err, GG_REMOTE, step->pos,
-			   "fetch '%s' has to run and --offline forbids every connection",
-			   step->fetch);
-		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
-	}
-	if (step->kind == RECIPE_STEP_RUN && step->network && !a->session->allow_network) {
-		gg_fail_at(err, GG_USAGE, step->pos, "step '%s' wants a network", step->name);
-		return gg_hint(err,
-			       "allow it with --allow network; the image is then not hermetic");
-	}
+	if (network && check_network(a->session, step, err) < 0)
+		return -1;
 	if (action_open_trees(a, chain_of(a), a->node->below, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < step->n_mounts; i++)
