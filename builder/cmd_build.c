@@ -92,8 +92,10 @@ static int write_outputs(struct command_session *c, const struct targets *target
 	return command_print(line, strlen(line), err);
 }
 
-static int build(struct command_session *c, const struct options *o, struct gg_err *err)
+static int build(struct command_session *c, const void *options, const struct gg_strv *args,
+		 struct gg_err *err)
 {
+	const struct options *o = options;
 	struct build_options how = { .target = o->target,
 				     .platform = command_platform(),
 				     .relock = o->relock };
@@ -103,6 +105,7 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 	struct session *s = &c->session;
 	unsigned ran, cached;
 
+	(void)args;
 	if (check_outputs(c, o, &targets, err) < 0)
 		return -1;
 	command_take_steps(s, &o->steps);
@@ -122,14 +125,7 @@ static int build(struct command_session *c, const struct options *o, struct gg_e
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	const struct options *o = options;
-	struct command_session c;
-	int r = command_open(&c, &o->common, args->v[0], err);
-
-	if (r == 0)
-		r = build(&c, o, err);
-	command_close(&c);
-	return r;
+	return command_within(command_open, options, args, build, err);
 }
 
 const struct command_def command_build = {

@@ -196,9 +196,11 @@ static int find_step(const struct plan *p, const char *name, size_t *ret, struct
 	return 0;
 }
 
-static int explain(struct command_session *c, const struct options *o, const char *step,
+static int explain(struct command_session *c, const void *options, const struct gg_strv *args,
 		   struct gg_err *err)
 {
+	const struct options *o = options;
+	const char *step = args->n > 1 ? args->v[1] : NULL;
 	struct build_options how = { .target = o->target, .platform = command_platform() };
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	_cleanup_forecast_ struct forecast f = { 0 };
@@ -222,14 +224,7 @@ static int explain(struct command_session *c, const struct options *o, const cha
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	const struct options *o = options;
-	struct command_session c;
-	int r = command_look(&c, &o->common, args->v[0], err);
-
-	if (r == 0)
-		r = explain(&c, o, args->n > 1 ? args->v[1] : NULL, err);
-	command_close(&c);
-	return r;
+	return command_within(command_look, options, args, explain, err);
 }
 
 const struct command_def command_explain = {

@@ -23,14 +23,17 @@ static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(d
 					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
 					      COMMAND_COMMON_GROUP };
 
-static int fetch(struct command_session *c, const struct options *o, struct gg_err *err)
+static int fetch(struct command_session *c, const void *options, const struct gg_strv *args,
+		 struct gg_err *err)
 {
+	const struct options *o = options;
 	struct build_options how = { .target = o->target,
 				     .platform = command_platform(),
 				     .fetch_only = true };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *summary = NULL;
 
+	(void)args;
 	command_take_steps(&c->session, &o->steps);
 	if (build_run(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;
@@ -42,14 +45,7 @@ static int fetch(struct command_session *c, const struct options *o, struct gg_e
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	const struct options *o = options;
-	struct command_session c;
-	int r = command_open(&c, &o->common, args->v[0], err);
-
-	if (r == 0)
-		r = fetch(&c, o, err);
-	command_close(&c);
-	return r;
+	return command_within(command_open, options, args, fetch, err);
 }
 
 const struct command_def command_fetch = {

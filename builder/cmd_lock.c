@@ -46,8 +46,10 @@ static int print_diff(const struct lock *from, const struct lock *to, struct gg_
 	return diff.len ? command_print(diff.data, diff.len, err) : 0;
 }
 
-static int update(struct command_session *c, const struct options *o, struct gg_err *err)
+static int update(struct command_session *c, const void *options, const struct gg_strv *args,
+		  struct gg_err *err)
 {
+	const struct options *o = options;
 	struct build_options how = { .platform = command_platform(),
 				     .relock = o->all,
 				     .update = &o->update,
@@ -58,6 +60,7 @@ static int update(struct command_session *c, const struct options *o, struct gg_
 	_cleanup_free_ char *old_text = lock_text(c->project.lock), *summary = NULL;
 	_cleanup_lock_ struct lock *old = NULL;
 
+	(void)args;
 	command_take_steps(&c->session, &o->steps);
 	if (o->steps.locked && (o->all || o->prune || o->update.n))
 		return gg_fail(err, GG_USAGE, "--%s changes the lock, and --locked forbids that",
@@ -76,14 +79,7 @@ static int update(struct command_session *c, const struct options *o, struct gg_
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	const struct options *o = options;
-	struct command_session c;
-	int r = command_open(&c, &o->common, args->v[0], err);
-
-	if (r == 0)
-		r = update(&c, o, err);
-	command_close(&c);
-	return r;
+	return command_within(command_open, options, args, update, err);
 }
 
 const struct command_def command_lock = {

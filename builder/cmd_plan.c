@@ -241,13 +241,16 @@ static int print_json(const struct recipe *r, const struct plan *p, const struct
 	return command_print(text, strlen(text), err);
 }
 
-static int plan(struct command_session *c, const struct options *o, struct gg_err *err)
+static int plan(struct command_session *c, const void *options, const struct gg_strv *args,
+		struct gg_err *err)
 {
+	const struct options *o = options;
 	struct build_options how = { .target = o->target, .platform = command_platform() };
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	_cleanup_forecast_ struct forecast f = { 0 };
 	_cleanup_plan_ struct plan *p = NULL;
 
+	(void)args;
 	if (build_plan(&c->session, &c->project, how.platform, &p, err) < 0 ||
 	    build_goals(&c->session, p, &how, &goals, err) < 0 ||
 	    forecast_make(c->session.store, p, goals.v, goals.n, &f, err) < 0)
@@ -259,14 +262,7 @@ static int plan(struct command_session *c, const struct options *o, struct gg_er
 
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	const struct options *o = options;
-	struct command_session c;
-	int r = command_look(&c, &o->common, args->v[0], err);
-
-	if (r == 0)
-		r = plan(&c, o, err);
-	command_close(&c);
-	return r;
+	return command_within(command_look, options, args, plan, err);
 }
 
 const struct command_def command_plan = {

@@ -228,6 +228,22 @@ void command_close(struct command_session *c)
 	project_done(&c->project);
 }
 
+int command_within(int (*open)(struct command_session *c, const struct common_options *o,
+			       const char *recipe, struct gg_err *err),
+		   const void *options, const struct gg_strv *args,
+		   int (*work)(struct command_session *c, const void *options,
+			       const struct gg_strv *args, struct gg_err *err),
+		   struct gg_err *err)
+{
+	struct command_session c;
+	int r = open(&c, options, args->v[0], err);
+
+	if (r == 0)
+		r = work(&c, options, args, err);
+	command_close(&c);
+	return r;
+}
+
 int command_print(const char *text, size_t len, struct gg_err *err)
 {
 	if (gg_write_all(STDOUT_FILENO, text, len, err) < 0)

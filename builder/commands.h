@@ -64,6 +64,13 @@ int command_open(struct command_session *c, const struct common_options *o, cons
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
 		 struct gg_err *err) GG_MUST_USE;
 void command_close(struct command_session *c);
+/* A command's run: `open`, which is one of the two, of its first argument, then `work`, and closes in any case. */
+int command_within(int (*open)(struct command_session *c, const struct common_options *o,
+			       const char *recipe, struct gg_err *err),
+		   const void *options, const struct gg_strv *args,
+		   int (*work)(struct command_session *c, const void *options,
+			       const struct gg_strv *args, struct gg_err *err),
+		   struct gg_err *err) GG_MUST_USE;
 /* What --store says, else the user's configuration (may be NULL), else $XDG_CACHE_HOME/ggbuild or ~/.cache/ggbuild.
  * Owned by the caller; NULL with an error. */
 char *command_store_path(const struct common_options *o, const struct config *config,
