@@ -218,7 +218,8 @@ static CURLcode set_limits(struct http_transfer *t)
 	SET(CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)(t->options->stall_s ? t->options->stall_s : STALL_S));
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, (long)BUFFER);
+	/* A handle that could not resolve a name has a buffer still, and libcurl 7.88 then refuses. */
+	t->curl->easy_setopt(t->easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
 	/* A client library without HTTP/2 says so; HTTP/1.1 is then what it speaks anyway. */
 	t->curl->easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_PIPEWAIT, 1L);

@@ -485,6 +485,25 @@ static void test_dead_host(void **state)
 	}
 }
 
+/* libcurl keeps a handle's buffer after a name that it could not resolve. */
+static void test_unknown_host(void **state)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	struct http_request r = { .url = "http://host.invalid/x",
+				  .size = UINT64_MAX,
+				  .max_size = 100,
+				  .outfd = memfd_create("body", MFD_CLOEXEC) };
+	struct http_options options = { .retry_ms = 10 };
+
+	(void)state;
+	assert_int_equal(http_fetch(&r, 1, &options, &err), -1);
+	assert_int_equal(err.kind, GG_REMOTE);
+	assert_non_null(strstr(err.text, "resolve"));
+	assert_non_null(strstr(err.hint, "proxy"));
+	gg_err_done(&r.error);
+	gg_close(r.outfd);
+}
+
 static void test_full_disk(void **state)
 {
 	_cleanup_get_ struct get g;
@@ -542,15 +561,15 @@ static void test_content_range(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_show),        cmocka_unit_test(test_content_range),
-		cmocka_unit_test(test_plain),       cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_retry_after), cmocka_unit_test(test_resume),
-		cmocka_unit_test(test_sizes),       cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_stall),       cmocka_unit_test(test_redirects),
-		cmocka_unit_test(test_tls),         cmocka_unit_test(test_credentials),
-		cmocka_unit_test(test_alternates),  cmocka_unit_test(test_other_schemes),
-		cmocka_unit_test(test_many),        cmocka_unit_test(test_dead_host),
-		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_show),         cmocka_unit_test(test_content_range),
+		cmocka_unit_test(test_plain),        cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_retry_after),  cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_sizes),        cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_stall),        cmocka_unit_test(test_redirects),
+		cmocka_unit_test(test_tls),          cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_alternates),   cmocka_unit_test(test_other_schemes),
+		cmocka_unit_test(test_many),         cmocka_unit_test(test_dead_host),
+		cmocka_unit_test(test_unknown_host), cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
