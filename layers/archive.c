@@ -120,6 +120,16 @@ static int filter_of(const unsigned char *p, size_t len)
 	return ARCHIVE_FILTER_NONE;
 }
 
+/* An xz stream without a block: header, an index of nothing, footer. To libarchive's raw format that is an unknown one,
+ * and its format for nothing takes damaged streams too. */
+static bool is_empty_xz(const unsigned char *p, size_t len)
+{
+	static const unsigned char no_blocks[] = { 0, 0, 0, 0, 0x1c, 0xdf, 0x44, 0x21 };
+
+	return len == 32 && !memcmp(p + 12, no_blocks, sizeof(no_blocks)) && p[30] == 'Y' &&
+	       p[31] == 'Z';
+}
+
 static int reader_fail(struct archive_stream *s, struct gg_err *err)
 {
 	const char *text = s->lib.archive_error_string(s->reader);
@@ -173,8 +183,10 @@ int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream *
 	if (n < 0)
 		return gg_fail_errno(err, "read the archive");
 	filter = filter_of((const unsigned char *)s->block, (size_t)n);
+	if (filter == ARCHIVE_FILTER_XZ && is_empty_xz((const unsigned char *)s->block, (size_t)n))
+		s->ended = true;
 	s->at = offset;
-	if (filter != ARCHIVE_FILTER_NONE && open_reader(s, filter, err) < 0)
+	if (filter != ARCHIVE_FILTER_NONE && !s->ended && open_reader(s, filter, err) < 0)
 		return -1;
 	*ret = gg_steal(&s);
 	return 0;

@@ -2,7 +2,9 @@
 #include "builder/debian/resolve.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -293,6 +295,26 @@ static void inflates(void **state)
 	assert_int_equal(big.kind, GG_INTEGRITY);
 }
 
+/* What a suite without packages publishes: a stream of nothing, which is not a damaged one. */
+static void inflates_nothing(void **state)
+{
+	static const char empty[] = "\xfd\x37\x7a\x58\x5a\0\0\x04\xe6\xd6\xb4\x46\0\0\0\0"
+				    "\x1c\xdf\x44\x21\x1f\xb6\xf3\x7d\x01\0\0\0\0\x04\x59\x5a";
+
+	(void)state;
+	for (size_t len = sizeof(empty) - 1; len >= 6; len--) {
+		bool whole = len == sizeof(empty) - 1;
+		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+		_cleanup_close_ int fd = memfd_create("packages", MFD_CLOEXEC);
+		_cleanup_buf_ struct gg_buf text = { 0 };
+
+		assert_int_equal(write(fd, empty, len), len);
+		assert_int_equal(index_inflate("P", fd, 100, &text, &err), whole ? 0 : -1);
+		assert_int_equal(text.len, 0);
+		assert_int_equal(err.kind, whole ? GG_OK : GG_INTEGRITY);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +325,7 @@ int main(void)
 		cmocka_unit_test(bad_indexes),
 		cmocka_unit_test(answers_of_apt),
 		cmocka_unit_test(inflates),
+		cmocka_unit_test(inflates_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
