@@ -66,10 +66,14 @@ static int check_outputs(const struct command_session *c, const struct options *
 	for (; ret->n < o->outputs.n; ret->n++)
 		if (transport_parse(o->outputs.v[ret->n], &ret->v[ret->n], err) < 0)
 			return -1;
-	if (ret->n && (o->target || !c->project.recipe->image.present))
-		return gg_fail(err, GG_USAGE,
-			       o->target ? "--target makes a stage, which has no image to write"
-					 : "the recipe declares no image to write");
+	if (ret->n && o->target) {
+		gg_fail(err, GG_USAGE, "--target makes a stage, which has no image to write");
+		return gg_hint(err, "leave out --target, or -o");
+	}
+	if (ret->n && !c->project.recipe->image.present) {
+		gg_fail(err, GG_USAGE, "the recipe declares no image to write");
+		return gg_hint(err, "leave out -o, or add 'image' to the recipe");
+	}
 	return transport_check(ret->v, ret->n, err);
 }
 
@@ -120,6 +124,9 @@ static int build(struct command_session *c, const void *options, const struct gg
 	ran += result.pinning_ran;
 	summary = gg_asprintf("%u action%s run, %u cached", ran, ran == 1 ? "" : "s", cached);
 	progress_note(s->progress, summary);
+	if (targets.n == 0 && !o->target && c->project.recipe->image.present)
+		progress_note(s->progress,
+			      "no image is written: -o says where to, such as -o oci:out");
 	return write_outputs(c, &targets, &result, err);
 }
 

@@ -57,7 +57,7 @@ static int write_recipe(const char *file, const struct gg_buf *text, struct gg_e
 	struct stat st;
 
 	if (dirfd < 0)
-		return -1;
+		return gg_hint(err, "the directory must exist");
 	if (fstatat(dirfd, slash ? slash + 1 : file, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		gg_fail(err, GG_USAGE, "'%s' exists and is not overwritten", file);
 		return gg_hint(err, "name another file: ggbuild init FILE");

@@ -36,7 +36,7 @@ int options_unknown_command(const struct program_def *p, const char *word, struc
 	gg_fail(err, GG_USAGE, "unknown command '%s'", word);
 	if (near)
 		return gg_hint(err, "did you mean '%s'? All commands: %s --help", near, p->name);
-	return gg_hint(err, "all commands: %s --help", p->name);
+	return gg_hint(err, "all commands: %s --help; a recipe's name ends in .recipe", p->name);
 }
 
 static int usage_hint(struct parse *p)

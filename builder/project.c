@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/project.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
@@ -9,8 +10,15 @@
 
 enum { LOCK_MAX = 64 << 20 };
 
+#define RECIPE_SUFFIX ".recipe"
 #define PIECE_PREFIX "pieces/"
 #define PIECE_SUFFIX ".yaml"
+
+static char *stem_of(const char *name)
+{
+	return gg_strndup(name, strlen(name) -
+					(gg_ends(name, RECIPE_SUFFIX) ? strlen(RECIPE_SUFFIX) : 0));
+}
 
 /* Pieces are part of the program. */
 static const char *find_piece(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len)
@@ -44,17 +52,40 @@ static const char *const *piece_names(void *ctx, struct gg_arena *arena, size_t 
 	return names;
 }
 
+/* A name that is not there: the recipe beside it that may be meant, or how to begin one. */
+static int hint_absent(const struct project *p, const char *base, struct gg_err *err)
+{
+	_cleanup_free_ char *word = stem_of(base);
+	_cleanup_strv_ struct gg_strv names = { 0 };
+	int fd = openat(p->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const char *near;
+
+	if (!dir) {
+		gg_close(fd);
+		return -1;
+	}
+	for (struct dirent *e; (e = readdir(dir));)
+		if (gg_ends(e->d_name, RECIPE_SUFFIX) && !gg_streq(e->d_name, base))
+			gg_strv_take(&names, stem_of(e->d_name));
+	closedir(dir);
+	gg_strv_sort(&names);
+	near = gg_nearest(word, (const char *const *)names.v, names.n);
+	if (near)
+		return gg_hint(err, "did you mean '%s" RECIPE_SUFFIX "'?", near);
+	return gg_hint(err, "`ggbuild init FILE` writes a recipe to begin with");
+}
+
 static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
 {
 	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names };
 	struct recipe_errors errors = { 0 };
 	_cleanup_buf_ struct gg_buf words = { 0 };
-	const char *base = strrchr(p->path, '/');
+	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
 	int r;
 
-	if (gg_read_regular(p->dirfd, base ? base + 1 : p->path, RECIPE_MAX_BYTES + 1, &p->text,
-			    err) < 0)
-		return -1;
+	if (gg_read_regular(p->dirfd, base, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
+		return err->errnum == ENOENT ? hint_absent(p, base, err) : -1;
 	gg_strv_copy(&o.args, options->args);
 	gg_strv_copy(&o.allowed, options->allowed);
 	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe,
@@ -106,15 +137,13 @@ int project_open(const char *path, const struct project_options *options, struct
 		 struct gg_err *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	size_t len = strlen(base);
+	_cleanup_free_ char *stem = stem_of(base);
 
 	ret->path = path;
 	ret->dir = slash == path ? gg_strdup("/")
 		   : slash       ? gg_strndup(path, (size_t)(slash - path))
 				 : gg_strdup(".");
-	if (gg_ends(base, ".recipe"))
-		len -= strlen(".recipe");
-	ret->lock_name = gg_asprintf("%.*s.lock", (int)len, base);
+	ret->lock_name = gg_asprintf("%s.lock", stem);
 	ret->dirfd = gg_openat(AT_FDCWD, ret->dir, O_RDONLY | O_DIRECTORY, 0, err);
 	if (ret->dirfd < 0 || read_recipe(ret, options, err) < 0)
 		return -1;

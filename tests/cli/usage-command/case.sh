@@ -1,1 +1,3 @@
-ggbuild biuld x.recipe
+for word in biuld hello.yaml; do
+	ggbuild $word x.recipe || echo "exit $?"
+done

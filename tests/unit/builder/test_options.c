@@ -257,7 +257,7 @@ static void commands_by_name(void **state)
 	assert_string_equal(err.text, "unknown command 'stor'");
 	assert_string_equal(err.hint, "did you mean 'store'? All commands: prog --help");
 	options_unknown_command(&program, "qqqqqqqqqqq", &far);
-	assert_string_equal(far.hint, "all commands: prog --help");
+	assert_string_equal(far.hint, "all commands: prog --help; a recipe's name ends in .recipe");
 }
 
 static void help_text(void **state)
