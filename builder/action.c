@@ -2,6 +2,7 @@
 #include "builder/action.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "builder/contents.h"
@@ -11,7 +12,7 @@
 #include "layers/base/fd.h"
 #include "layers/tree.h"
 
-enum { TAIL_BYTES = 64 * 1024 };
+enum { TAIL_BYTES = 64 * 1024, MEMORY_MAX = 768 << 20 };
 
 static const struct action_ops *const ops_of[] = {
 	[PLAN_DEB] = &action_deb,       [PLAN_DISTRO] = &action_distro,
@@ -49,11 +50,27 @@ const struct action_ops *action_ops_of(enum plan_kind kind)
 	return ops_of[kind];
 }
 
+/* An archive says how large a window its decoder needs: xz up to 4 GiB. */
+static int bound_memory(struct gg_err *err)
+{
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is larger than any limit */
+	const struct rlimit limit = { MEMORY_MAX, MEMORY_MAX };
+
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		return gg_fail_errno(err, "limit the memory");
+#endif
+	(void)err;
+	return 0;
+}
+
 int action_work(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
 	struct action *a = ctx;
+	const struct action_ops *ops = ops_of[a->node->kind];
 
-	return ops_of[a->node->kind]->work(a, port, result, err);
+	if (ops->bounded && bound_memory(err) < 0)
+		return -1;
+	return ops->work(a, port, result, err);
 }
 
 static void put_output(void *ctx, const char *bytes, size_t len)

@@ -54,6 +54,7 @@ struct action {
 
 struct action_ops {
 	bool outside; /* `work` runs as the caller is, outside of the user namespace */
+	bool bounded; /* `work` decodes what strangers made: its memory is limited */
 	int (*prepare)(struct action *a, struct gg_err *err);
 	int (*work)(struct action *a, const struct job_port *port, struct gg_json *result,
 		    struct gg_err *err);

@@ -61,9 +61,9 @@ static int load_library(struct action *a, struct gg_err *err)
 	return archive_load(err);
 }
 
-const struct action_ops action_deb = { .prepare = load_library,
-				       .work = deb_work,
-				       .commit = deb_commit };
+const struct action_ops action_deb = {
+	.bounded = true, .prepare = load_library, .work = deb_work, .commit = deb_commit
+};
 
 static int rootfs_work(struct action *a, const struct job_port *port, struct gg_json *result,
 		       struct gg_err *err)
@@ -77,4 +77,6 @@ static int rootfs_work(struct action *a, const struct job_port *port, struct gg_
 	return action_give_tree(a, "tree", t, result, err);
 }
 
-const struct action_ops action_rootfs = { .work = rootfs_work, .commit = action_take_tree };
+const struct action_ops action_rootfs = { .bounded = true,
+					  .work = rootfs_work,
+					  .commit = action_take_tree };
