@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "builder/beside.h"
 #include "builder/local.h"
 #include "builder/results.h"
 #include "builder/session.h"
@@ -43,17 +43,12 @@ static int digest_archive(struct session *s, int fd, struct gg_digest *ret, stru
 
 static int open_archive(struct session *s, const struct recipe_stage *stage, struct gg_err *err)
 {
-	const char *name = stage->from.rootfs;
 	_cleanup_close_ int fd =
-		gg_openat(s->recipe_dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+		beside_open(s, "open", stage->from.rootfs, O_RDONLY | O_NONBLOCK | O_NOCTTY, err);
 	struct stat st;
 
-	if (fd < 0) {
-		/* What is there to be read is the recipe's word. */
-		if (err->errnum == ENOENT)
-			err->kind = GG_RECIPE;
+	if (fd < 0)
 		return -1;
-	}
 	if (fstat(fd, &st) < 0)
 		return gg_fail_errno(err, "stat");
 	if (!S_ISREG(st.st_mode))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "builder/beside.h"
 #include "builder/session.h"
 #include "builder/stat_cache.h"
 #include "layers/base/fd.h"
@@ -18,13 +19,12 @@ static const char *const ignore_files[] = { ".containerignore", ".dockerignore" 
 
 int local_open(struct session *s, const struct recipe_input *in, struct gg_err *err)
 {
-	int fd = openat(s->recipe_dirfd, in->local, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = beside_open(s, "open directory", in->local, O_RDONLY | O_DIRECTORY, err);
 
 	if (fd >= 0)
 		return fd;
-	gg_fail_at(err, GG_RECIPE, in->pos, "input '%s': open directory '%s': %s", in->name,
-		   in->local, strerror(errno));
-	return gg_hint(err, "paths are relative to the recipe's directory");
+	err->pos = in->pos;
+	return gg_context(err, "input '%s'", in->name);
 }
 
 static int read_ignore(int fd, const struct recipe_input *in, struct ignore **ret,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/resolve_distro.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
+#include "builder/beside.h"
 #include "builder/debian/index.h"
 #include "builder/debian/release.h"
 #include "builder/debian/resolve.h"
@@ -251,11 +251,11 @@ int resolve_distro_keyring(const struct session *s, const struct recipe_from *fr
 	*ret = (struct gg_digest){ 0 };
 	if (!from->keyring)
 		return 0;
-	fd = openat(s->recipe_dirfd, from->keyring, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return gg_fail_at(err, GG_RECIPE, from->pos, "keyring '%s': %s", from->keyring,
-				  strerror(errno));
-	return gg_digest_fd(fd, ret, NULL, err);
+	fd = beside_open(s, "keyring", from->keyring, O_RDONLY | O_NONBLOCK, err);
+	if (fd >= 0)
+		return gg_digest_fd(fd, ret, NULL, err);
+	err->pos = from->pos;
+	return -1;
 }
 
 static char *keep(struct lock *lock, struct deb_slice s)
