@@ -118,4 +118,6 @@ class Docker:
             os.killpg(self.engine.pid, signal.SIGKILL)
             self.engine.wait()
             say("dockerd had to be killed")
+        # It binds its data on itself and leaves that behind.
+        subprocess.run(["umount", self.work + "/data"], capture_output=True)
         self.log.close()
