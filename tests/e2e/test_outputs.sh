@@ -63,7 +63,7 @@ END
 build() { "$ggbuild" "$@" --progress none 2>log || fail "ggbuild: $(cat log)"; }
 
 digest=$(build kinds.recipe --store store -o oci:out -o oci:named:v1 -o oci-archive:one.tar -o oci-archive:v1.tar:v1)
-python3 "$here/../schema/check_oci.py" tree out || fail "the layout does not follow the schemas"
+"$here/../schema/check_oci.py" tree out || fail "the layout does not follow the schemas"
 [ "$(skopeo inspect --format '{{.Digest}}' oci:out:latest)" = "$digest" ] || fail "skopeo sees another digest"
 skopeo inspect --config --raw oci:out:latest >config
 skopeo inspect --raw oci:out:latest >manifest
@@ -101,7 +101,7 @@ for compression in none zstd; do
 	sed "s/^image:/&\n  compression: $compression/" kinds.recipe >"$compression.recipe"
 	cp kinds.lock "$compression.lock"
 	build "$compression.recipe" --store store -o "oci:$compression" -o "oci-archive:$compression.tar" >/dev/null
-	python3 "$here/../schema/check_oci.py" tree "$compression" || fail "the layout of $compression does not follow the schemas"
+	"$here/../schema/check_oci.py" tree "$compression" || fail "the layout of $compression does not follow the schemas"
 done
 check_tree from-none none:latest
 

@@ -60,7 +60,7 @@ static void check_schema(const char *kind, const char *text)
 	char path[] = "/tmp/gg-oci-XXXXXX";
 	_cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
 	_cleanup_free_ char *command =
-		gg_asprintf("python3 " TESTS_DIR "/schema/check_oci.py %s %s", kind, path);
+		gg_asprintf(TESTS_DIR "/schema/check_oci.py %s %s", kind, path);
 	struct gg_err err = GG_ERR_INIT;
 
 	assert_true(fd >= 0);
@@ -198,10 +198,9 @@ static void test_the_schemas_refuse(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < GG_LEN(bad); i++) {
-		_cleanup_free_ char *command =
-			gg_asprintf("echo '%s' | python3 " TESTS_DIR
-				    "/schema/check_oci.py %s /dev/stdin 2>/dev/null",
-				    bad[i][1], bad[i][0]);
+		_cleanup_free_ char *command = gg_asprintf(
+			"echo '%s' | " TESTS_DIR "/schema/check_oci.py %s /dev/stdin 2>/dev/null",
+			bad[i][1], bad[i][0]);
 		int status = system(command);
 
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 3)
