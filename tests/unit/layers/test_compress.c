@@ -239,8 +239,8 @@ static void test_readers(void **state)
 		"pigz -dc",
 		"busybox gunzip -c",
 		"bsdcat",
-		"python3 -c 'import gzip,shutil,sys; "
-		"shutil.copyfileobj(gzip.open(sys.stdin.buffer), sys.stdout.buffer)'",
+		("python3 -c 'import gzip,shutil,sys; "
+		 "shutil.copyfileobj(gzip.open(sys.stdin.buffer), sys.stdout.buffer)'"),
 	};
 	static const char *const zstd_readers[] = { "zstd -dc", "bsdcat" };
 	static const size_t sizes[] = { 0, 1, COMPRESS_GZIP_BLOCK, COMPRESS_GZIP_BLOCK + 1,
