@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <linux/openat2.h>
 
 #include "builder/session.h"
+#include "layers/base/fd.h"
 
 static bool is_granted(const char *path)
 {
@@ -23,23 +22,12 @@ static bool is_granted(const char *path)
 	return false;
 }
 
-static int open_below(int dirfd, const char *path, int flags)
-{
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-	long fd;
-
-	do
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-	return (int)fd;
-}
-
 int beside_open(const struct session *s, const char *what, const char *path, int flags,
 		struct gg_err *err)
 {
 	int fd = is_granted(path) ? openat(s->recipe_dirfd, path, flags | O_CLOEXEC)
-				  : open_below(s->recipe_dirfd, path, flags);
+				  : gg_openat2(s->recipe_dirfd, path, flags, 0,
+					       RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 
 	if (fd >= 0)
 		return fd;

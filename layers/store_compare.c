@@ -12,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/openat2.h>
@@ -37,13 +36,7 @@ struct compare {
 /* No component may be a symlink: a directory that became one is a difference, wherever it leads. */
 static int open_plain(int rootfd, const char *path, int flags)
 {
-	struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_NO_XDEV,
-	};
 	_cleanup_close_ int parent = -1;
-	long fd;
 
 	if (strlen(path) >= PATH_MAX) {
 		_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
@@ -57,10 +50,9 @@ static int open_plain(int rootfd, const char *path, int flags)
 		}
 		path = slash + 1;
 	}
-	do
-		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-	return (int)fd;
+	return gg_openat2(rootfd, path, flags | O_NOFOLLOW, 0,
+			  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+				  RESOLVE_NO_XDEV);
 }
 
 static char *differs(const struct tree_entry *e, const char *how)

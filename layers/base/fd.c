@@ -42,20 +42,25 @@ int gg_openat(int dirfd, const char *name, int flags, mode_t mode, struct gg_err
 	return fd;
 }
 
-int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode)
+int gg_openat2(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 		.mode = (flags & O_CREAT) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve,
 	};
 	long fd;
 
 	/* EAGAIN: a rename raced with the resolution of ".."; the kernel asks us to try again. */
 	do
-		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	return (int)fd;
+}
+
+int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode)
+{
+	return gg_openat2(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode, struct gg_err *err)

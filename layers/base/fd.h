@@ -28,6 +28,8 @@ void gg_closep(int *fd);
 
 /* openat with O_CLOEXEC, retried on EINTR. */
 int gg_openat(int dirfd, const char *name, int flags, mode_t mode, struct gg_err *err) GG_MUST_USE;
+/* openat2(2) with its RESOLVE_ bits and O_CLOEXEC, retried while the kernel asks for it. -1 with errno. */
+int gg_openat2(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve);
 /* Opens `path` with chroot semantics below rootfd: "/", ".." and symlinks stay inside. */
 int gg_openat_in(int rootfd, const char *path, int flags, mode_t mode,
 		 struct gg_err *err) GG_MUST_USE;
