@@ -21,6 +21,12 @@ const struct option_def command_common_defs[COMMAND_N_COMMON] = {
 	  .kind = OPTION_STRING,
 	  .offset = offsetof(struct common_options, store),
 	  .help = "where blobs, trees and results are kept" },
+	{ .name = "userns",
+	  .arg = "KIND",
+	  .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct common_options, userns),
+	  .help = "the user namespace that steps run in",
+	  .values = userns_choice_names },
 	{ .name = "arg",
 	  .arg = "NAME=VALUE",
 	  .kind = OPTION_LIST,
@@ -166,7 +172,7 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = gg_strv_has(&o->allow, ALLOW_NETWORK);
 	if (take_settings(s, o, &path, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
-	    userns_detect(&s->userns, err) < 0)
+	    userns_choose(o->userns, &s->userns, err) < 0)
 		return -1;
 	store.id_base = s->userns.base;
 	if (store_open(path, &store, &s->store, err) < 0)
@@ -220,6 +226,7 @@ void command_close(struct command_session *c)
 	mirror_cache_free(c->session.mirror_cache);
 	local_trees_free(c->session.locals);
 	store_close(c->session.store);
+	userns_done(&c->session.userns);
 	gg_strv_done(&c->session.mirrors);
 	config_free(c->session.config);
 	gg_strv_done(&c->session.fetch_env);

@@ -17,6 +17,7 @@ extern const struct program_def command_program;
 
 struct common_options {
 	const char *store;
+	unsigned userns;   /* enum userns_choice */
 	unsigned progress; /* enum progress_mode */
 	bool offline;
 	struct gg_strv args, mirrors, allow;
@@ -26,7 +27,7 @@ struct common_options {
 	{                                                                                          \
 		.title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON         \
 	}
-enum { COMMAND_N_STORE = 1, COMMAND_N_LOOK = 3, COMMAND_N_COMMON = 6 };
+enum { COMMAND_N_STORE = 2, COMMAND_N_LOOK = 4, COMMAND_N_COMMON = 7 };
 /* The first of them: for commands that only know the store, and for those that make nothing. */
 #define COMMAND_STORE_GROUP                                                                        \
 	{                                                                                          \

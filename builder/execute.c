@@ -541,12 +541,60 @@ static int loop(struct execution *x, const size_t *goals, size_t n, struct gg_er
 	return 0;
 }
 
+/* Where the recipe asks for a command to be run, NULL when the node runs none. */
+static const struct gg_pos *runs_command(const struct execution *x, const struct plan_node *n)
+{
+	if (n->kind == PLAN_TEST)
+		return x->session->no_test ? NULL : &n->test->pos;
+	if (n->kind == PLAN_DISTRO)
+		return n->stage->from.scripts ? &n->stage->from.pos : NULL;
+	if (n->kind == PLAN_STEP &&
+	    (n->step->kind == RECIPE_STEP_RUN || n->step->kind == RECIPE_STEP_FETCH))
+		return &n->step->pos;
+	return NULL;
+}
+
+/* What cannot be run here is told before anything is. */
+static int check_commands(const struct execution *x, struct gg_err *err)
+{
+	for (size_t i = 0; i < x->plan->n_nodes; i++) {
+		const struct plan_node *n = &x->plan->nodes[i];
+		const struct gg_pos *pos = x->slots[i].state == NEEDED ? runs_command(x, n) : NULL;
+
+		if (pos && userns_allows_sandbox(&x->session->userns, err) < 0) {
+			err->pos = *pos;
+			return gg_context(err, "%s", n->name);
+		}
+	}
+	return 0;
+}
+
+static bool is_needed(const struct execution *x)
+{
+	for (size_t i = 0; i < x->plan->n_nodes; i++)
+		if (x->slots[i].state == NEEDED)
+			return true;
+	return false;
+}
+
+/* The user namespace is made when there is something to be made in it, and no earlier. */
+static int settle(struct execution *x, struct gg_err *err)
+{
+	if (!is_needed(x))
+		return 0;
+	if (userns_settle(&x->session->userns, err) < 0)
+		return -1;
+	return check_commands(x, err);
+}
+
 int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = need(x, goals[i], err);
+	if (r == 0)
+		r = settle(x, err);
 	if (r == 0)
 		r = start_downloads(x, err);
 	if (r == 0)

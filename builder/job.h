@@ -39,7 +39,7 @@ struct job_spec {
 	void *ctx;
 	/* the one whose positions errors keep on their way out of the child; may be NULL */
 	const char *file;
-	const struct userns *userns; /* the child runs inside it; NULL: as we are */
+	struct userns *userns; /* the child runs inside it; NULL: as we are */
 };
 
 struct jobs *jobs_new(struct gg_err *err) GG_MUST_USE;

@@ -77,7 +77,7 @@ static _Noreturn void run_child(int dir, int sock)
 	_exit(EXIT_SUCCESS);
 }
 
-static int check_in(int dir, const struct userns *ns, struct gg_err *err)
+static int check_in(int dir, struct userns *ns, struct gg_err *err)
 {
 	int sv[2], pidfd = -1, r;
 	struct report report;

@@ -21,6 +21,7 @@
 
 #include "builder/sandbox/explain.h"
 #include "builder/sandbox/spawn.h"
+#include "builder/sandbox/userns_make.h"
 #include "layers/base/fd.h"
 #include "layers/base/mem.h"
 
@@ -30,55 +31,47 @@ struct outcome {
 	char what[96];
 };
 
-/* Whether ids first…first+count-1 are there to be given away: /proc/self/{uid,gid}_map, "inside outside count". */
-static bool ids_available(const char *map, uint32_t first, uint32_t count)
+int userns_settle(struct userns *ns, struct gg_err *err)
 {
-	FILE *f = fopen(map, "re");
-	unsigned long inside, outside, n;
-	bool found = false;
+	while (!ns->settled) {
+		_cleanup_err_ struct gg_err refused = GG_ERR_INIT;
 
-	if (!f)
-		return false;
-	while (!found && fscanf(f, "%lu %lu %lu", &inside, &outside, &n) == 3)
-		found = inside <= first && inside + n >= (unsigned long)first + count;
-	fclose(f);
-	return found;
+		if (userns_make(ns, &refused) == 0) {
+			ns->settled = true;
+			break;
+		}
+		if (ns->choice != USERNS_AUTO) {
+			gg_err_move(err, &refused);
+			return -1;
+		}
+		gg_err_done(&ns->why);
+		gg_err_move(&ns->why, &refused);
+		userns_next(ns);
+	}
+	if (ns->inside || (ns->kind != USERNS_SUBUID && ns->kind != USERNS_SINGLE))
+		return 0;
+	return userns_join(ns, err);
 }
 
-int userns_detect(struct userns *ret, struct gg_err *err)
+int userns_allows_sandbox(const struct userns *ns, struct gg_err *err)
 {
-	ret->base = USERNS_ROOT_BASE;
-	ret->count = USERNS_COUNT;
-	if (geteuid() != 0) {
-		gg_fail(err, GG_SYSTEM, "find a range of user ids for uid %u", (unsigned)geteuid());
-		return gg_hint(
-			err,
-			"run ggbuild as root; builds as an ordinary user are not supported yet");
-	}
-	if (!ids_available("/proc/self/uid_map", ret->base, ret->count) ||
-	    !ids_available("/proc/self/gid_map", ret->base, ret->count)) {
-		gg_fail(err, GG_SYSTEM,
-			"find user ids %u to %u: this user namespace does not hold them", ret->base,
-			ret->base + ret->count - 1);
-		return gg_hint(err, "start the container that ggbuild runs in without a user "
-				    "namespace of its own, or "
-				    "with one that maps these ids");
-	}
-	return 0;
+	if (ns->kind != USERNS_NONE)
+		return 0;
+	gg_fail(err, GG_SYSTEM, "a sandbox is needed, and there are no user namespaces: %s",
+		ns->why.text ? ns->why.text : "--userns none forbids them");
+	if (ns->why.text)
+		err->errnum = ns->why.errnum;
+	if (ns->why.hint)
+		gg_hint(err, "%s", ns->why.hint);
+	return -1;
 }
 
-static int write_map(pid_t pid, const char *name, const struct userns *ns, struct gg_err *err)
+void userns_done(struct userns *ns)
 {
-	_cleanup_free_ char *path = gg_asprintf("/proc/%d/%s", (int)pid, name);
-	_cleanup_free_ char *line = gg_asprintf("0 %u %u\n", ns->base, ns->count);
-	_cleanup_close_ int fd = gg_openat(AT_FDCWD, path, O_WRONLY, 0, err);
-
-	if (fd < 0)
-		return -1;
-	/* The kernel takes a map in one write or not at all. */
-	if (write(fd, line, strlen(line)) < 0)
-		return gg_fail_errno(err, "write '%s' (%u ids from %u)", name, ns->count, ns->base);
-	return 0;
+	if (ns->made)
+		gg_close(ns->fd);
+	ns->made = false;
+	gg_err_done(&ns->why);
 }
 
 /*
@@ -129,14 +122,26 @@ static int reopen_directories(struct gg_err *err)
 	return 0;
 }
 
-static int enter(pid_t parent, struct gg_err *err)
+/* The session's user namespace, a mount namespace of our own, and in them root. */
+static int enter(const struct userns *ns, struct gg_err *err)
 {
+	if (!ns->inside && setns(ns->fd, CLONE_NEWUSER) < 0)
+		return gg_fail_errno(err, "join the user namespace");
+	if (unshare(CLONE_NEWNS) < 0)
+		return gg_fail_errno(err, "create a mount namespace");
 	if (reopen_directories(err) < 0)
 		return -1;
-	if (setgroups(0, NULL) < 0)
+	if (ns->kind != USERNS_SINGLE && setgroups(0, NULL) < 0)
 		return gg_fail_errno(err, "drop supplementary groups");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return gg_fail_errno(err, "become root of the user namespace");
+	return 0;
+}
+
+static int start(const struct userns *ns, pid_t parent, struct gg_err *err)
+{
+	if (ns->kind != USERNS_NONE && enter(ns, err) < 0)
+		return -1;
 	/* A change of ids clears the death signal, so it is set after them; the parent may be gone by then. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return gg_fail_errno(err, "prctl");
@@ -147,35 +152,26 @@ static int enter(pid_t parent, struct gg_err *err)
 	return 0;
 }
 
-/* Child: waits for the maps, enters, tells the parent. */
-static int run_child(pid_t parent, int sock)
+/* Child: enters, tells the parent. */
+static void run_child(const struct userns *ns, pid_t parent, int sock)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct outcome out = { .errnum = 0 };
-	char go;
-	int r;
+	int r = start(ns, parent, &err);
 
-	if (recv(sock, &go, 1, 0) != 1)
-		_exit(EXIT_FAILURE);
-	r = enter(parent, &err);
 	if (r < 0) {
 		out.errnum = err.errnum ? err.errnum : EINVAL;
 		snprintf(out.what, sizeof(out.what), "%s", err.text);
 	}
 	if (send(sock, &out, sizeof(out), MSG_NOSIGNAL) != sizeof(out) || r < 0)
 		_exit(EXIT_FAILURE);
-	return 0;
 }
 
-static int finish_parent(pid_t pid, int sock, const struct userns *ns, struct gg_err *err)
+static int finish_parent(int sock, struct gg_err *err)
 {
 	struct outcome out;
 	ssize_t n;
 
-	if (write_map(pid, "uid_map", ns, err) < 0 || write_map(pid, "gid_map", ns, err) < 0)
-		return -1;
-	if (send(sock, "", 1, MSG_NOSIGNAL) != 1)
-		return gg_fail_errno(err, "tell the child of its user ids");
 	do
 		n = recv(sock, &out, sizeof(out), 0);
 	while (n < 0 && errno == EINTR);
@@ -189,30 +185,32 @@ static int finish_parent(pid_t pid, int sock, const struct userns *ns, struct gg
 	return 0;
 }
 
-pid_t userns_fork(const struct userns *ns, int *ret_pidfd, struct gg_err *err)
+pid_t userns_fork(struct userns *ns, int *ret_pidfd, struct gg_err *err)
 {
 	int sv[2], pidfd = -1;
 	pid_t parent = getpid(), pid;
 
+	*ret_pidfd = -1;
+	if (!ns->made && userns_make(ns, err) < 0)
+		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "socketpair");
-	pid = spawn_clone(CLONE_NEWUSER | CLONE_NEWNS, &pidfd);
-	*ret_pidfd = -1;
+	pid = spawn_clone(0, &pidfd);
 	if (pid < 0) {
-		gg_fail_errno(err, "create a user namespace");
-		explain_userns(err);
+		gg_fail_errno(err, "fork");
 		gg_close(sv[0]);
 		gg_close(sv[1]);
 		return -1;
 	}
 	gg_close(sv[pid == 0 ? 0 : 1]);
 	if (pid == 0) {
-		run_child(parent, sv[1]);
+		run_child(ns, parent, sv[1]);
 		gg_close(sv[1]);
 		return 0;
 	}
-	if (finish_parent(pid, sv[0], ns, err) < 0) {
+	if (finish_parent(sv[0], err) < 0) {
 		gg_context(err, "enter a user namespace");
+		explain_userns(err);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		gg_close(pidfd);

@@ -91,7 +91,7 @@ static double run_sandbox(int lower, int space, int index)
 	return took;
 }
 
-static double run_job(const struct userns *ns, int lower, int space, int index, double *ret_sandbox)
+static double run_job(struct userns *ns, int lower, int space, int index, double *ret_sandbox)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	double start = now_ms();

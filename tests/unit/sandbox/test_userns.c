@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -10,6 +11,7 @@
 #include <linux/seccomp.h>
 
 #include "builder/sandbox/overlay.h"
+#include "builder/sandbox/subids.h"
 #include "tests/unit/sandbox/sandbox_fixture.h"
 
 JOB(identity)
@@ -109,6 +111,7 @@ JOB(switched_off)
 	CHECK_CONTAINS(err.text, "create a user namespace");
 	CHECK_CONTAINS(err.hint, "sysctl -w user.max_user_namespaces=15000");
 	CHECK(err.kind == GG_SYSTEM && err.errnum == ENOSPC);
+	put_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", "1000\n");
 }
 
 JOB(other_namespaces_off)
@@ -147,28 +150,131 @@ static void test_no_such_ids(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
-/* In a user namespace that has only some ids there is no range to shift into. */
+/* In a user namespace that has only some ids there is no range to shift into; its other ids do. */
 JOB(detect_without_range)
 {
 	struct userns found;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 
-	(void)f;
-	CHECK(userns_detect(&found, &err) == -1 && err.kind == GG_SYSTEM);
+	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+	CHECK(userns_choose(USERNS_ONLY + USERNS_SHIFTED, &found, &err) == -1 &&
+	      err.kind == GG_SYSTEM);
 	CHECK_CONTAINS(err.text, "find user ids 1879048192 to 1879113727");
 	CHECK(err.hint);
+	gg_err_done(&err);
+	CHECK(userns_detect(&found, &err) == 0 && found.kind == USERNS_SUBUID &&
+	      found.count == 65536);
+	CHECK(userns_settle(&found, &err) == 0 && found.kind == USERNS_SUBUID && found.inside);
+	CHECK(fchown(f->lower, 65535, 7) == 0 && fchown(f->lower, 0, 0) == 0);
+	userns_done(&found);
 }
 
-JOB(ordinary_user)
+static void become_user(void)
+{
+	CHECK(setgroups(0, NULL) == 0 && setresgid(54998, 54998, 54998) == 0 &&
+	      setresuid(54999, 54999, 54999) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+}
+
+/* Somebody without a line in /etc/subuid: the line to add is told; one id is what there is. */
+JOB(single)
 {
 	struct userns found;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_buf_ struct gg_buf map = { 0 };
+	unsigned inside, outside, count;
+	int pidfd, status, dir = open_dir(f->space, "mine");
+	pid_t pid;
+
+	CHECK(fchown(dir, 54999, 54998) == 0);
+	become_user();
+	CHECK(userns_choose(USERNS_ONLY + USERNS_SHIFTED, &found, &err) == -1);
+	CHECK_CONTAINS(err.text, "uid 54999");
+	gg_err_done(&err);
+	CHECK(userns_choose(USERNS_ONLY + USERNS_SUBUID, &found, &err) == -1);
+	CHECK_CONTAINS(err.hint, access("/usr/bin/newuidmap", X_OK) == 0
+					 ? "add the line '54999:100000:65536' to /etc/subuid"
+					 : "package uidmap");
+	gg_err_done(&err);
+	CHECK(userns_detect(&found, &err) == 0 && found.kind == USERNS_SINGLE &&
+	      found.base == 54999 && found.gid == 54998 && found.count == 1);
+	CHECK(userns_settle(&found, &err) == 0 && found.kind == USERNS_SINGLE && found.inside &&
+	      found.base == 0 && geteuid() == 0 && getegid() == 0);
+	CHECK(gg_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &err) == 0);
+	CHECK(sscanf(map.data, "%u %u %u", &inside, &outside, &count) == 3);
+	CHECK(inside == 0 && outside == 54999 && count == 1);
+	CHECK(fchown(dir, 1, 1) == -1 && errno == EINVAL);
+	CHECK(userns_allows_sandbox(&found, &err) == 0);
+	pid = userns_fork(&found, &pidfd, &err);
+	if (pid == 0) {
+		CHECK(getuid() == 0 && prctl(PR_GET_DUMPABLE) == 0);
+		CHECK(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+		_exit(0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+	userns_done(&found);
+}
+
+/* Refused: plain children, and a reason for who wants more. */
+JOB(none)
+{
+	struct userns found;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	int pidfd, status;
+	pid_t pid;
 
 	(void)f;
-	CHECK(setresuid(1000, 1000, 1000) == 0);
-	CHECK(userns_detect(&found, &err) == -1 && err.kind == GG_SYSTEM);
-	CHECK_CONTAINS(err.text, "uid 1000");
-	CHECK_CONTAINS(err.hint, "as root");
+	put_file(AT_FDCWD, "/proc/sys/user/max_user_namespaces", "0\n");
+	become_user();
+	CHECK(userns_detect(&found, &err) == 0 && found.kind == USERNS_SINGLE);
+	CHECK(userns_settle(&found, &err) == 0 && found.kind == USERNS_NONE && !found.inside);
+	CHECK(userns_allows_sandbox(&found, &err) == -1 && err.kind == GG_SYSTEM);
+	CHECK_CONTAINS(err.text, "create a user namespace");
+	CHECK_CONTAINS(err.hint, "sysctl -w user.max_user_namespaces=15000");
+	gg_err_done(&err);
+	pid = userns_fork(&found, &pidfd, &err);
+	if (pid == 0) {
+		int sig = 0;
+
+		CHECK(geteuid() == 54999 && prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGKILL);
+		_exit(0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+	userns_done(&found);
+	CHECK(userns_choose(USERNS_ONLY + USERNS_SINGLE, &found, &err) == 0);
+	CHECK(userns_settle(&found, &err) == -1);
+	CHECK_CONTAINS(err.hint, "sysctl -w user.max_user_namespaces=15000");
+}
+
+static void check_ranges(const char *text, uint32_t max, const char *want)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_buf_ struct gg_buf got = { 0 };
+	struct userns_ranges r;
+	char path[] = "/tmp/ggsubuid-XXXXXX";
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0 && gg_write_all(fd, text, strlen(text), &err) == 0);
+	close(fd);
+	if (subids_read(SUBIDS_UIDS, path, max, &r, &err) < 0)
+		gg_buf_puts(&got, "none");
+	for (size_t i = 0; i < r.n; i++)
+		gg_buf_printf(&got, "%u+%u ", r.v[i].first, r.v[i].count);
+	CHECK(unlink(path) == 0);
+	CHECK_TEXT(got.data, want);
+}
+
+JOB(subordinate_ids)
+{
+	(void)f;
+	become_user();
+	check_ranges("54999:100000:65536\n", 65535, "100000+65535 ");
+	check_ranges("x:1:5\n54999:10:20\n54999:1000:7", 65535, "10+20 1000+7 ");
+	check_ranges("54999:10:20\n54999:1000:700\n", 30, "10+20 1000+10 ");
+	check_ranges("54999:10\n54999:a:b\n54999:5:99999999999\n54999:-4:4\n:::\n\n", 65535,
+		     "none");
+	check_ranges("549990:1:1\n54999x:1:1\n", 65535, "none");
+	check_ranges("54999:4294967290:65536\n", 65535, "4294967290+5 ");
+	check_ranges("", 65535, "none");
 }
 
 /* ---- older kernels: newer calls are hidden by a filter of this process ---- */
@@ -276,13 +382,14 @@ JOB(one_page)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity),      cmocka_unit_test(test_dies_with_the_parent),
-		cmocka_unit_test(test_keyring),       cmocka_unit_test(test_descriptors),
-		cmocka_unit_test(test_switched_off),  cmocka_unit_test(test_other_namespaces_off),
-		cmocka_unit_test(test_no_such_ids),   cmocka_unit_test(test_detect_without_range),
-		cmocka_unit_test(test_ordinary_user), cmocka_unit_test(test_old_kernel),
-		cmocka_unit_test(test_hidden_mounts), cmocka_unit_test(test_kernel_release),
-		cmocka_unit_test(test_one_page),
+		cmocka_unit_test(test_identity),       cmocka_unit_test(test_dies_with_the_parent),
+		cmocka_unit_test(test_keyring),        cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_switched_off),   cmocka_unit_test(test_other_namespaces_off),
+		cmocka_unit_test(test_no_such_ids),    cmocka_unit_test(test_detect_without_range),
+		cmocka_unit_test(test_single),         cmocka_unit_test(test_subordinate_ids),
+		cmocka_unit_test(test_old_kernel),     cmocka_unit_test(test_hidden_mounts),
+		cmocka_unit_test(test_kernel_release), cmocka_unit_test(test_one_page),
+		cmocka_unit_test(test_none),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_make, fixture_remove);
