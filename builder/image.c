@@ -107,8 +107,8 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 	*w = (struct transport_image){ .image = &ret->oci, .open = open_blob, .ctx = s->store };
 	if (collect_layers(b, &r->image, ret->layers, err) < 0)
 		return -1;
-	if (!b->plan->hermetic)
-		annotate(ret, IMAGE_HERMETIC "=false");
+	if (b->plan->hermetic)
+		annotate(ret, IMAGE_HERMETIC "=true");
 	config = oci_config(&ret->oci);
 	if (put(s, config, &w->config, err) < 0)
 		return -1;

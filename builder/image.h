@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The image of a finished build: its documents, made once and kept in the store, from which every output is written.
- * One whose recipe has a step with a network says so, by the annotation IMAGE_HERMETIC "false".
+ * One whose every step was hermetic (recipe_step_is_hermetic) says so, by the annotation IMAGE_HERMETIC "true" of its
+ * manifest; another says nothing.
  */
 #pragma once
 
@@ -10,7 +11,7 @@
 
 struct session;
 
-#define IMAGE_HERMETIC "dev.ggbuild.hermetic"
+#define IMAGE_HERMETIC RECIPE_STATEMENTS "hermetic"
 
 struct image {
 	struct oci_image oci;           /* borrows the recipe's texts */

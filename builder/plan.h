@@ -92,7 +92,7 @@ struct plan {
 	const size_t *tests;
 	size_t n_tests;
 	int64_t epoch;
-	bool hermetic; /* no step has a network */
+	bool hermetic; /* every step is, see recipe.h */
 };
 
 struct plan_input {

@@ -307,7 +307,7 @@ static size_t add_step(struct plan_making *m, const struct recipe_stage *stage,
 	case RECIPE_STEP_FETCH:
 		break;
 	}
-	if (s->network)
+	if (!recipe_step_is_hermetic(s))
 		m->plan->hermetic = false;
 	return plan_add_node(m, &n, &text, &deps);
 }

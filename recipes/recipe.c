@@ -242,3 +242,8 @@ const struct recipe_input *recipe_input(const struct recipe *r, const char *name
 			return &r->inputs[i];
 	return NULL;
 }
+
+bool recipe_step_is_hermetic(const struct recipe_step *s)
+{
+	return s->kind != RECIPE_STEP_RUN || (!s->network && !s->caches.n && !s->secrets.n);
+}

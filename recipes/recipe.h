@@ -19,6 +19,8 @@
 #include "layers/base/mem.h"
 
 enum { RECIPE_MAX_BYTES = 1 << 20, RECIPE_MAX_DEPTH = 64 };
+/* How the keys of labels and annotations begin that no recipe may set. */
+#define RECIPE_STATEMENTS "dev.ggbuild."
 
 /* A list of borrowed strings; v is NULL-terminated when n > 0. */
 struct recipe_list {
@@ -279,6 +281,10 @@ int recipe_load(const char *file, const char *text, size_t len,
 void recipe_free(struct recipe *r);
 void recipe_freep(struct recipe **r);
 #define _cleanup_recipe_ GG_CLEANUP(recipe_freep)
+
+/* Whether the recipe and its lock name every byte that the step could read: a network, a cache that outlives the build
+ * and a secret are named by nobody. A fetch is, for its output is pinned. */
+bool recipe_step_is_hermetic(const struct recipe_step *s);
 
 const struct recipe_stage *recipe_stage(const struct recipe *r, const char *name);
 const struct recipe_input *recipe_input(const struct recipe *r, const char *name);

@@ -159,13 +159,29 @@ static void image_env(struct check *c, const struct yaml_node *node, void *out)
 	*(struct recipe_list *)out = check_env(c, node, (struct recipe_list){ 0 }, false);
 }
 
+/* What ggbuild states of an image, nobody else does. */
+static void no_statement(struct check *c, const struct yaml_node *node)
+{
+	for (size_t i = 0; node->kind == YAML_MAP && i < node->n; i++) {
+		const struct yaml_node *key = node->keys[i];
+
+		if (key->kind != YAML_SCALAR || !gg_starts(key->text, RECIPE_STATEMENTS))
+			continue;
+		check_fail(c, key->pos, "'%s' is for ggbuild to set", check_shown(c, key->text));
+		check_hint(c, "keys that begin with " RECIPE_STATEMENTS
+			      " are its own statements; take another name");
+	}
+}
+
 static void image_labels(struct check *c, const struct yaml_node *node, void *out)
 {
+	no_statement(c, node);
 	*(struct recipe_list *)out = check_pairs(c, node, "a label");
 }
 
 static void image_annotations(struct check *c, const struct yaml_node *node, void *out)
 {
+	no_statement(c, node);
 	*(struct recipe_list *)out = check_pairs(c, node, "an annotation");
 }
 

@@ -181,5 +181,5 @@ status=0
 	>stdout 2>log || status=$?
 expect 0 "a network that was allowed"
 digest=$(cat stdout)
-grep -q '"annotations":{"a":"b","dev.ggbuild.hermetic":"false"}' "net/blobs/sha256/${digest#sha256:}" ||
-	fail "the image does not say that it had a network"
+grep -q '"annotations":{"a":"b"}' "net/blobs/sha256/${digest#sha256:}" ||
+	fail "an image that had a network says something of that"
