@@ -12,6 +12,8 @@
 uint64_t caps_default(void);
 /* Only CAP_KILL: what pid 1 needs to end processes of other users. */
 uint64_t caps_init(void);
+/* The same and CAP_SYS_PTRACE: what it tells whom it traces, it writes into their memory. */
+uint64_t caps_tracer(void);
 /* Drops everything outside of `keep` from the bounding set, and clears the ambient set. */
 int caps_bound(uint64_t keep, struct gg_err *err) GG_MUST_USE;
 /* Permitted and effective become exactly `keep`, inheritable nothing. */

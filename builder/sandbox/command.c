@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/filter.h"
+#include "builder/sandbox/perturb.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/scope.h"
 #include "layers/base/fd.h"
@@ -216,10 +216,8 @@ int command_exec(const struct sandbox_spec *spec, int workdir, const struct filt
 		return gg_fail_errno(err, "setsid");
 	umask(022);
 	reset_signals();
-	if (personality(0) < 0)
-		return gg_fail_errno(err, "reset the personality");
-	if (set_limits(err) < 0 || drop_privileges(spec, filter, err) < 0 ||
-	    enter_workdir(spec, workdir, err) < 0)
+	if (perturb_process(spec->perturb, err) < 0 || set_limits(err) < 0 ||
+	    drop_privileges(spec, filter, err) < 0 || enter_workdir(spec, workdir, err) < 0)
 		return -1;
 	return exec(spec, err);
 }

@@ -16,26 +16,34 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 
 #include <seccomp.h>
 
 #include "builder/sandbox/filter_names.h"
+#include "builder/sandbox/perturb.h"
+#include "builder/sandbox/perturb_calls.h"
+#include "builder/sandbox/sandbox.h"
 
 enum answer {
 	ANSWER_ENOSYS,
 	ANSWER_ALLOW,
 	ANSWER_EPERM,
 	ANSWER_NOTHING, /* success without effect */
+	ANSWER_TRACE,
 	/* by an argument */
 	ANSWER_CLONE,
 	ANSWER_IOCTL,
 	ANSWER_SOCKET,
 	ANSWER_MSYNC,
 	ANSWER_PERSONALITY,
+	ANSWER_WALL_CLOCK, /* traced when the first one names a wall clock */
+	ANSWER_WALL_FUTEX,
 };
 
 /* From `first` up to the next range's. */
@@ -54,7 +62,7 @@ enum {
 	PERSONALITY_FLAGS = 0x8 | 0x20000, /* PER_LINUX32 and UNAME26 */
 	NEW_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 			 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET,
-	NEAR = 100, /* ranges whose tree surely fits into a conditional jump's 255 */
+	NEAR = 80, /* ranges whose tree surely fits into a conditional jump's 255 */
 };
 
 static uint32_t return_of(enum answer answer)
@@ -66,12 +74,16 @@ static uint32_t return_of(enum answer answer)
 		return SECCOMP_RET_ERRNO | EPERM;
 	case ANSWER_NOTHING:
 		return SECCOMP_RET_ERRNO;
+	case ANSWER_TRACE:
+		return SECCOMP_RET_TRACE;
 	case ANSWER_ENOSYS:
 	case ANSWER_CLONE:
 	case ANSWER_IOCTL:
 	case ANSWER_SOCKET:
 	case ANSWER_MSYNC:
 	case ANSWER_PERSONALITY:
+	case ANSWER_WALL_CLOCK:
+	case ANSWER_WALL_FUTEX:
 		break;
 	}
 	return SECCOMP_RET_ERRNO | ENOSYS;
@@ -94,6 +106,32 @@ static void add_names(struct ranges *calls, const char *const *names, size_t n, 
 		add(calls, seccomp_syscall_resolve_name(names[i]), answer);
 }
 
+static void change(struct ranges *calls, int nr, enum answer answer)
+{
+	for (size_t i = 0; i < calls->n; i++)
+		if (nr >= 0 && calls->v[i].first == (uint32_t)nr)
+			calls->v[i].answer = answer;
+}
+
+static void trace(struct ranges *calls, const struct sandbox_perturb *p)
+{
+	if (!perturb_traces(p))
+		return;
+	if (p->reversed)
+		change(calls, SCMP_SYS(getdents64), ANSWER_TRACE);
+	if (p->release)
+		change(calls, SCMP_SYS(uname), ANSWER_TRACE);
+	if (perturb_tells_cpus(p))
+		change(calls, SCMP_SYS(sched_getaffinity), ANSWER_TRACE);
+	if (!p->clock)
+		return;
+	change(calls, SCMP_SYS(time), ANSWER_TRACE);
+	change(calls, SCMP_SYS(gettimeofday), ANSWER_TRACE);
+	change(calls, SCMP_SYS(clock_gettime), ANSWER_WALL_CLOCK);
+	change(calls, SCMP_SYS(clock_nanosleep), ANSWER_WALL_CLOCK);
+	change(calls, SCMP_SYS(futex), ANSWER_WALL_FUTEX);
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
@@ -101,7 +139,7 @@ static int by_number(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void collect(struct ranges *calls)
+static void collect(const struct sandbox_perturb *perturb, struct ranges *calls)
 {
 	add_names(calls, filter_allowed, GG_LEN(filter_allowed), ANSWER_ALLOW);
 	add_names(calls, filter_denied, GG_LEN(filter_denied), ANSWER_EPERM);
@@ -115,6 +153,7 @@ static void collect(struct ranges *calls)
 	add(calls, SCMP_SYS(socketpair), ANSWER_SOCKET);
 	add(calls, SCMP_SYS(msync), ANSWER_MSYNC);
 	add(calls, SCMP_SYS(personality), ANSWER_PERSONALITY);
+	trace(calls, perturb);
 	qsort(calls->v, calls->n, sizeof(*calls->v), by_number);
 }
 
@@ -218,10 +257,22 @@ static void emit_leaf(struct filter *f, enum answer answer)
 		emit_if(f, BPF_JEQ, UINT32_MAX, ANSWER_ALLOW);
 		emit_if(f, BPF_JSET, ~(uint32_t)PERSONALITY_FLAGS, ANSWER_EPERM);
 		break;
+	case ANSWER_WALL_CLOCK:
+		emit_argument(f, 0);
+		emit_if(f, BPF_JEQ, CLOCK_REALTIME, ANSWER_TRACE);
+		emit_if(f, BPF_JEQ, CLOCK_REALTIME_COARSE, ANSWER_TRACE);
+		emit_if(f, BPF_JEQ, CLOCK_REALTIME_ALARM, ANSWER_TRACE);
+		emit_if(f, BPF_JEQ, CLOCK_TAI, ANSWER_TRACE);
+		break;
+	case ANSWER_WALL_FUTEX:
+		emit_argument(f, 1);
+		emit_if(f, BPF_JSET, FUTEX_CLOCK_REALTIME, ANSWER_TRACE);
+		break;
 	case ANSWER_ENOSYS:
 	case ANSWER_ALLOW:
 	case ANSWER_EPERM:
 	case ANSWER_NOTHING:
+	case ANSWER_TRACE:
 		emit_return(f, return_of(answer));
 		return;
 	}
@@ -249,12 +300,12 @@ static void emit_tree(struct filter *f, const struct range *v, size_t n)
 	emit_tree(f, v + half, n - half);
 }
 
-void filter_make(struct filter *ret)
+void filter_make(const struct sandbox_perturb *perturb, struct filter *ret)
 {
 	struct ranges calls = { 0 }, ranges = { 0 };
 
 	*ret = (struct filter){ 0 };
-	collect(&calls);
+	collect(perturb, &calls);
 	merge(&calls, &ranges);
 	emit(ret, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit(ret, BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);

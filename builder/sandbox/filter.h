@@ -12,6 +12,7 @@
 
 #include "layers/base/err.h"
 
+struct sandbox_perturb;
 struct sock_filter;
 
 struct filter {
@@ -19,8 +20,8 @@ struct filter {
 	size_t n, cap;
 };
 
-/* No effect on the process. */
-void filter_make(struct filter *ret);
+/* No effect on the process. What `perturb` changes goes to the tracer (perturb.h); NULL: nothing. */
+void filter_make(const struct sandbox_perturb *perturb, struct filter *ret);
 void filter_done(struct filter *f);
 #define _cleanup_filter_ GG_CLEANUP(filter_done)
 /* Puts it in force for the calling thread: needs CAP_SYS_ADMIN in its user namespace, or no_new_privs. */

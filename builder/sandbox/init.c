@@ -17,11 +17,14 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/command.h"
+#include "builder/sandbox/perturb.h"
 #include "builder/sandbox/report.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/sandbox/spawn.h"
 #include "layers/base/fd.h"
 
 enum { FD_SOCK = 3, FD_WORKDIR = 4, FD_FIRST_FREE = 5 };
+enum { COMMAND_PID = 300 }; /* for sandbox_perturb.pids */
 
 static const uint64_t grace_ns = UINT64_C(10) * 1000000000;
 static const uint64_t forever = UINT64_MAX;
@@ -106,28 +109,68 @@ static int set_up(struct init_plan *plan, struct gg_err *err)
 	return arrange_descriptors(plan, workdir, err);
 }
 
-static pid_t start_command(const struct init_plan *plan, struct gg_err *err)
+static int wait_for_tracer(int ready, struct gg_err *err)
 {
-	pid_t pid = fork();
+	char c;
 
+	if (read(ready, &c, 1) != 1)
+		_exit(127);
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return gg_fail_errno(err, "prctl");
+	return 0;
+}
+
+static int attach(const struct sandbox_perturb *p, pid_t command, int ready, struct perturb **ret,
+		  struct gg_err *err)
+{
+	if (perturb_attach(p, command, ret, err) < 0)
+		return -1;
+	return gg_write_all(ready, "", 1, err);
+}
+
+static pid_t start_command(const struct init_plan *plan, struct perturb **ret_tracer,
+			   struct gg_err *err)
+{
+	const struct sandbox_perturb *p = plan->spec->perturb;
+	bool traced = perturb_traces(p);
+	_cleanup_close_ int here = -1, there = -1;
+	int ends[2];
+	pid_t pid;
+
+	if (traced && pipe2(ends, O_CLOEXEC) < 0)
+		return gg_fail_errno(err, "pipe");
+	if (traced) {
+		there = ends[0];
+		here = ends[1];
+	}
+	/* What is to be traced must be born dumpable. Nothing foreign runs yet that could make use of it. */
+	if (traced && prctl(PR_SET_DUMPABLE, 1) < 0)
+		return gg_fail_errno(err, "prctl");
+	pid = p && p->pids ? spawn_as(COMMAND_PID) : fork();
 	if (pid < 0)
 		return gg_fail_errno(err, "fork");
 	if (pid == 0) {
-		command_exec(plan->spec, FD_WORKDIR, plan->filter, err);
+		gg_close(gg_steal_fd(&here));
+		if (!traced || wait_for_tracer(there, err) == 0)
+			command_exec(plan->spec, FD_WORKDIR, plan->filter, err);
 		report_send_error(FD_SOCK, err);
 		_exit(127);
 	}
-	return pid;
+	if (!traced)
+		return pid;
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return gg_fail_errno(err, "prctl");
+	return attach(p, pid, here, ret_tracer, err) < 0 ? -1 : pid;
 }
 
 /* Pid 1 keeps CAP_KILL, for processes of other users, and nothing that could be written to or read. */
-static int shrink(struct gg_err *err)
+static int shrink(const struct perturb *tracer, struct gg_err *err)
 {
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
 	close(FD_WORKDIR);
-	return caps_set(caps_init(), err);
+	return caps_set(tracer ? caps_tracer() : caps_init(), err);
 }
 
 /* Waits for a blocked signal until the deadline; 0 when that has passed. */
@@ -145,32 +188,37 @@ static int next_signal(const sigset_t *set, uint64_t deadline)
 }
 
 /* Reaps what has ended; true when the command is among it. */
-static bool reap(pid_t command, int *ret_status)
+static bool reap(pid_t command, struct perturb *tracer, int *ret_status)
 {
 	bool ended = false;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == command) {
+	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+		if (WIFSTOPPED(status)) {
+			perturb_stopped(tracer, pid, status, now_ns());
+		} else if (pid == command) {
 			*ret_status = status;
 			ended = true;
 		}
+	}
 	return ended;
 }
 
 /* Until the command has ended: by itself, by the time limit (SIGTERM, then SIGKILL), or because the caller sends
  * SIGTERM. */
-static int supervise(pid_t command, uint64_t timeout, const sigset_t *set, bool *ret_timed_out)
+static int supervise(pid_t command, struct perturb *tracer, uint64_t timeout, const sigset_t *set,
+		     bool *ret_timed_out)
 {
 	uint64_t deadline = timeout ? now_ns() + timeout : forever;
 	bool terminating = false;
 	int status = 0;
 
-	while (!reap(command, &status)) {
-		int sig = next_signal(set, deadline);
+	while (!reap(command, tracer, &status)) {
+		uint64_t held = perturb_release(tracer, now_ns());
+		int sig = next_signal(set, held < deadline ? held : deadline);
 
-		if (sig == SIGCHLD)
+		if (sig == SIGCHLD || (sig == 0 && held < deadline))
 			continue;
 		if (sig == 0 && terminating) {
 			kill(-1, SIGKILL);
@@ -188,7 +236,7 @@ static int supervise(pid_t command, uint64_t timeout, const sigset_t *set, bool 
 static void end_everything(void)
 {
 	kill(-1, SIGKILL);
-	while (wait(NULL) > 0 || errno == EINTR)
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
 }
 
@@ -204,6 +252,7 @@ static int run(struct init_plan *plan, struct gg_err *err)
 	struct rusage usage;
 	sigset_t set;
 	uint64_t start;
+	struct perturb *tracer = NULL;
 	pid_t command;
 	int status;
 
@@ -216,10 +265,10 @@ static int run(struct init_plan *plan, struct gg_err *err)
 	signal(SIGCHLD, SIG_DFL);
 	report_send(FD_SOCK, &ready);
 	start = now_ns();
-	command = start_command(plan, err);
-	if (command < 0 || shrink(err) < 0)
+	command = start_command(plan, &tracer, err);
+	if (command < 0 || shrink(tracer, err) < 0)
 		return -1;
-	status = supervise(command, plan->spec->timeout, &set, &done.result.timed_out);
+	status = supervise(command, tracer, plan->spec->timeout, &set, &done.result.timed_out);
 	end_everything();
 	getrusage(RUSAGE_CHILDREN, &usage);
 	done.result.wall_ns = now_ns() - start;

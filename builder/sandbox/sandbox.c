@@ -65,7 +65,7 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 			return -1;
 	if (sources_open(spec, p->root.mount, s->upper, &s->stubs, &p->sources, err) < 0)
 		return -1;
-	filter_make(&p->filter);
+	filter_make(spec->perturb, &p->filter);
 	return 0;
 }
 

@@ -43,6 +43,18 @@ enum sandbox_flags {
 	SANDBOX_NO_CAPABILITIES = 1 << 3, /* tests of images: nothing in the bounding set */
 };
 
+/* What a rebuild that verifies sees otherwise than a build does; 0, false and NULL: as it is. perturb.h says how far each
+ * reaches. */
+struct sandbox_perturb {
+	int64_t clock; /* seconds that the wall clocks are ahead */
+	bool reversed; /* directories */
+	bool lifo;     /* the order in which children of one process start */
+	bool pids;     /* the command is not the second process */
+	unsigned cpus;
+	unsigned long personality;
+	const char *release; /* of the kernel */
+};
+
 struct sandbox_spec {
 	const int *lowers; /* directory descriptors, bottom first; may be empty */
 	size_t n_lowers;
@@ -59,7 +71,8 @@ struct sandbox_spec {
 	size_t n_groups;
 	const char *hostname; /* default "ggbuild" */
 	unsigned flags;
-	uint64_t timeout;         /* ns, 0: none. SIGTERM, SIGKILL after 10 s */
+	const struct sandbox_perturb *perturb; /* may be NULL */
+	uint64_t timeout;                      /* ns, 0: none. SIGTERM, SIGKILL after 10 s */
 	int stdout_fd, stderr_fd; /* where the command's output goes; stdin is /dev/null */
 };
 

@@ -10,3 +10,6 @@
 
 /* 0 in the child; in the parent the pid, and *ret_pidfd with CLOEXEC. -1 with errno. */
 pid_t spawn_clone(uint64_t namespaces, int *ret_pidfd);
+/* fork, with this pid in the caller's namespace, which must be the one it was born in; with any where the kernel gives
+ * none away. */
+pid_t spawn_as(pid_t pid);

@@ -320,15 +320,28 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	int arguments;
 } verbs[] = {
-	{ "escape", verb_escape, 0 },     { "env", verb_env, 0 },
-	{ "exit", verb_exit, 1 },         { "signal", verb_signal, 1 },
-	{ "cat", verb_cat, 1 },           { "write", verb_write, 2 },
-	{ "unlink", verb_unlink, 1 },     { "swap", verb_swap, 2 },
-	{ "cwd", verb_cwd, 0 },           { "ids", verb_ids, 0 },
-	{ "sleep", verb_sleep, 1 },       { "daemon", verb_daemon, 0 },
-	{ "netns", verb_netns, 0 },       { "memory", verb_memory, 1 },
-	{ "reach", verb_reach, 3 },       { "orphans", verb_orphans, 1 },
+	{ "escape", verb_escape, 0 },
+	{ "env", verb_env, 0 },
+	{ "exit", verb_exit, 1 },
+	{ "signal", verb_signal, 1 },
+	{ "cat", verb_cat, 1 },
+	{ "write", verb_write, 2 },
+	{ "unlink", verb_unlink, 1 },
+	{ "swap", verb_swap, 2 },
+	{ "cwd", verb_cwd, 0 },
+	{ "ids", verb_ids, 0 },
+	{ "sleep", verb_sleep, 1 },
+	{ "daemon", verb_daemon, 0 },
+	{ "netns", verb_netns, 0 },
+	{ "memory", verb_memory, 1 },
+	{ "reach", verb_reach, 3 },
+	{ "orphans", verb_orphans, 1 },
 	{ "abstract", verb_abstract, 1 },
+	{ "ambient", verb_ambient, 0 },
+	{ "names", verb_names, 1 },
+	{ "children", verb_children, 1 },
+	{ "deadlines", verb_deadlines, 0 },
+	{ "busy", verb_busy, 0 },
 };
 
 int main(int argc, char **argv)

@@ -78,7 +78,7 @@ static inline int fixture_make(void **state)
 	script = gg_asprintf(
 		"set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp space; chmod "
 		"1777 lower/tmp;"
-		"${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -o lower/bin/probe "
+		"${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -pthread -o lower/bin/probe "
 		"'%s'/sandbox/*.c;"
 		"echo root >lower/etc/secret-of-root; chmod 600 lower/etc/secret-of-root;"
 		"chown -R %u:%u lower space",
