@@ -14,6 +14,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/filter.h"
+#include "builder/sandbox/lone.h"
 #include "builder/sandbox/perturb.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/scope.h"
@@ -133,7 +134,10 @@ static int drop_privileges(const struct sandbox_spec *spec, const struct filter 
 {
 	bool none = spec->flags & SANDBOX_NO_CAPABILITIES;
 
-	if (setgroups(spec->n_groups, spec->groups) < 0)
+	if (lone_needed(spec) &&
+	    (lone_enter(spec, err) < 0 || caps_bound(none ? 0 : caps_default(), err) < 0))
+		return -1;
+	if (!lone_id() && setgroups(spec->n_groups, spec->groups) < 0)
 		return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
 	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
 		return gg_fail_errno(err, "become gid %u", spec->gid);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "builder/sandbox/explain.h"
+#include "builder/sandbox/lone.h"
 #include "builder/sandbox/mountapi.h"
 #include "builder/sandbox/sandbox.h"
 #include "layers/base/fd.h"
@@ -104,8 +105,9 @@ static int mount_dev(int root, struct gg_err *err)
 	dev = mountapi_new("tmpfs", top, GG_LEN(top), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (dev < 0 || mount_top(dev, root, "dev", err) < 0 || fill_dev(dev, err) < 0)
 		return -1;
-	pts_fd = mountapi_new("devpts", pts, GG_LEN(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-			      err);
+	/* Where one id is all there is, a terminal has no group of its own. */
+	pts_fd = mountapi_new("devpts", pts, GG_LEN(pts) - lone_id(),
+			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (pts_fd < 0 || mount_top(pts_fd, dev, "pts", err) < 0)
 		return -1;
 	shm_fd = mountapi_new("tmpfs", shm, GG_LEN(shm), HARDENED, err);
@@ -145,17 +147,18 @@ static int mask_proc(int empty, int root, int proc, struct gg_err *err)
 	return 0;
 }
 
-/* Behind seccomp, a second wall: the kernel refuses user namespaces below ours. The sysctl is our namespace's own. */
-static int forbid_user_namespaces(int proc, struct gg_err *err)
+/* Behind seccomp, a second wall: the kernel refuses user namespaces below ours, but the one that makes a lone id the
+ * spec's user (command.c). The sysctl is our namespace's own. */
+static int forbid_user_namespaces(int proc, bool lone, struct gg_err *err)
 {
 	_cleanup_close_ int fd = gg_openat(proc, "sys/user/max_user_namespaces", O_WRONLY, 0, err);
 
 	if (fd < 0)
 		return -1;
-	return gg_write_all(fd, "0\n", 2, err);
+	return gg_write_all(fd, lone ? "1\n" : "0\n", 2, err);
 }
 
-static int mount_proc(int empty, int root, struct gg_err *err)
+static int mount_proc(const struct sandbox_spec *spec, int empty, int root, struct gg_err *err)
 {
 	_cleanup_close_ int proc = mountapi_new("proc", NULL, 0, HARDENED, err);
 
@@ -163,7 +166,8 @@ static int mount_proc(int empty, int root, struct gg_err *err)
 		explain_proc(err);
 		return -1;
 	}
-	if (mount_top(proc, root, "proc", err) < 0 || forbid_user_namespaces(proc, err) < 0)
+	if (mount_top(proc, root, "proc", err) < 0 ||
+	    forbid_user_namespaces(proc, lone_needed(spec), err) < 0)
 		return -1;
 	return mask_proc(empty, root, proc, err);
 }
@@ -178,7 +182,7 @@ static int make_file(int sys, const struct sandbox_spec *spec, const struct sand
 
 	if (fd < 0 || gg_write_all(fd, m->bytes, m->len, err) < 0)
 		return -1;
-	if (secret && fchown(fd, spec->uid, spec->gid) < 0)
+	if (secret && !lone_id() && fchown(fd, spec->uid, spec->gid) < 0)
 		return gg_fail_errno(err, "give the secret to uid %u", spec->uid);
 	return mountapi_clone(sys, "bytes", err);
 }
@@ -221,7 +225,7 @@ static int build(const struct sandbox_spec *spec, int root, const struct mounts_
 			return -1;
 	if (mountapi_restrict(sys, MOUNT_ATTR_RDONLY, err) < 0 || mount_dev(root, err) < 0)
 		return -1;
-	return mount_proc(sys, root, err);
+	return mount_proc(spec, sys, root, err);
 }
 
 /* The old root lands on top of the new one and is let go with everything below it. Whether anything is left over the

@@ -36,7 +36,7 @@ int userns_settle(struct userns *ns, struct gg_err *err)
 	while (!ns->settled) {
 		_cleanup_err_ struct gg_err refused = GG_ERR_INIT;
 
-		if (userns_make(ns, &refused) == 0) {
+		if (userns_try(ns, &refused) == 0) {
 			ns->settled = true;
 			break;
 		}
@@ -48,9 +48,7 @@ int userns_settle(struct userns *ns, struct gg_err *err)
 		gg_err_move(&ns->why, &refused);
 		userns_next(ns);
 	}
-	if (ns->inside || (ns->kind != USERNS_SUBUID && ns->kind != USERNS_SINGLE))
-		return 0;
-	return userns_join(ns, err);
+	return 0;
 }
 
 int userns_allows_sandbox(const struct userns *ns, struct gg_err *err)
@@ -68,9 +66,6 @@ int userns_allows_sandbox(const struct userns *ns, struct gg_err *err)
 
 void userns_done(struct userns *ns)
 {
-	if (ns->made)
-		gg_close(ns->fd);
-	ns->made = false;
 	gg_err_done(&ns->why);
 }
 
@@ -122,13 +117,8 @@ static int reopen_directories(struct gg_err *err)
 	return 0;
 }
 
-/* The session's user namespace, a mount namespace of our own, and in them root. */
 static int enter(const struct userns *ns, struct gg_err *err)
 {
-	if (!ns->inside && setns(ns->fd, CLONE_NEWUSER) < 0)
-		return gg_fail_errno(err, "join the user namespace");
-	if (unshare(CLONE_NEWNS) < 0)
-		return gg_fail_errno(err, "create a mount namespace");
 	if (reopen_directories(err) < 0)
 		return -1;
 	if (ns->kind != USERNS_SINGLE && setgroups(0, NULL) < 0)
@@ -152,13 +142,17 @@ static int start(const struct userns *ns, pid_t parent, struct gg_err *err)
 	return 0;
 }
 
-/* Child: enters, tells the parent. */
+/* Child: waits for the maps, enters, tells the parent. */
 static void run_child(const struct userns *ns, pid_t parent, int sock)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	struct outcome out = { .errnum = 0 };
-	int r = start(ns, parent, &err);
+	char go;
+	int r;
 
+	if (recv(sock, &go, 1, 0) != 1)
+		_exit(EXIT_FAILURE);
+	r = start(ns, parent, &err);
 	if (r < 0) {
 		out.errnum = err.errnum ? err.errnum : EINVAL;
 		snprintf(out.what, sizeof(out.what), "%s", err.text);
@@ -167,11 +161,15 @@ static void run_child(const struct userns *ns, pid_t parent, int sock)
 		_exit(EXIT_FAILURE);
 }
 
-static int finish_parent(int sock, struct gg_err *err)
+static int finish_parent(const struct userns *ns, pid_t pid, int sock, struct gg_err *err)
 {
 	struct outcome out;
 	ssize_t n;
 
+	if (userns_map(ns, pid, err) < 0)
+		return -1;
+	if (send(sock, "", 1, MSG_NOSIGNAL) != 1)
+		return gg_fail_errno(err, "tell the child of its user ids");
 	do
 		n = recv(sock, &out, sizeof(out), 0);
 	while (n < 0 && errno == EINTR);
@@ -187,17 +185,20 @@ static int finish_parent(int sock, struct gg_err *err)
 
 pid_t userns_fork(struct userns *ns, int *ret_pidfd, struct gg_err *err)
 {
+	uint64_t namespaces = ns->kind == USERNS_NONE ? 0 : CLONE_NEWUSER | CLONE_NEWNS;
+	bool joins = ns->kind == USERNS_SUBUID || ns->kind == USERNS_SINGLE;
 	int sv[2], pidfd = -1;
 	pid_t parent = getpid(), pid;
 
 	*ret_pidfd = -1;
-	if (!ns->made && userns_make(ns, err) < 0)
+	if (joins && !ns->inside && userns_settle(ns, err) < 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "socketpair");
-	pid = spawn_clone(0, &pidfd);
+	pid = spawn_clone(namespaces, &pidfd);
 	if (pid < 0) {
-		gg_fail_errno(err, "fork");
+		gg_fail_errno(err, "create a user namespace");
+		explain_userns(err);
 		gg_close(sv[0]);
 		gg_close(sv[1]);
 		return -1;
@@ -208,9 +209,8 @@ pid_t userns_fork(struct userns *ns, int *ret_pidfd, struct gg_err *err)
 		gg_close(sv[1]);
 		return 0;
 	}
-	if (finish_parent(sv[0], err) < 0) {
+	if (finish_parent(ns, pid, sv[0], err) < 0) {
 		gg_context(err, "enter a user namespace");
-		explain_userns(err);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		gg_close(pidfd);

@@ -56,8 +56,6 @@ struct userns {
 	unsigned choice;                 /* USERNS_AUTO, or USERNS_ONLY + kind */
 	bool settled;                    /* the kind was tried, and is the one that works */
 	bool inside;                     /* the calling process is in it */
-	bool made;                       /* fd is the namespace */
-	int fd;
 	struct gg_err why; /* settled: why no better kind; kind GG_OK when there was none to try */
 };
 

@@ -140,7 +140,7 @@ static void look_on(struct userns *ns)
 
 int userns_choose(unsigned choice, struct userns *ret, struct gg_err *err)
 {
-	*ret = (struct userns){ .kind = USERNS_SHIFTED, .choice = choice, .fd = -1 };
+	*ret = (struct userns){ .kind = USERNS_SHIFTED, .choice = choice };
 	if (choice == USERNS_AUTO) {
 		look_on(ret);
 		return 0;
@@ -186,6 +186,21 @@ static int map_range(pid_t pid, uint32_t uid, uint32_t gid, uint32_t count, stru
 	return write_proc(pid, "gid_map", gids, err);
 }
 
+/* Every id to itself; a line may not reach over two lines of our own map. */
+static int map_same(pid_t pid, const char *name, const struct userns_ranges *ranges,
+		    struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	uint32_t first = 1;
+
+	gg_buf_puts(&text, "0 0 1\n");
+	for (size_t i = 0; i < ranges->n; i++) {
+		gg_buf_printf(&text, "%u %u %u\n", first, first, ranges->v[i].count);
+		first += ranges->v[i].count;
+	}
+	return write_proc(pid, name, text.data, err);
+}
+
 static int map_subuid(const struct userns *ns, pid_t pid, struct gg_err *err)
 {
 	static const enum subids_which both[] = { SUBIDS_UIDS, SUBIDS_GIDS };
@@ -203,8 +218,14 @@ static int map_subuid(const struct userns *ns, pid_t pid, struct gg_err *err)
 	return 0;
 }
 
-static int write_maps(const struct userns *ns, pid_t pid, struct gg_err *err)
+int userns_map(const struct userns *ns, pid_t pid, struct gg_err *err)
 {
+	/* A job's is one more below ours, with the same ids. */
+	if (ns->inside) {
+		if (map_same(pid, "uid_map", &ns->uids, err) < 0)
+			return -1;
+		return map_same(pid, "gid_map", &ns->gids, err);
+	}
 	switch (ns->kind) {
 	case USERNS_SHIFTED:
 		return map_range(pid, ns->base, ns->gid, ns->count, err);
@@ -236,13 +257,13 @@ static _Noreturn void hold(int sock)
 	_exit(EXIT_SUCCESS);
 }
 
-static int set_up(struct userns *ns, pid_t pid, int sock, struct gg_err *err)
+static int set_up(const struct userns *ns, pid_t pid, int sock, int *ret_fd, struct gg_err *err)
 {
 	_cleanup_free_ char *path = gg_asprintf("/proc/%d/ns/user", (int)pid);
 	int errnum = 0;
 	ssize_t n;
 
-	if (write_maps(ns, pid, err) < 0)
+	if (userns_map(ns, pid, err) < 0)
 		return -1;
 	if (send(sock, "", 1, MSG_NOSIGNAL) != 1)
 		return gg_fail_errno(err, "tell the child of its user ids");
@@ -254,18 +275,17 @@ static int set_up(struct userns *ns, pid_t pid, int sock, struct gg_err *err)
 	errno = errnum;
 	if (errnum)
 		return gg_fail_errno(err, "create a mount namespace in it");
-	ns->fd = gg_openat(AT_FDCWD, path, O_RDONLY, 0, err);
-	return ns->fd < 0 ? -1 : 0;
+	*ret_fd = gg_openat(AT_FDCWD, path, O_RDONLY, 0, err);
+	return *ret_fd < 0 ? -1 : 0;
 }
 
-int userns_make(struct userns *ns, struct gg_err *err)
+/* A namespace, as a descriptor: its first process does not stay. */
+static int make(const struct userns *ns, int *ret_fd, struct gg_err *err)
 {
 	_cleanup_close_ int pidfd = -1;
 	int sv[2], r;
 	pid_t pid;
 
-	if (ns->made || ns->kind == USERNS_NONE)
-		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "socketpair");
 	pid = spawn_clone(CLONE_NEWUSER, &pidfd);
@@ -276,7 +296,7 @@ int userns_make(struct userns *ns, struct gg_err *err)
 	if (pid < 0)
 		gg_fail_errno(err, "create a user namespace");
 	gg_close(sv[1]);
-	r = pid < 0 ? -1 : set_up(ns, pid, sv[0], err);
+	r = pid < 0 ? -1 : set_up(ns, pid, sv[0], ret_fd, err);
 	gg_close(sv[0]);
 	if (pid > 0) {
 		kill(pid, SIGKILL);
@@ -284,24 +304,34 @@ int userns_make(struct userns *ns, struct gg_err *err)
 		if (r < 0)
 			gg_context(err, "enter a user namespace");
 	}
-	ns->made = r == 0;
 	if (r < 0)
 		explain_userns(err);
 	return r;
 }
 
-int userns_join(struct userns *ns, struct gg_err *err)
+static int join(struct userns *ns, int fd, struct gg_err *err)
 {
 	int dumpable = prctl(PR_GET_DUMPABLE);
 
-	if (setns(ns->fd, CLONE_NEWUSER) < 0)
+	if (setns(fd, CLONE_NEWUSER) < 0)
 		return gg_fail_errno(err, "join the user namespace");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return gg_fail_errno(err, "become root of the user namespace");
-	/* New credentials take it away; debuggers and sanitizers of the caller want it as before. */
+	/* New credentials take it away, and with it the right to write a child's maps. */
 	if (dumpable == 1 && prctl(PR_SET_DUMPABLE, 1) < 0)
 		return gg_fail_errno(err, "prctl");
 	ns->base = ns->gid = 0;
 	ns->inside = true;
 	return 0;
+}
+
+int userns_try(struct userns *ns, struct gg_err *err)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (ns->kind == USERNS_NONE)
+		return 0;
+	if (make(ns, &fd, err) < 0)
+		return -1;
+	return ns->kind == USERNS_SHIFTED ? 0 : join(ns, fd, err);
 }
