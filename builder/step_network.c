@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "builder/grants.h"
 #include "builder/sandbox/network.h"
@@ -14,6 +15,7 @@
 #include "layers/base/log.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
+#define TUN "/dev/net/tun"
 
 enum { TUN_MAJOR = 10, TUN_MINOR = 200, RESOLV_CONF_MAX = 1 << 16 };
 
@@ -25,22 +27,44 @@ static bool wants_own(const struct grants *g, const struct session *s)
 			      (s->fetch_network == STEP_NETWORK_AUTO && !g->loopback));
 }
 
-int step_network_prepare(struct grants *g, const struct session *s, int dir, struct gg_err *err)
+/* Which helpers are installed is in the error's text. */
+void step_network_explain(struct gg_err *err)
+{
+	if (strstr(err->text, "tun") && access(TUN, R_OK | W_OK) < 0)
+		gg_hint(err,
+			"helpers need " TUN ", which is for others here: as root, chmod 0666 " TUN
+			"; or give fetch steps the host's network: --fetch-network host");
+	else
+		gg_hint(err, "install passt or slirp4netns, or give fetch steps the host's "
+			     "network: --fetch-network host");
+}
+
+int step_network_tun(int dir, int *ret, struct gg_err *err)
 {
 	struct stat st;
-	int fd;
 
-	if (!wants_own(g, s) || (stat("/dev/net/tun", &st) == 0 && (st.st_mode & 0006) == 0006))
+	*ret = -1;
+	if (stat(TUN, &st) == 0 && (st.st_mode & 0006) == 0006)
 		return 0;
 	/* Not allowed, in some containers: the helper then says that it cannot open the device. */
 	if (mknodat(dir, "tun", S_IFCHR | 0600, makedev(TUN_MAJOR, TUN_MINOR)) < 0)
 		return 0;
 	if (fchmodat(dir, "tun", 0666, 0) < 0)
 		return gg_fail_errno(err, "chmod the device node 'tun'");
-	fd = gg_openat(dir, "tun", O_PATH | O_NOFOLLOW, 0, err);
-	if (fd < 0)
+	*ret = gg_openat(dir, "tun", O_PATH | O_NOFOLLOW, 0, err);
+	return *ret < 0 ? -1 : 0;
+}
+
+int step_network_prepare(struct grants *g, const struct session *s, int dir, struct gg_err *err)
+{
+	int fd;
+
+	if (!wants_own(g, s))
+		return 0;
+	if (step_network_tun(dir, &fd, err) < 0)
 		return -1;
-	g->tun = grants_keep(g, fd);
+	if (fd >= 0)
+		g->tun = grants_keep(g, fd);
 	return 0;
 }
 
@@ -94,7 +118,7 @@ int step_network_enter(struct grants *g, const struct session *s, int logfd, str
 					 : "--fetch-env names its loopback");
 		return 0;
 	}
-	if (network_isolate(g->tun, ret, &why) == 0) {
+	if (network_isolate(g->tun, 0, ret, &why) == 0) {
 		text = gg_asprintf("its own, connected by %s", ret->helper);
 		note(logfd, text);
 		grants_bytes(g, RESOLV_CONF, resolv_conf());
@@ -103,8 +127,8 @@ int step_network_enter(struct grants *g, const struct session *s, int logfd, str
 	if (s->fetch_network == STEP_NETWORK_ISOLATED) {
 		gg_err_move(err, &why);
 		gg_context(err, "make a network of its own");
-		return gg_hint(err, "install passt or slirp4netns, or give it the host's network: "
-				    "--fetch-network host");
+		step_network_explain(err);
+		return -1;
 	}
 	note_host(logfd, why.text);
 	return 0;

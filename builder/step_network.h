@@ -15,7 +15,11 @@ struct session;
 
 enum step_network { STEP_NETWORK_AUTO, STEP_NETWORK_HOST, STEP_NETWORK_ISOLATED };
 extern const char *const step_network_names[]; /* for the option */
-
+/* Adds what to do when network_isolate has failed. */
+void step_network_explain(struct gg_err *err);
+/* The node "tun" in `dir`, for the helper, where the host's is for root alone; *ret is -1 where none is needed or can
+ * be made. */
+int step_network_tun(int dir, int *ret, struct gg_err *err) GG_MUST_USE;
 /* In the scheduler: a device node for the helper, in directory `dir`, where the host's is for root alone. */
 int step_network_prepare(struct grants *g, const struct session *s, int dir,
 			 struct gg_err *err) GG_MUST_USE;

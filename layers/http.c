@@ -218,6 +218,16 @@ static void copy_error(struct gg_err *to, const struct gg_err *from)
 		gg_hint(to, "%s", from->hint);
 }
 
+int http_load(struct gg_err *err)
+{
+	struct http_curl curl;
+
+	if (http_curl_load(&curl, err) < 0)
+		return -1;
+	http_curl_unload(&curl);
+	return 0;
+}
+
 int http_fetch(struct http_request *requests, size_t n, const struct http_options *options,
 	       struct gg_err *err)
 {

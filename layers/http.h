@@ -50,3 +50,5 @@ struct http_options {
 /* Runs all; 0 when every request succeeded, else -1 with the first error (each request has its own). */
 int http_fetch(struct http_request *requests, size_t n, const struct http_options *options,
 	       struct gg_err *err) GG_MUST_USE;
+/* Whether this program can do any of it: the library is loaded and let go. */
+int http_load(struct gg_err *err) GG_MUST_USE;

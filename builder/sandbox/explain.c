@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "layers/base/fd.h"
 #include "layers/base/mem.h"
@@ -31,6 +33,28 @@ static bool is_filtered(void)
 	return strstr(text.data, "\nSeccomp:\t2") != NULL;
 }
 
+/* Ubuntu since 23.10. A profile of this program's own is better than the sysctl, which opens the machine for every
+ * program. */
+static void explain_apparmor(struct gg_err *err)
+{
+	char program[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	program[n > 0 ? n : 0] = '\0';
+	gg_hint(err,
+		"AppArmor lets only programs with a profile make user namespaces; as root:\n"
+		"  cat >/etc/apparmor.d/ggbuild <<'END'\n"
+		"abi <abi/4.0>,\n"
+		"include <tunables/global>\n"
+		"profile ggbuild \"%s\" flags=(unconfined) {\n"
+		"  userns,\n"
+		"  include if exists <local/ggbuild>\n"
+		"}\n"
+		"END\n"
+		"  apparmor_parser -r /etc/apparmor.d/ggbuild",
+		n > 0 ? program : "/usr/bin/ggbuild");
+}
+
 void explain_userns(struct gg_err *err)
 {
 	if (sysctl_number("/proc/sys/user/max_user_namespaces", 1) == 0)
@@ -40,10 +64,7 @@ void explain_userns(struct gg_err *err)
 		gg_hint(err, "user namespaces are for root only here: sysctl -w "
 			     "kernel.unprivileged_userns_clone=1");
 	else if (sysctl_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) == 1)
-		gg_hint(err, "AppArmor restricts user namespaces: "
-			     "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give "
-			     "ggbuild an AppArmor "
-			     "profile with 'userns,'");
+		explain_apparmor(err);
 	else if (err->errnum == ENOSPC)
 		gg_hint(err, "too many user namespaces, or they are nested too deep: raise "
 			     "user.max_user_namespaces, "
@@ -104,4 +125,19 @@ void explain_overlay(struct gg_err *err)
 			     "layer (ext4, xfs, btrfs; "
 			     "tmpfs since Linux 6.6; not overlayfs, NFS or FAT): choose another "
 			     "with --store");
+}
+
+void explain_filtered(struct gg_err *err)
+{
+	if ((err->errnum == EPERM || err->errnum == ENOSYS) && is_filtered())
+		gg_hint(err, "a container's seccomp profile hides the call: start that container "
+			     "with --security-opt seccomp=unconfined, or with --privileged");
+}
+
+void explain_xattrs(struct gg_err *err)
+{
+	if (err->errnum == EOPNOTSUPP)
+		gg_hint(err, "the store must be on a file system that keeps user.* attributes "
+			     "(ext4, xfs, btrfs; tmpfs since Linux 6.6): choose another with "
+			     "--store");
 }

@@ -15,3 +15,7 @@ void explain_namespaces(struct gg_err *err);
 void explain_proc(struct gg_err *err);
 /* overlayfs was refused. */
 void explain_overlay(struct gg_err *err);
+/* A system call that a container's seccomp profile may hide. */
+void explain_filtered(struct gg_err *err);
+/* A user.* attribute was refused by a file system. */
+void explain_xattrs(struct gg_err *err);

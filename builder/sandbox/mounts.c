@@ -158,14 +158,21 @@ static int forbid_user_namespaces(int proc, bool lone, struct gg_err *err)
 	return gg_write_all(fd, lone ? "1\n" : "0\n", 2, err);
 }
 
+int mounts_new_proc(struct gg_err *err)
+{
+	int proc = mountapi_new("proc", NULL, 0, HARDENED, err);
+
+	if (proc < 0)
+		explain_proc(err);
+	return proc;
+}
+
 static int mount_proc(const struct sandbox_spec *spec, int empty, int root, struct gg_err *err)
 {
-	_cleanup_close_ int proc = mountapi_new("proc", NULL, 0, HARDENED, err);
+	_cleanup_close_ int proc = mounts_new_proc(err);
 
-	if (proc < 0) {
-		explain_proc(err);
+	if (proc < 0)
 		return -1;
-	}
 	if (mount_top(proc, root, "proc", err) < 0 ||
 	    forbid_user_namespaces(proc, lone_needed(spec), err) < 0)
 		return -1;

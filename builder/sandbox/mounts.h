@@ -24,3 +24,5 @@ struct mounts_source {
  * is in the new root and *ret_root is its directory. */
 int mounts_enter(const struct sandbox_spec *spec, int root, const struct mounts_source *sources,
 		 size_t n, struct gg_err *err) GG_MUST_USE;
+/* A detached mount of /proc for the caller's pid namespace. */
+int mounts_new_proc(struct gg_err *err) GG_MUST_USE;

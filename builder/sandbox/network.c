@@ -138,7 +138,7 @@ static int start_helper(const struct helper *h, int netns, int tun, int output, 
 }
 
 /* In a child: who has entered a network of the user namespace's cannot come back to the host's. */
-static int try_network(int netns, const struct network *n, struct gg_err *err)
+static int try_network(int netns, const struct network *n, unsigned flags, struct gg_err *err)
 {
 	struct report done = { .type = REPORT_DONE }, r;
 	int sv[2], got, pidfd = -1;
@@ -151,7 +151,7 @@ static int try_network(int netns, const struct network *n, struct gg_err *err)
 		_cleanup_err_ struct gg_err mine = GG_ERR_INIT;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (network_probe(netns, n->pidfd, &mine) < 0)
+		if (network_probe(netns, n->pidfd, flags, &mine) < 0)
 			report_send_error(sv[1], &mine);
 		else
 			report_send(sv[1], &done);
@@ -185,14 +185,14 @@ static void add_reason(struct gg_buf *reasons, const struct helper *h, int outpu
 		      *line ? line : err->text);
 }
 
-static int connect_by(const struct helper *h, int tun, int output, struct network *ret,
-		      struct gg_err *err)
+static int connect_by(const struct helper *h, int tun, unsigned flags, int output,
+		      struct network *ret, struct gg_err *err)
 {
 	_cleanup_network_ struct network n = NETWORK_INIT;
 	_cleanup_close_ int netns = new_namespace(err);
 
 	if (netns < 0 || start_helper(h, netns, tun, output, &n, err) < 0 ||
-	    try_network(netns, &n, err) < 0)
+	    try_network(netns, &n, flags, err) < 0)
 		return -1;
 	if (setns(netns, CLONE_NEWNET) < 0)
 		return gg_fail_errno(err, "enter the network namespace");
@@ -202,7 +202,7 @@ static int connect_by(const struct helper *h, int tun, int output, struct networ
 	return 0;
 }
 
-int network_isolate(int tun, struct network *ret, struct gg_err *err)
+int network_isolate(int tun, unsigned flags, struct network *ret, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf reasons = { 0 };
 
@@ -213,7 +213,7 @@ int network_isolate(int tun, struct network *ret, struct gg_err *err)
 
 		if (output < 0)
 			return gg_fail_errno(err, "memfd_create");
-		if (connect_by(&helpers[i], tun, output, ret, &this) == 0)
+		if (connect_by(&helpers[i], tun, flags, output, ret, &this) == 0)
 			return 0;
 		add_reason(&reasons, &helpers[i], output, &this);
 	}

@@ -25,10 +25,14 @@ struct network {
 		.pidfd = -1                                                                        \
 	}
 
+enum network_flags {
+	NETWORK_QUIET = 1 << 0, /* nothing is sent: a default route is proof enough */
+};
+
 /* Moves the calling process, single-threaded and root of the store's user namespace, into a new network for good. A
  * sandbox that it starts with SANDBOX_NETWORK is in it too. tun: an O_PATH descriptor of a device node 10:200 that
  * stands in for a /dev/net/tun which only the host's root may open, or -1. -1 when no helper works, with each one's
  * reason; the process is then where it was. */
-int network_isolate(int tun, struct network *ret, struct gg_err *err) GG_MUST_USE;
+int network_isolate(int tun, unsigned flags, struct network *ret, struct gg_err *err) GG_MUST_USE;
 void network_done(struct network *n); /* ends the helper; the process stays in the namespace */
 #define _cleanup_network_ GG_CLEANUP(network_done)

@@ -128,9 +128,9 @@ static int ask_name_server(struct gg_err *err)
 	return gg_fail(err, GG_SYSTEM, "no name server answers through it");
 }
 
-int network_probe(int netns, int helper, struct gg_err *err)
+int network_probe(int netns, int helper, unsigned flags, struct gg_err *err)
 {
-	bool names = host_has_name_servers();
+	bool names = !(flags & NETWORK_QUIET) && host_has_name_servers();
 
 	if (setns(netns, CLONE_NEWNET) < 0)
 		return gg_fail_errno(err, "enter the network namespace");

@@ -97,7 +97,7 @@ int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work, str
 	return mount_fd;
 }
 
-static int overlay(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
+int overlay_mount_layers(const int *lowers, size_t n, int upper, int work, struct gg_err *err)
 {
 	_cleanup_err_ struct gg_err first = GG_ERR_INIT;
 	int mount_fd;
@@ -136,7 +136,7 @@ static int overlay_on_memory(const struct sandbox_spec *spec, struct overlay *re
 	work = gg_openat(tmpfs, "work", O_RDONLY | O_DIRECTORY, 0, err);
 	if (upper < 0 || work < 0)
 		return -1;
-	ret->mount = overlay(spec->lowers, spec->n_lowers, upper, work, &first);
+	ret->mount = overlay_mount_layers(spec->lowers, spec->n_lowers, upper, work, &first);
 	if (ret->mount >= 0 || !(spec->flags & SANDBOX_READ_ONLY_ROOT)) {
 		gg_err_move(err, &first);
 		return ret->mount >= 0 ? 0 : -1;
@@ -144,7 +144,7 @@ static int overlay_on_memory(const struct sandbox_spec *spec, struct overlay *re
 	if (spec->n_lowers == 1)
 		ret->mount = mountapi_clone(spec->lowers[0], "", err);
 	else
-		ret->mount = overlay(spec->lowers, spec->n_lowers, -1, -1, err);
+		ret->mount = overlay_mount_layers(spec->lowers, spec->n_lowers, -1, -1, err);
 	return ret->mount >= 0 ? 0 : -1;
 }
 
@@ -160,7 +160,8 @@ static int open_root(const struct sandbox_spec *spec, struct overlay *ret, struc
 	if (spec->n_lowers == 0)
 		ret->mount = mountapi_clone(spec->upper, "", err);
 	else
-		ret->mount = overlay(spec->lowers, spec->n_lowers, spec->upper, spec->work, err);
+		ret->mount = overlay_mount_layers(spec->lowers, spec->n_lowers, spec->upper,
+						  spec->work, err);
 	return ret->mount >= 0 ? 0 : -1;
 }
 

@@ -28,8 +28,11 @@ int overlay_open(const struct sandbox_spec *spec, struct overlay *ret,
 void overlay_done(struct overlay *r);
 #define _cleanup_overlay_ GG_CLEANUP(overlay_done)
 
-/* An overlay, the ways of new (6.8: one option a layer) and old kernels (all layers in one page). lowers: bottom
- * first. The descriptor of a detached mount. */
+/* An overlay, in the way that this kernel knows; the error says what to do. lowers: bottom first. The descriptor of a
+ * detached mount. */
+int overlay_mount_layers(const int *lowers, size_t n, int upper, int work,
+			 struct gg_err *err) GG_MUST_USE;
+/* Its two ways, new (6.8: one option a layer) and old kernels (all layers in one page). */
 int overlay_mount(const int *lowers, size_t n, int upper, int work, struct gg_err *err) GG_MUST_USE;
 int overlay_mount_one_page(const int *lowers, size_t n, int upper, int work,
 			   struct gg_err *err) GG_MUST_USE;

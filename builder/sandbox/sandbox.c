@@ -72,8 +72,7 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 static int spawn(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p,
 		 struct gg_err *err)
 {
-	uint64_t namespaces =
-		CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	uint64_t namespaces = SANDBOX_NAMESPACES;
 	int sv[2];
 
 	if (!(spec->flags & SANDBOX_NETWORK))

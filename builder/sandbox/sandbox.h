@@ -95,8 +95,5 @@ void sandbox_free(struct sandbox *s); /* kills first if it still runs */
 void sandbox_freep(struct sandbox **s);
 #define _cleanup_sandbox_ GG_CLEANUP(sandbox_freep)
 
-/* What the machine can do, for `doctor` and for errors before work starts. 0, or -1 with the missing ability, the
- * sysctl or package that gives it, in the error. store_fd is a directory of the store's file system. */
-int sandbox_check(int store_fd, struct gg_err *err) GG_MUST_USE;
 /* That the kernel is new enough, by its release ("5.11.0-x"; NULL: this machine's). Costs nothing. */
 int sandbox_check_kernel(const char *release, struct gg_err *err) GG_MUST_USE;

@@ -16,10 +16,14 @@ struct ruleset {
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
 
+int scope_abi(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 bool scope_is_there(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >=
-	       ABI_WITH_SCOPES;
+	return scope_abi() >= ABI_WITH_SCOPES;
 }
 
 int scope_abstract_sockets(struct gg_err *err)

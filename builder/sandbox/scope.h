@@ -12,3 +12,4 @@
 int scope_abstract_sockets(struct gg_err *err) GG_MUST_USE;
 /* Whether the kernel can. */
 bool scope_is_there(void);
+int scope_abi(void); /* the version of Landlock's interface; at most 0: none */

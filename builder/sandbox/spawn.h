@@ -5,8 +5,13 @@
  */
 #pragma once
 
+#include <sched.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Of every sandbox; the network comes in two kinds. */
+#define SANDBOX_NAMESPACES                                                                         \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 /* 0 in the child; in the parent the pid, and *ret_pidfd with CLOEXEC. -1 with errno. */
 pid_t spawn_clone(uint64_t namespaces, int *ret_pidfd);

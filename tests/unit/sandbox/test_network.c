@@ -163,7 +163,7 @@ static void check_isolation(struct fixture *f, const char *helper)
 
 	/* Now it is there, from the same process. */
 	reach(b, "tcp", "127.0.0.1", bait->port, "success\n");
-	if (network_isolate(tun, &n, &err) < 0)
+	if (network_isolate(tun, 0, &n, &err) < 0)
 		fprintf(stderr, "%s\n", err.text);
 	CHECK(err.kind == GG_OK);
 	CHECK_TEXT(n.helper, helper);
@@ -222,7 +222,7 @@ static void refuse(struct fixture *f, const char *pasta, const char *slirp, cons
 	if (slirp)
 		put_script(bin, "slirp4netns", slirp);
 	CHECK(readlink("/proc/self/ns/net", before, sizeof(before) - 1) > 0);
-	CHECK(network_isolate(tun, &n, &err) == -1 && err.kind == GG_SYSTEM && n.pid == 0 &&
+	CHECK(network_isolate(tun, 0, &n, &err) == -1 && err.kind == GG_SYSTEM && n.pid == 0 &&
 	      !n.helper);
 	CHECK_TEXT(err.text, want);
 	CHECK(readlink("/proc/self/ns/net", after, sizeof(after) - 1) > 0);
@@ -274,7 +274,7 @@ static void start_one(struct fixture *f, struct network *ret)
 
 	set_resolver(f, "");
 	only(f, place_of("slirp4netns") ? "slirp4netns" : "pasta");
-	CHECK(network_isolate(tun, ret, &err) == 0);
+	CHECK(network_isolate(tun, 0, ret, &err) == 0);
 	bait->helper = child_of(ret->pid);
 	CHECK(bait->helper > 0 && kill(bait->helper, 0) == 0);
 }

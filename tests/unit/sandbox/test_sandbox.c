@@ -490,33 +490,6 @@ JOB(shared_mounts)
 	CHECK_TEXT(mounts_of_caller(), mounts);
 }
 
-static void test_check(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	char *before = NULL, *after = NULL;
-
-	before = list(f->dir);
-	if (sandbox_check(f->dir, &err) < 0)
-		fail_msg("%s (%s)", err.text, err.hint ? err.hint : "");
-	after = list(f->dir);
-	assert_string_equal(before, after);
-	free(before);
-	free(after);
-}
-
-/* A file system that cannot be an upper layer: overlayfs needs more than /proc has. */
-static void test_check_names_the_remedy(void **state)
-{
-	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	_cleanup_close_ int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	(void)state;
-	assert_int_equal(sandbox_check(proc, &err), -1);
-	assert_int_equal(err.kind, GG_SYSTEM);
-	assert_non_null(strstr(err.text, "make a directory in the store"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -546,8 +519,6 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_caller_unchanged),
 		cmocka_unit_test(test_shared_mounts),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_check_names_the_remedy),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_make, fixture_remove);

@@ -1,0 +1,1 @@
+s,^( *profile ggbuild )"/.*/ggbuild",\1"@PROGRAM@",
