@@ -8,6 +8,7 @@
 
 #include <archive.h>
 
+#include "layers/base/digest.h"
 #include "layers/base/fd.h"
 
 enum { BLOCK = 128 * 1024, MAGIC = 6 };
@@ -37,7 +38,9 @@ struct library {
 struct archive_stream {
 	int fd; /* borrowed */
 	uint64_t at, start, end;
-	int read_errno; /* of a pread below libarchive, which keeps the text only */
+	struct gg_hash *hash; /* borrowed, may be NULL */
+	uint64_t hashed;      /* the input up to here is in it: some is read twice */
+	int read_errno;       /* of a pread below libarchive, which keeps the text only */
 	struct library lib;
 	struct archive *reader; /* NULL: not compressed */
 	uint64_t next_offset;   /* where the next decoded block must begin: there are no holes */
@@ -78,8 +81,15 @@ static ssize_t read_some(struct archive_stream *s)
 	do
 		n = pread(s->fd, s->block, want, (off_t)s->at);
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		s->at += (uint64_t)n;
+	if (n <= 0)
+		return n;
+	if (s->hash && s->at + (uint64_t)n > s->hashed) {
+		uint64_t known = s->hashed - s->at;
+
+		gg_hash_add(s->hash, s->block + known, (size_t)((uint64_t)n - known));
+		s->hashed = s->at + (uint64_t)n;
+	}
+	s->at += (uint64_t)n;
 	return n;
 }
 
@@ -97,27 +107,27 @@ static la_ssize_t give_bytes(struct archive *reader, void *data, const void **re
 	return n;
 }
 
-/* The filter by its magic, ARCHIVE_FILTER_NONE where there is none. */
-static int filter_of(const unsigned char *p, size_t len)
+enum archive_kind archive_kind_of(const void *bytes, size_t len)
 {
 	static const struct {
 		unsigned char bytes[MAGIC];
 		size_t len;
-		int filter;
+		enum archive_kind kind;
 	} magics[] = {
-		{ { 0x1f, 0x8b }, 2, ARCHIVE_FILTER_GZIP },
-		{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, ARCHIVE_FILTER_XZ },
-		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, ARCHIVE_FILTER_ZSTD },
-		{ { 'B', 'Z', 'h' }, 3, ARCHIVE_FILTER_BZIP2 },
+		{ { 0x1f, 0x8b }, 2, ARCHIVE_GZIP },
+		{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, ARCHIVE_XZ },
+		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, ARCHIVE_ZSTD },
+		{ { 'B', 'Z', 'h' }, 3, ARCHIVE_BZIP2 },
 	};
+	const unsigned char *p = bytes;
 
 	for (size_t i = 0; i < GG_LEN(magics); i++)
 		if (len >= magics[i].len && !memcmp(p, magics[i].bytes, magics[i].len))
-			return magics[i].filter;
+			return magics[i].kind;
 	/* A zstd stream may begin with a skippable frame. */
 	if (len >= 4 && (p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18)
-		return ARCHIVE_FILTER_ZSTD;
-	return ARCHIVE_FILTER_NONE;
+		return ARCHIVE_ZSTD;
+	return ARCHIVE_PLAIN;
 }
 
 /* An xz stream without a block: header, an index of nothing, footer. To libarchive's raw format that is an unknown one,
@@ -142,8 +152,14 @@ static int reader_fail(struct archive_stream *s, struct gg_err *err)
 }
 
 /* One filter, named (which ends libarchive's guessing), and the raw format alone. */
-static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
+static int open_reader(struct archive_stream *s, enum archive_kind kind, struct gg_err *err)
 {
+	static const int filters[] = {
+		[ARCHIVE_GZIP] = ARCHIVE_FILTER_GZIP,
+		[ARCHIVE_XZ] = ARCHIVE_FILTER_XZ,
+		[ARCHIVE_ZSTD] = ARCHIVE_FILTER_ZSTD,
+		[ARCHIVE_BZIP2] = ARCHIVE_FILTER_BZIP2,
+	};
 	struct archive_entry *entry;
 
 	if (load(&s->lib, err) < 0)
@@ -154,7 +170,7 @@ static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
 	if (s->lib.archive_read_support_format_raw(s->reader) != ARCHIVE_OK ||
 	    s->lib.archive_read_set_read_callback(s->reader, give_bytes) != ARCHIVE_OK ||
 	    s->lib.archive_read_set_callback_data(s->reader, s) != ARCHIVE_OK ||
-	    s->lib.archive_read_append_filter(s->reader, filter) != ARCHIVE_OK ||
+	    s->lib.archive_read_append_filter(s->reader, filters[kind]) != ARCHIVE_OK ||
 	    s->lib.archive_read_open1(s->reader) != ARCHIVE_OK)
 		return reader_fail(s, err);
 	switch (s->lib.archive_read_next_header(s->reader, &entry)) {
@@ -171,22 +187,29 @@ static int open_reader(struct archive_stream *s, int filter, struct gg_err *err)
 int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
 		 struct gg_err *err)
 {
+	return archive_open_hashed(fd, offset, size, NULL, ret, err);
+}
+
+int archive_open_hashed(int fd, uint64_t offset, uint64_t size, struct gg_hash *hash,
+			struct archive_stream **ret, struct gg_err *err)
+{
 	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
+	enum archive_kind kind;
 	ssize_t n;
-	int filter;
 
 	s->fd = fd;
-	s->at = s->start = offset;
+	s->hash = hash;
+	s->at = s->start = s->hashed = offset;
 	s->end = size == UINT64_MAX ? INT64_MAX : offset + size;
 	s->block = gg_alloc(BLOCK);
 	n = read_some(s);
 	if (n < 0)
 		return gg_fail_errno(err, "read the archive");
-	filter = filter_of((const unsigned char *)s->block, (size_t)n);
-	if (filter == ARCHIVE_FILTER_XZ && is_empty_xz((const unsigned char *)s->block, (size_t)n))
+	kind = archive_kind_of(s->block, (size_t)n);
+	if (kind == ARCHIVE_XZ && is_empty_xz((const unsigned char *)s->block, (size_t)n))
 		s->ended = true;
 	s->at = offset;
-	if (filter != ARCHIVE_FILTER_NONE && !s->ended && open_reader(s, filter, err) < 0)
+	if (kind != ARCHIVE_PLAIN && !s->ended && open_reader(s, kind, err) < 0)
 		return -1;
 	*ret = gg_steal(&s);
 	return 0;
@@ -250,6 +273,17 @@ int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_l
 	*ret_len = (size_t)n;
 	s->ended = n == 0;
 	return 0;
+}
+
+uint64_t archive_skip(struct archive_stream *s, uint64_t len)
+{
+	uint64_t left = s->end - s->at;
+
+	if (s->reader || s->ended || s->hash)
+		return 0;
+	len = len < left ? len : left;
+	s->at += len;
+	return len;
 }
 
 void archive_close(struct archive_stream *s)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "layers/base/fd.h"
+#include "layers/layout_read.h"
 #include "layers/transport_private.h"
 
 enum { INDEX_MAX = 4 << 20, LAYOUT_MAX = 4096 };
@@ -380,6 +381,7 @@ const struct transport transport_oci = {
 	.form = "oci:DIR[:REF]",
 	.many = true,
 	.parse = transport_parse_path,
+	.read = layout_read_directory,
 	.identity = identity,
 	.check = check,
 	.write = write_layout,

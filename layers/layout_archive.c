@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "layers/base/fd.h"
+#include "layers/layout_read.h"
 #include "layers/tar.h"
 #include "layers/transport_private.h"
 #include "layers/tree.h"
@@ -119,6 +120,7 @@ const struct transport transport_oci_archive = {
 	.name = "oci-archive",
 	.form = "oci-archive:FILE[:REF]",
 	.parse = transport_parse_path,
+	.read = layout_read_archive,
 	.identity = transport_path_identity,
 	.check = check,
 	.write = write_archive,

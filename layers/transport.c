@@ -6,55 +6,130 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "layers/archive_index.h"
 #include "layers/base/fd.h"
 #include "layers/base/interrupt.h"
+#include "layers/docker_archive.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
 
 enum { COPY_STEP = 64 << 20 };
 
-static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive };
+static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
+						      &transport_docker_archive };
 
-static char *known_forms(void)
+static char *known_forms(bool source)
 {
+	_cleanup_strv_ struct gg_strv forms = { 0 };
 	struct gg_buf b = { 0 };
 
 	for (size_t i = 0; i < GG_LEN(transports); i++)
+		if (source ? transports[i]->read != NULL : transports[i]->write != NULL)
+			gg_strv_add(&forms, transports[i]->form);
+	for (size_t i = 0; i < forms.n; i++)
 		gg_buf_printf(&b, "%s%s",
-			      i == 0                        ? ""
-			      : i + 1 == GG_LEN(transports) ? " or "
-							    : ", ",
-			      transports[i]->form);
+			      i == 0             ? ""
+			      : i + 1 == forms.n ? " or "
+						 : ", ",
+			      forms.v[i]);
 	return gg_buf_steal(&b);
 }
 
-static int parse(const char *text, struct transport_target *ret, struct gg_err *err)
+/* The transport that "NAME:" names, or NULL. */
+static const struct transport *by_name(const char *text, bool source)
 {
-	_cleanup_free_ char *forms = NULL;
-	size_t name = strcspn(text, ":");
+	size_t len = strcspn(text, ":");
 
-	for (size_t i = 0; text[name] && i < GG_LEN(transports); i++) {
-		if (strlen(transports[i]->name) != name ||
-		    strncmp(transports[i]->name, text, name) != 0)
-			continue;
-		ret->transport = transports[i];
-		ret->text = gg_strdup(text);
-		return transports[i]->parse(ret, text + name + 1, err);
+	for (size_t i = 0; text[len] && i < GG_LEN(transports); i++) {
+		const struct transport *t = transports[i];
+
+		if (strlen(t->name) == len && strncmp(t->name, text, len) == 0 &&
+		    (source ? t->read != NULL : t->write != NULL))
+			return t;
 	}
-	forms = known_forms();
+	return NULL;
+}
+
+static int parse(const struct transport *known, const char *text, const char *rest, bool source,
+		 struct transport_target *ret, struct gg_err *err)
+{
+	struct transport_target t = { .transport = known,
+				      .source = source,
+				      .text = gg_strdup(text) };
+
+	if (known->parse(&t, rest, err) < 0) {
+		transport_target_done(&t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
+}
+
+static int not_known(const char *text, bool source, struct gg_err *err)
+{
+	_cleanup_free_ char *forms = known_forms(source);
+
+	if (source) {
+		gg_fail(err, GG_USAGE, "there is no image '%s'", text);
+		return gg_hint(err, "write %s, or the path of one", forms);
+	}
 	gg_fail(err, GG_USAGE, "output '%s' is not known", text);
 	return gg_hint(err, "write %s", forms);
 }
 
 int transport_parse(const char *text, struct transport_target *ret, struct gg_err *err)
 {
-	struct transport_target t = TRANSPORT_TARGET_INIT;
+	const struct transport *known = by_name(text, false);
 
-	if (parse(text, &t, err) < 0) {
-		transport_target_done(&t);
-		return -1;
+	if (!known)
+		return not_known(text, false, err);
+	return parse(known, text, text + strlen(known->name) + 1, false, ret, err);
+}
+
+/* By what is there. NULL without an error: no image is. */
+static const struct transport *by_content(const char *path, struct archive_index **ret_members,
+					  struct gg_err *err)
+{
+	_cleanup_archive_index_ struct archive_index *members = NULL;
+	const struct transport *known;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0)
+		return NULL;
+	if (S_ISDIR(st.st_mode))
+		return &transport_oci;
+	if (!S_ISREG(st.st_mode))
+		return NULL;
+	fd = gg_openat(AT_FDCWD, path, O_RDONLY, 0, err);
+	if (fd < 0 || archive_index_take(fd, &members, err) < 0) {
+		gg_context(err, "image '%s'", path);
+		return NULL;
 	}
-	*ret = t;
+	/* `docker save` writes both; a layout has more that can be checked. */
+	known = archive_index_has(members, "oci-layout")      ? &transport_oci_archive
+		: archive_index_has(members, "manifest.json") ? &transport_docker_archive
+							      : NULL;
+	if (known)
+		*ret_members = gg_steal(&members);
+	return known;
+}
+
+int transport_parse_source(const char *text, struct transport_target *ret, struct gg_err *err)
+{
+	const struct transport *known = by_name(text, true);
+	_cleanup_archive_index_ struct archive_index *members = NULL;
+	_cleanup_free_ char *path = NULL;
+
+	if (known)
+		return parse(known, text, text + strlen(known->name) + 1, true, ret, err);
+	path = gg_strndup(text, strcspn(text, ":"));
+	known = by_content(path, &members, err);
+	if (!known)
+		return err->kind ? -1 : not_known(text, true, err);
+	if (parse(known, text, text, true, ret, err) < 0)
+		return -1;
+	ret->members = gg_steal(&members);
 	return 0;
 }
 
@@ -63,15 +138,16 @@ void transport_target_done(struct transport_target *t)
 	free(t->text);
 	free(t->place);
 	free(t->ref);
+	archive_index_free(t->members);
 	*t = (struct transport_target)TRANSPORT_TARGET_INIT;
 }
 
 int transport_parse_path(struct transport_target *t, const char *rest, struct gg_err *err)
 {
-	const char *colon = strchrnul(rest, ':');
+	const char *colon = strchrnul(rest, ':'), *what = t->source ? "image" : "output";
 
 	if (colon == rest) {
-		gg_fail(err, GG_USAGE, "output '%s' names no place", t->text);
+		gg_fail(err, GG_USAGE, "%s '%s' names no place", what, t->text);
 		return gg_hint(err, "write %s", t->transport->form);
 	}
 	t->place = gg_strndup(rest, (size_t)(colon - rest));
@@ -80,10 +156,41 @@ int transport_parse_path(struct transport_target *t, const char *rest, struct gg
 	t->ref = gg_strdup(colon + 1);
 	if (oci_ref_valid(t->ref))
 		return 0;
-	gg_fail(err, GG_USAGE, "output '%s': '%s' is no reference", t->text, t->ref);
+	gg_fail(err, GG_USAGE, "%s '%s': '%s' is no reference", what, t->text, t->ref);
 	return gg_hint(
 		err, "a reference is letters and digits, divided by one of - . _ : @ + / or by --, "
 		     "like v1.2-rc1");
+}
+
+int transport_open_failed(const struct transport_target *t, struct gg_err *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR) {
+		gg_fail(err, GG_USAGE,
+			errno == ENOENT ? "'%s' does not exist" : "'%s' is no directory", t->place);
+		return -1;
+	}
+	return gg_fail_errno(err, "open '%s'", t->place);
+}
+
+struct archive_index *transport_open_archive(struct transport_target *t, struct gg_err *err)
+{
+	struct archive_index *x = NULL;
+	struct stat st;
+	int fd;
+
+	if (t->members)
+		return gg_steal(&t->members);
+	fd = open(t->place, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		transport_open_failed(t, err);
+		return NULL;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		gg_close(fd);
+		gg_fail(err, GG_USAGE, "'%s' is no regular file", t->place);
+		return NULL;
+	}
+	return archive_index_take(fd, &x, err) < 0 ? NULL : x;
 }
 
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err)

@@ -6,6 +6,13 @@
 
 #include "layers/transport.h"
 
+struct archive_index;
+
+/* A source's place that cannot be opened, by errno. */
+int transport_open_failed(const struct transport_target *t, struct gg_err *err);
+/* The members of a source that is a file; NULL with an error. */
+struct archive_index *transport_open_archive(struct transport_target *t, struct gg_err *err);
+
 /* PLACE[:REF], where PLACE is a path. */
 int transport_parse_path(struct transport_target *t, const char *rest,
 			 struct gg_err *err) GG_MUST_USE;

@@ -29,7 +29,10 @@ struct untar_entry {
 	const char *link; /* types '1' and '2', not empty; else NULL */
 	char type; /* '0' file, '1' hard link, '2' symlink, '3' '4' devices, '5' directory, '6' fifo */
 	uint32_t mode, uid, gid, major, minor;
-	uint64_t size;                   /* 0 but for '0' */
+	uint64_t size; /* 0 but for '0' */
+	int64_t mtime; /* seconds since 1970; INT64_MIN: what is written is no time */
+	uint32_t mtime_ns;
+	const char *uname, *gname;       /* of the header; mostly empty */
 	const struct tree_xattr *xattrs; /* sorted, unfiltered */
 	size_t n_xattrs;
 };
@@ -48,3 +51,5 @@ int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *e
 int untar_data(struct untar *u, const void **ret_bytes, size_t *ret_len,
 	       struct gg_err *err) GG_MUST_USE;
 uint64_t untar_bytes(const struct untar *u); /* of the stream, so far */
+/* After untar_next: where in the stream the entry's content begins. */
+uint64_t untar_offset(const struct untar *u);

@@ -57,6 +57,31 @@ static const char *add_xattr(struct untar_pax *pax, const struct record *r)
 	return NULL;
 }
 
+/* "-1.25" is 0.75 s after -2. */
+static void set_time(struct untar_pax *pax, const struct record *r)
+{
+	bool negative = r->len > 0 && r->value[0] == '-';
+	size_t i = negative;
+	int64_t seconds = 0;
+	uint32_t ns = 0, unit = 100000000;
+
+	for (; i < r->len && r->value[i] >= '0' && r->value[i] <= '9'; i++) {
+		if (__builtin_mul_overflow(seconds, 10, &seconds) ||
+		    __builtin_add_overflow(seconds, r->value[i] - '0', &seconds))
+			return;
+	}
+	if (i == negative || (i < r->len && r->value[i] != '.'))
+		return;
+	for (i++; i < r->len; i++, unit /= 10) {
+		if (r->value[i] < '0' || r->value[i] > '9')
+			return;
+		ns += (uint32_t)(r->value[i] - '0') * unit;
+	}
+	pax->has_mtime = true;
+	pax->mtime = negative ? -seconds - (ns > 0) : seconds;
+	pax->mtime_ns = negative && ns ? 1000000000 - ns : ns;
+}
+
 static const char *use(struct untar_pax *pax, const struct record *r)
 {
 	if (gg_streq(r->key, "path"))
@@ -69,6 +94,8 @@ static const char *use(struct untar_pax *pax, const struct record *r)
 		return set_number(&pax->has_uid, &pax->uid, r);
 	if (gg_streq(r->key, "gid"))
 		return set_number(&pax->has_gid, &pax->gid, r);
+	if (gg_streq(r->key, "mtime"))
+		set_time(pax, r);
 	if (gg_starts(r->key, "SCHILY.xattr."))
 		return add_xattr(pax, r);
 	if (gg_starts(r->key, "GNU.sparse.") || gg_streq(r->key, "SCHILY.realsize") ||

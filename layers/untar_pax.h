@@ -2,7 +2,7 @@
  *
  * A pax extended header (POSIX.1-2001, "pax Extended Header"): records "LENGTH KEY=VALUE\n". Strict: lengths must fit,
  * keys come once, path and linkpath hold no NUL, numbers are decimal and not negative. Keys that say nothing about
- * what is extracted (times, names of owners, comments) are ignored.
+ * what is extracted (other times, names of owners, comments) are ignored, and so is an mtime that is no time.
  */
 #pragma once
 
@@ -19,6 +19,9 @@ struct untar_pax {
 	const char *path, *linkpath; /* NULL when absent */
 	bool has_size, has_uid, has_gid;
 	uint64_t size, uid, gid;
+	bool has_mtime;
+	int64_t mtime; /* seconds; the fraction counts up from there */
+	uint32_t mtime_ns;
 	struct tree_xattr *xattrs; /* SCHILY.xattr.*, sorted by name */
 	size_t n_xattrs;
 };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layouts (image-spec image-layout.md) as sources, from a directory or out of a tar archive. Below the directory no
+ * symlink is followed.
+ */
+#pragma once
+
+#include "layers/image_source.h"
+
+struct archive_index;
+struct transport_target;
+
+int layout_read_directory(struct transport_target *t, struct image_source *s,
+			  struct gg_err *err) GG_MUST_USE;
+int layout_read_archive(struct transport_target *t, struct image_source *s,
+			struct gg_err *err) GG_MUST_USE;
