@@ -1,6 +1,5 @@
 ggbuild --help
-ggbuild | cmp - /dev/stdin <<END
-$(ggbuild --help)
-END
+ggbuild >bare
+ggbuild --help | cmp - bare
 # Help wins over mistakes in the line.
 ggbuild init --nonsense --help
