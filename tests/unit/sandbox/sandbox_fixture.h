@@ -61,35 +61,64 @@ static inline void check_text(const char *text, const char *want, const char *fi
 	_exit(1);
 }
 
-static inline int fixture_make(void **state)
+/* The root of the store's user namespace owns the trees. `probe` is the compiled tests/sandbox. */
+static inline struct fixture *fixture_new(unsigned userns_choice, const char *probe)
 {
 	struct fixture *f = gg_zalloc(sizeof(*f));
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	const char *tmp = getenv("TMPDIR");
 	_cleanup_free_ char *script = NULL;
 
-	if (geteuid() != 0) {
-		fprintf(stderr, "the sandbox's tests run as root\n");
-		exit(77);
-	}
+	if (userns_choose(userns_choice, &f->ns, &err) < 0 || userns_settle(&f->ns, &err) < 0)
+		fail_msg("%s (%s)", err.text, err.hint ? err.hint : "");
 	snprintf(f->path, sizeof(f->path), "%s/ggsandbox-XXXXXX",
 		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(f->path));
-	script = gg_asprintf(
-		"set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp space; chmod "
-		"1777 lower/tmp;"
-		"${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -pthread -o lower/bin/probe "
-		"'%s'/sandbox/*.c;"
-		"echo root >lower/etc/secret-of-root; chmod 600 lower/etc/secret-of-root;"
-		"chown -R %u:%u lower space",
-		f->path, TESTS_DIR, USERNS_ROOT_BASE, USERNS_ROOT_BASE);
+	script = gg_asprintf("set -e; umask 022; cd '%s'; mkdir -p lower/bin lower/etc lower/tmp "
+			     "space; chmod 1777 lower/tmp; cp '%s' lower/bin/probe;"
+			     "echo root >lower/etc/secret-of-root; chmod 600 "
+			     "lower/etc/secret-of-root; chown -R %u:%u lower space",
+			     f->path, probe, f->ns.base, f->ns.gid);
 	assert_int_equal(system(script), 0);
-	assert_int_equal(userns_detect(&f->ns, &err), 0);
 	f->dir = gg_openat(AT_FDCWD, f->path, O_RDONLY | O_DIRECTORY, 0, &err);
 	f->lower = gg_openat(f->dir, "lower", O_RDONLY | O_DIRECTORY, 0, &err);
 	f->space = gg_openat(f->dir, "space", O_RDONLY | O_DIRECTORY, 0, &err);
 	assert_true(f->dir >= 0 && f->lower >= 0 && f->space >= 0);
-	*state = f;
+	return f;
+}
+
+/* Compiles tests/sandbox into a file of its own below `dir`. The name is the caller's. */
+static inline char *fixture_probe(const char *dir)
+{
+	_cleanup_free_ char *file = gg_asprintf("%s/probe", dir);
+	_cleanup_free_ char *script =
+		gg_asprintf("umask 022; ${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O1 -static -pthread "
+			    "-o '%s' '%s'/sandbox/*.c",
+			    file, TESTS_DIR);
+
+	assert_int_equal(system(script), 0);
+	return gg_steal(&file);
+}
+
+static inline void fixture_needs_root(void)
+{
+	if (geteuid() == 0)
+		return;
+	fprintf(stderr, "the sandbox's tests run as root\n");
+	exit(77);
+}
+
+static inline int fixture_make(void **state)
+{
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	char dir[] = "/tmp/ggprobe-XXXXXX";
+	_cleanup_free_ char *probe = NULL;
+
+	fixture_needs_root();
+	assert_non_null(mkdtemp(dir));
+	probe = fixture_probe(dir);
+	*state = fixture_new(USERNS_ONLY + USERNS_SHIFTED, probe);
+	assert_int_equal(gg_remove_tree(AT_FDCWD, dir, &err), 0);
 	return 0;
 }
 
@@ -101,6 +130,7 @@ static inline int fixture_remove(void **state)
 	gg_close(f->lower);
 	gg_close(f->space);
 	gg_close(f->dir);
+	userns_done(&f->ns);
 	assert_int_equal(gg_remove_tree(AT_FDCWD, f->path, &err), 0);
 	free(f);
 	return 0;

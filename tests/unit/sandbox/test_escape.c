@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The escape suite: tests/sandbox/escape.h as the step, once for each way in which a step can run. Beside it, on the
- * host, wait what it would like to reach: a listener on loopback, an abstract socket, a file. tests/sandbox/PROBES.md
- * lists the probes with what each must give; with UPDATE_PROBES set it is written instead of compared.
+ * The escape suite: tests/sandbox/escape.h as the step, once for each way in which a step can run, for each kind of user
+ * who can build: those run this program again, with arguments. Beside it, on the host, wait what it would like to
+ * reach: a listener on loopback, an abstract socket, a file. tests/sandbox/PROBES.md lists the probes with what each
+ * must give; with UPDATE_PROBES set it is written instead of compared.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -38,9 +39,32 @@ static void lay_bait(struct fixture *f, struct bait *b)
 	snprintf(b->path, sizeof(b->path), "path=%s", f->path);
 }
 
-static struct box *run(struct fixture *f, const char *name, uint32_t uid, unsigned flags)
+/* The ways in which a step can run. */
+static const struct way {
+	const char *name;
+	uint32_t uid;
+	unsigned flags;
+} ways[] = {
+	{ "root", 0, 0 },
+	{ "user", 1000, 0 },
+	{ "setuid", 0, SANDBOX_SETUID },
+	{ "network", 0, SANDBOX_NETWORK },
+};
+
+/* Who builds. */
+static const struct mode {
+	const char *name, *title;
+	enum userns_kind kind;
+} modes[] = {
+	{ "root", "root", USERNS_SHIFTED },
+	{ "subuid", "subordinate ids", USERNS_SUBUID },
+	{ "single", "a single id", USERNS_SINGLE },
+};
+enum { WAYS = GG_LEN(ways), MODES = GG_LEN(modes), LIST_MAX = 1 << 20 };
+
+static struct box *run(struct fixture *f, const struct way *w)
 {
-	struct box *b = box_new(f, name);
+	struct box *b = box_new(f, w->name);
 	unsigned probes = 0, escapes = 1;
 	struct bait bait;
 	const char *last;
@@ -51,14 +75,15 @@ static struct box *run(struct fixture *f, const char *name, uint32_t uid, unsign
 	for (int fd = 100; fd < 110; fd++)
 		CHECK(dup2(f->dir, fd) == fd);
 	CHECK(open("/", O_RDONLY | O_DIRECTORY) >= 0);
-	b->spec.uid = b->spec.gid = uid;
-	b->spec.flags = flags;
-	status =
-		box_run(b, "escape", "list=1", bait.path, bait.abstract, bait.port,
-			uid ? "user=1" : "user=0", flags & SANDBOX_SETUID ? "setuid=1" : "setuid=0",
-			flags & SANDBOX_NETWORK ? "network=1" : "network=0", NULL);
+	b->spec.uid = b->spec.gid = w->uid;
+	b->spec.flags = w->flags;
+	status = box_run(b, "escape", "list=1", bait.path, bait.abstract, bait.port,
+			 w->uid ? "user=1" : "user=0",
+			 f->ns.kind == USERNS_SINGLE ? "single=1" : "single=0",
+			 w->flags & SANDBOX_SETUID ? "setuid=1" : "setuid=0",
+			 w->flags & SANDBOX_NETWORK ? "network=1" : "network=0", NULL);
 	for (char *line = b->text; (line = strstr(line, "escape: ")); line++)
-		fprintf(stderr, "%.*s\n", (int)strcspn(line, "\n"), line);
+		fprintf(stderr, "%s: %.*s\n", w->name, (int)strcspn(line, "\n"), line);
 	last = strstr(b->text, " probes, ");
 	while (last && last > b->text && last[-1] != '\n')
 		last--;
@@ -67,41 +92,47 @@ static struct box *run(struct fixture *f, const char *name, uint32_t uid, unsign
 	return b;
 }
 
-JOB(root)
+static const struct way *way; /* the job's */
+
+/* What the command printed, to our standard output: "PROBE\tRESULT" a line. */
+static void print_way(struct fixture *f)
 {
-	box_free(run(f, "root", 0, 0));
+	struct box *b = run(f, way);
+
+	fputs(b->text, stdout);
+	fflush(stdout);
+	box_free(b);
 }
 
-JOB(user)
+/* As who builds: every way, a line "WAY" before its results. */
+static int print_mode(const char *name, const char *probe)
 {
-	box_free(run(f, "user", 1000, 0));
+	void *f = NULL;
+
+	for (size_t i = 0; i < MODES; i++)
+		if (strcmp(modes[i].name, name) == 0)
+			f = fixture_new(USERNS_ONLY + modes[i].kind, probe);
+	assert_non_null(f);
+	for (way = ways; way < ways + WAYS; way++) {
+		printf("WAY\n");
+		fflush(stdout);
+		in_job(&f, print_way);
+	}
+	return fixture_remove(&f);
 }
 
-JOB(setuid)
-{
-	box_free(run(f, "setuid", 0, SANDBOX_SETUID));
-}
-
-JOB(network)
-{
-	box_free(run(f, "network", 0, SANDBOX_NETWORK));
-}
-
-/* ---- the list ---- */
-
-enum { MODES = 4, LIST_MAX = 1 << 17 };
+/* ---- from here on as the tests' root ---- */
 
 struct row {
 	char *name;
-	char *result[MODES]; /* NULL: not tried */
+	char *result[MODES][WAYS]; /* NULL: not tried */
 };
 struct table {
 	struct row *v;
 	size_t n, cap;
 };
-static char *list_text; /* shared with the job */
 
-static void add_result(struct table *t, int mode, const char *name, const char *result)
+static void add_result(struct table *t, size_t mode, size_t w, const char *name, const char *result)
 {
 	struct row *row = NULL;
 
@@ -113,86 +144,194 @@ static void add_result(struct table *t, int mode, const char *name, const char *
 		row = &t->v[t->n++];
 		*row = (struct row){ .name = gg_strdup(name) };
 	}
-	if (!row->result[mode])
-		row->result[mode] = gg_strdup(result);
+	if (!row->result[mode][w])
+		row->result[mode][w] = gg_strdup(result);
 	/* One name, one meaning. */
-	CHECK_TEXT(row->result[mode], result);
+	assert_string_equal(row->result[mode][w], result);
 }
 
-static void add_mode(struct table *t, int mode, struct box *b)
+static void table_done(struct table *t)
 {
-	char *rest = b->text, *line, *tab;
+	for (size_t i = 0; i < t->n; i++) {
+		free(t->v[i].name);
+		for (size_t m = 0; m < MODES; m++)
+			for (size_t w = 0; w < WAYS; w++)
+				free(t->v[i].result[m][w]);
+	}
+	free(t->v);
+}
 
-	while ((line = strsep(&rest, "\n"))) {
-		tab = strchr(line, '\t');
+struct suite {
+	char dir[32]; /* open to every user: this program and the probe, whose own places may not be */
+	char *program, *probe;
+	struct table table;
+};
+
+static void add_mode(struct suite *s, size_t mode)
+{
+	bool is_root = modes[mode].kind == USERNS_SHIFTED;
+	_cleanup_free_ char *command = gg_asprintf(
+		"cd / && %s %s %s %s %s", is_root ? "" : TESTS_DIR "/tools/as_user",
+		is_root ? "" : modes[mode].name, s->program, modes[mode].name, s->probe);
+	FILE *f = popen(command, "r");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0, tried[WAYS] = { 0 }, w = 0;
+	ssize_t n;
+
+	assert_non_null(f);
+	while ((n = getline(&line, &cap, f)) > 0) {
+		char *tab = strchr(line, '\t');
+
+		line[n - 1] = '\0';
+		w += strcmp(line, "WAY") == 0;
 		if (!tab)
 			continue;
+		assert_true(w >= 1 && w <= WAYS);
 		*tab = '\0';
-		add_result(t, mode, line, tab + 1);
+		add_result(&s->table, mode, w - 1, line, tab + 1);
+		tried[w - 1]++;
 	}
-	box_free(b);
+	assert_int_equal(pclose(f), 0);
+	for (size_t i = 0; i < WAYS; i++)
+		assert_true(tried[i] >= 250);
 }
 
-JOB(list)
+static void test_as_root(void **state)
 {
-	_cleanup_buf_ struct gg_buf text = { 0 };
-	struct table t = { 0 };
+	add_mode(*state, 0);
+}
 
-	add_mode(&t, 0, run(f, "list-root", 0, 0));
-	add_mode(&t, 1, run(f, "list-user", 1000, 0));
-	add_mode(&t, 2, run(f, "list-setuid", 0, SANDBOX_SETUID));
-	add_mode(&t, 3, run(f, "list-network", 0, SANDBOX_NETWORK));
-	gg_buf_printf(&text,
-		      "# The escape suite's probes\n\n"
-		      "%zu probes of x86-64, each in up to four ways in which a step can run. This "
-		      "list is what the suite\n"
-		      "printed, and the test compares it. A probe must fail with the error named, "
-		      "succeed (where that is\n"
-		      "harmless), or hold, which is: the fact is true, or the way is closed by "
-		      "whatever error.\n\n"
-		      "| probe | root | uid 1000 | setuid allowed | with a network "
-		      "|\n|---|---|---|---|---|\n",
-		      t.n);
-	for (size_t i = 0; i < t.n; i++) {
-		gg_buf_printf(&text, "| %s |", t.v[i].name);
-		for (int mode = 0; mode < MODES; mode++)
-			gg_buf_printf(&text, " %s |",
-				      t.v[i].result[mode] ? t.v[i].result[mode] : "");
-		gg_buf_puts(&text, "\n");
+static void test_with_subordinate_ids(void **state)
+{
+	add_mode(*state, 1);
+}
+
+static void test_with_a_single_id(void **state)
+{
+	add_mode(*state, 2);
+}
+
+/* One result when every way has the same, else each with the ways that have it. */
+static void put_cell(struct gg_buf *text, char *const result[WAYS])
+{
+	bool told[WAYS] = { false }, first = true;
+	size_t tried = 0, same = 0;
+
+	for (size_t w = 0; w < WAYS; w++) {
+		tried += result[w] != NULL;
+		same += result[w] && result[0] && strcmp(result[w], result[0]) == 0;
 	}
-	CHECK(text.len < LIST_MAX && t.n >= 120);
-	memcpy(list_text, text.data, text.len + 1);
+	if (tried == WAYS && same == WAYS) {
+		gg_buf_printf(text, " %s |", result[0]);
+		return;
+	}
+	for (size_t w = 0; w < WAYS; w++) {
+		if (!result[w] || told[w])
+			continue;
+		gg_buf_printf(text, "%s %s (", first ? "" : ",", result[w]);
+		first = false;
+		for (size_t other = w; other < WAYS; other++) {
+			if (!result[other] || strcmp(result[w], result[other]) != 0)
+				continue;
+			gg_buf_printf(text, "%s%s", other == w ? "" : " ", ways[other].name);
+			told[other] = true;
+		}
+		gg_buf_putc(text, ')');
+	}
+	gg_buf_puts(text, " |");
+}
+
+static void put_list(const struct table *t, struct gg_buf *text)
+{
+	gg_buf_printf(text,
+		      "# The escape suite's probes\n\n"
+		      "%zu probes of x86-64. This list is what the suite printed, and the test "
+		      "compares it. A column says who\n"
+		      "builds: root, a user with subordinate ids, a user with a single id. Each "
+		      "probe is tried in up to four\n"
+		      "ways in which a step can run: as root, as user 1000, with `setuid: true`, "
+		      "with a network; where they\n"
+		      "differ, the cell names them. A probe must fail with the error named, "
+		      "succeed (where that is harmless),\n"
+		      "or hold, which is: the fact is true, or the way is closed by whatever "
+		      "error.\n\n"
+		      "With a single id, user 1000 of a step is its root by another name, and so "
+		      "may do what root may: end pid 1,\n"
+		      "change its own /dev, read root's files. Groups cannot be set, and there is "
+		      "no other id to become. None of\n"
+		      "this reaches out of the step.\n\n",
+		      t->n);
+	gg_buf_puts(text, "| probe |");
+	for (size_t m = 0; m < MODES; m++)
+		gg_buf_printf(text, " %s |", modes[m].title);
+	gg_buf_puts(text, "\n|---|---|---|---|\n");
+	for (size_t i = 0; i < t->n; i++) {
+		gg_buf_printf(text, "| %s |", t->v[i].name);
+		for (size_t m = 0; m < MODES; m++)
+			put_cell(text, t->v[i].result[m]);
+		gg_buf_putc(text, '\n');
+	}
 }
 
 static void test_probes_are_listed(void **state)
 {
 	static const char path[] = TESTS_DIR "/sandbox/PROBES.md";
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
-	_cleanup_buf_ struct gg_buf want = { 0 };
+	_cleanup_buf_ struct gg_buf want = { 0 }, text = { 0 };
+	struct suite *s = *state;
 
-	list_text = mmap(NULL, LIST_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(list_text != MAP_FAILED);
-	test_list(state);
+	put_list(&s->table, &text);
+	assert_true(s->table.n >= 120);
 	if (getenv("UPDATE_PROBES"))
-		assert_int_equal(gg_write_file(AT_FDCWD, path, list_text, strlen(list_text), 0644,
+		assert_int_equal(gg_write_file(AT_FDCWD, path, text.data, text.len, 0644,
 					       GG_COMMIT_REPLACE, &err),
 				 0);
 #ifdef __x86_64__
 	assert_int_equal(gg_read_file(AT_FDCWD, path, LIST_MAX, &want, &err), 0);
-	assert_string_equal(list_text, want.data);
+	assert_string_equal(text.data, want.data);
 #endif
-	munmap(list_text, LIST_MAX);
 }
 
-int main(void)
+static int suite_make(void **state)
+{
+	struct suite *s = gg_zalloc(sizeof(*s));
+	_cleanup_free_ char *copy = NULL;
+
+	fixture_needs_root();
+	snprintf(s->dir, sizeof(s->dir), "/tmp/ggescape-XXXXXX");
+	assert_true(mkdtemp(s->dir) && chmod(s->dir, 0755) == 0);
+	s->probe = fixture_probe(s->dir);
+	s->program = gg_asprintf("%s/test", s->dir);
+	copy = gg_asprintf("umask 022; cp /proc/%d/exe %s && chmod 755 %s", (int)getpid(),
+			   s->program, s->program);
+	assert_int_equal(system(copy), 0);
+	*state = s;
+	return 0;
+}
+
+static int suite_remove(void **state)
+{
+	struct suite *s = *state;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+
+	table_done(&s->table);
+	assert_int_equal(gg_remove_tree(AT_FDCWD, s->dir, &err), 0);
+	free(s->program);
+	free(s->probe);
+	free(s);
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_root),
-		cmocka_unit_test(test_user),
-		cmocka_unit_test(test_setuid),
-		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_as_root),
+		cmocka_unit_test(test_with_subordinate_ids),
+		cmocka_unit_test(test_with_a_single_id),
 		cmocka_unit_test(test_probes_are_listed),
 	};
 
-	return cmocka_run_group_tests(tests, fixture_make, fixture_remove);
+	if (argc == 3)
+		return print_mode(argv[1], argv[2]);
+	return cmocka_run_group_tests(tests, suite_make, suite_remove);
 }
