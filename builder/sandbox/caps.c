@@ -27,6 +27,11 @@ uint64_t caps_tracer(void)
 	return caps_init() | BIT(CAP_SYS_PTRACE);
 }
 
+uint64_t caps_owner(void)
+{
+	return caps_default() | BIT(CAP_SYS_PTRACE);
+}
+
 int caps_bound(uint64_t keep, struct gg_err *err)
 {
 	for (unsigned long cap = 0; cap < 64; cap++) {

@@ -14,6 +14,8 @@ uint64_t caps_default(void);
 uint64_t caps_init(void);
 /* The same and CAP_SYS_PTRACE: what it tells whom it traces, it writes into their memory. */
 uint64_t caps_tracer(void);
+/* What pid 1 needs where it answers for the kernel (owner.h): a root step's, and CAP_SYS_PTRACE. */
+uint64_t caps_owner(void);
 /* Drops everything outside of `keep` from the bounding set, and clears the ambient set. */
 int caps_bound(uint64_t keep, struct gg_err *err) GG_MUST_USE;
 /* Permitted and effective become exactly `keep`, inheritable nothing. */

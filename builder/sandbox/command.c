@@ -14,7 +14,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/filter.h"
-#include "builder/sandbox/lone.h"
+#include "builder/sandbox/owner.h"
 #include "builder/sandbox/perturb.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/scope.h"
@@ -129,24 +129,39 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int drop_privileges(const struct sandbox_spec *spec, const struct filter *filter,
-			   struct gg_err *err)
+static int become_groups(const struct sandbox_spec *spec, struct gg_err *err)
 {
-	bool none = spec->flags & SANDBOX_NO_CAPABILITIES;
-
-	if (lone_needed(spec) &&
-	    (lone_enter(spec, err) < 0 || caps_bound(none ? 0 : caps_default(), err) < 0))
-		return -1;
-	if (!lone_id() && setgroups(spec->n_groups, spec->groups) < 0)
+	if (setgroups(spec->n_groups, spec->groups) < 0)
 		return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
 	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
 		return gg_fail_errno(err, "become gid %u", spec->gid);
+	return 0;
+}
+
+static int load_filter(const struct filter *filter, int sock, struct gg_err *err)
+{
+	_cleanup_close_ int listener = -1;
+
+	if (filter_load(filter, &listener, err) < 0)
+		return -1;
+	return listener >= 0 ? owner_send_listener(sock, listener, err) : 0;
+}
+
+/* With made-up ids there is one real id, which we have already. */
+static int drop_privileges(const struct sandbox_spec *spec, const struct filter *filter, int sock,
+			   struct gg_err *err)
+{
+	bool none = spec->flags & SANDBOX_NO_CAPABILITIES;
+	bool real = !(spec->flags & SANDBOX_OWNERSHIP);
+
+	if (real && become_groups(spec, err) < 0)
+		return -1;
 	/* Both need CAP_SYS_ADMIN, which goes with the next lines; what they call, the filter allows. */
 	if ((spec->flags & SANDBOX_NETWORK) && scope_abstract_sockets(err) < 0)
 		return -1;
-	if (filter_load(filter, err) < 0)
+	if (load_filter(filter, sock, err) < 0)
 		return -1;
-	if (setresuid(spec->uid, spec->uid, spec->uid) < 0)
+	if (real && setresuid(spec->uid, spec->uid, spec->uid) < 0)
 		return gg_fail_errno(err, "become uid %u", spec->uid);
 	if (caps_set(spec->uid == 0 && !none ? caps_default() : 0, err) < 0)
 		return -1;
@@ -214,14 +229,14 @@ static int exec(const struct sandbox_spec *spec, struct gg_err *err)
 }
 
 int command_exec(const struct sandbox_spec *spec, int workdir, const struct filter *filter,
-		 struct gg_err *err)
+		 int sock, struct gg_err *err)
 {
 	if (setsid() < 0)
 		return gg_fail_errno(err, "setsid");
 	umask(022);
 	reset_signals();
 	if (perturb_process(spec->perturb, err) < 0 || set_limits(err) < 0 ||
-	    drop_privileges(spec, filter, err) < 0 || enter_workdir(spec, workdir, err) < 0)
+	    drop_privileges(spec, filter, sock, err) < 0 || enter_workdir(spec, workdir, err) < 0)
 		return -1;
 	return exec(spec, err);
 }

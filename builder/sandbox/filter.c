@@ -9,12 +9,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +46,11 @@ enum answer {
 	ANSWER_PERSONALITY,
 	ANSWER_WALL_CLOCK, /* traced when the first one names a wall clock */
 	ANSWER_WALL_FUTEX,
+	ANSWER_ASK,
+	ANSWER_ASK_OPEN, /* only what makes a file */
+	ANSWER_ASK_OPENAT,
+	ANSWER_ASK_STATX,     /* only what wants to know an owner */
+	ANSWER_ASK_UTIMENSAT, /* only what does not follow symlinks */
 };
 
 /* From `first` up to the next range's. */
@@ -62,6 +69,7 @@ enum {
 	PERSONALITY_FLAGS = 0x8 | 0x20000, /* PER_LINUX32 and UNAME26 */
 	NEW_NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 			 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET,
+	TMPFILE = O_TMPFILE & ~O_DIRECTORY,
 	NEAR = 80, /* ranges whose tree surely fits into a conditional jump's 255 */
 };
 
@@ -76,6 +84,8 @@ static uint32_t return_of(enum answer answer)
 		return SECCOMP_RET_ERRNO;
 	case ANSWER_TRACE:
 		return SECCOMP_RET_TRACE;
+	case ANSWER_ASK:
+		return SECCOMP_RET_USER_NOTIF;
 	case ANSWER_ENOSYS:
 	case ANSWER_CLONE:
 	case ANSWER_IOCTL:
@@ -84,6 +94,10 @@ static uint32_t return_of(enum answer answer)
 	case ANSWER_PERSONALITY:
 	case ANSWER_WALL_CLOCK:
 	case ANSWER_WALL_FUTEX:
+	case ANSWER_ASK_OPEN:
+	case ANSWER_ASK_OPENAT:
+	case ANSWER_ASK_STATX:
+	case ANSWER_ASK_UTIMENSAT:
 		break;
 	}
 	return SECCOMP_RET_ERRNO | ENOSYS;
@@ -132,6 +146,18 @@ static void trace(struct ranges *calls, const struct sandbox_perturb *p)
 	change(calls, SCMP_SYS(futex), ANSWER_WALL_FUTEX);
 }
 
+static void ask(struct ranges *calls)
+{
+	for (size_t i = 0; i < GG_LEN(filter_asked); i++)
+		change(calls, seccomp_syscall_resolve_name(filter_asked[i]), ANSWER_ASK);
+	for (size_t i = 0; i < GG_LEN(filter_absent_when_asked); i++)
+		change(calls, filter_absent_when_asked[i], ANSWER_ENOSYS);
+	change(calls, SCMP_SYS(open), ANSWER_ASK_OPEN);
+	change(calls, SCMP_SYS(openat), ANSWER_ASK_OPENAT);
+	change(calls, SCMP_SYS(statx), ANSWER_ASK_STATX);
+	change(calls, SCMP_SYS(utimensat), ANSWER_ASK_UTIMENSAT);
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
@@ -139,7 +165,7 @@ static int by_number(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void collect(const struct sandbox_perturb *perturb, struct ranges *calls)
+static void collect(unsigned flags, const struct sandbox_perturb *perturb, struct ranges *calls)
 {
 	add_names(calls, filter_allowed, GG_LEN(filter_allowed), ANSWER_ALLOW);
 	add_names(calls, filter_denied, GG_LEN(filter_denied), ANSWER_EPERM);
@@ -154,6 +180,8 @@ static void collect(const struct sandbox_perturb *perturb, struct ranges *calls)
 	add(calls, SCMP_SYS(msync), ANSWER_MSYNC);
 	add(calls, SCMP_SYS(personality), ANSWER_PERSONALITY);
 	trace(calls, perturb);
+	if (flags & FILTER_OWNERSHIP)
+		ask(calls);
 	qsort(calls->v, calls->n, sizeof(*calls->v), by_number);
 }
 
@@ -268,11 +296,28 @@ static void emit_leaf(struct filter *f, enum answer answer)
 		emit_argument(f, 1);
 		emit_if(f, BPF_JSET, FUTEX_CLOCK_REALTIME, ANSWER_TRACE);
 		break;
+	case ANSWER_ASK_OPEN:
+		emit_argument(f, 1);
+		emit_if(f, BPF_JSET, O_CREAT | TMPFILE, ANSWER_ASK);
+		break;
+	case ANSWER_ASK_OPENAT:
+		emit_argument(f, 2);
+		emit_if(f, BPF_JSET, O_CREAT | TMPFILE, ANSWER_ASK);
+		break;
+	case ANSWER_ASK_STATX:
+		emit_argument(f, 3);
+		emit_if(f, BPF_JSET, STATX_UID | STATX_GID, ANSWER_ASK);
+		break;
+	case ANSWER_ASK_UTIMENSAT:
+		emit_argument(f, 3);
+		emit_if(f, BPF_JSET, AT_SYMLINK_NOFOLLOW, ANSWER_ASK);
+		break;
 	case ANSWER_ENOSYS:
 	case ANSWER_ALLOW:
 	case ANSWER_EPERM:
 	case ANSWER_NOTHING:
 	case ANSWER_TRACE:
+	case ANSWER_ASK:
 		emit_return(f, return_of(answer));
 		return;
 	}
@@ -300,12 +345,12 @@ static void emit_tree(struct filter *f, const struct range *v, size_t n)
 	emit_tree(f, v + half, n - half);
 }
 
-void filter_make(const struct sandbox_perturb *perturb, struct filter *ret)
+void filter_make(unsigned flags, const struct sandbox_perturb *perturb, struct filter *ret)
 {
 	struct ranges calls = { 0 }, ranges = { 0 };
 
-	*ret = (struct filter){ 0 };
-	collect(perturb, &calls);
+	*ret = (struct filter){ .flags = flags };
+	collect(flags, perturb, &calls);
 	merge(&calls, &ranges);
 	emit(ret, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit(ret, BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
@@ -326,14 +371,29 @@ void filter_done(struct filter *f)
 	*f = (struct filter){ 0 };
 }
 
-int filter_load(const struct filter *f, struct gg_err *err)
+static int fail_load(struct gg_err *err)
 {
-	struct sock_fprog prog = { .len = (unsigned short)f->n, .filter = f->v };
-
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0)
-		return 0;
 	gg_fail_errno(err, "load the seccomp filter");
 	if (err->errnum == EINVAL || err->errnum == ENOSYS)
 		gg_hint(err, "the kernel must be built with CONFIG_SECCOMP_FILTER");
+	if (err->errnum == EBUSY)
+		gg_hint(err,
+			"the container that ggbuild runs in has a seccomp listener, and the kernel "
+			"allows one: give the user a range of ids in /etc/subuid and "
+			"/etc/subgid, and no listener is needed");
 	return -1;
+}
+
+int filter_load(const struct filter *f, int *ret_listener, struct gg_err *err)
+{
+	struct sock_fprog prog = { .len = (unsigned short)f->n, .filter = f->v };
+	unsigned long flags = f->flags & FILTER_OWNERSHIP ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	/* Linux 5.19: a caller whose request is being answered is not called away by signals. */
+	unsigned long killable = flags ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0;
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | killable, &prog);
+
+	if (r < 0 && errno == EINVAL && killable)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	*ret_listener = flags ? (int)r : -1;
+	return r < 0 ? fail_load(err) : 0;
 }

@@ -18,11 +18,18 @@ struct sock_filter;
 struct filter {
 	struct sock_filter *v; /* owned */
 	size_t n, cap;
+	unsigned flags;
+};
+
+enum filter_flags {
+	/* The calls about owners go to a listener (owner.h). */
+	FILTER_OWNERSHIP = 1 << 0,
 };
 
 /* No effect on the process. What `perturb` changes goes to the tracer (perturb.h); NULL: nothing. */
-void filter_make(const struct sandbox_perturb *perturb, struct filter *ret);
+void filter_make(unsigned flags, const struct sandbox_perturb *perturb, struct filter *ret);
 void filter_done(struct filter *f);
 #define _cleanup_filter_ GG_CLEANUP(filter_done)
-/* Puts it in force for the calling thread: needs CAP_SYS_ADMIN in its user namespace, or no_new_privs. */
-int filter_load(const struct filter *f, struct gg_err *err) GG_MUST_USE;
+/* Puts it in force for the calling thread: needs CAP_SYS_ADMIN in its user namespace, or no_new_privs. *ret_listener is
+ * -1 without FILTER_OWNERSHIP. */
+int filter_load(const struct filter *f, int *ret_listener, struct gg_err *err) GG_MUST_USE;

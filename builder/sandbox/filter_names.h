@@ -451,3 +451,16 @@ static const char *const filter_denied[] = {
 static const char *const filter_without_effect[] = {
 	"fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "sync_file_range2",
 };
+
+/* For a layer that answers in the place of the kernel (owner.h): always, or by an argument, see enum answer. */
+static const char *const filter_asked[] = {
+	"chown",     "chroot",  "creat",     "fchown",    "fchownat",   "flistxattr",
+	"fstat",     "getegid", "geteuid",   "getgid",    "getgroups",  "getresgid",
+	"getresuid", "getuid",  "lchown",    "listxattr", "llistxattr", "lstat",
+	"mkdir",     "mkdirat", "mknod",     "mknodat",   "newfstatat", "setfsgid",
+	"setfsuid",  "setgid",  "setgroups", "setregid",  "setresgid",  "setresuid",
+	"setreuid",  "setuid",  "stat",      "symlink",   "symlinkat",
+};
+
+/* openat2, listxattrat: their arguments are in memory, and who calls them knows kernels without them. */
+static const int filter_absent_when_asked[] = { 437, 465 };

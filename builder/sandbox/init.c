@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +20,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/command.h"
+#include "builder/sandbox/owner.h"
 #include "builder/sandbox/perturb.h"
 #include "builder/sandbox/report.h"
 #include "builder/sandbox/sandbox.h"
@@ -28,6 +32,14 @@ enum { COMMAND_PID = 300 }; /* for sandbox_perturb.pids */
 
 static const uint64_t grace_ns = UINT64_C(10) * 1000000000;
 static const uint64_t forever = UINT64_MAX;
+
+/* What pid 1 does while the command runs. */
+struct watch {
+	sigset_t set;
+	struct perturb *tracer;     /* or NULL */
+	struct owner_server *owner; /* or NULL */
+	int signals;                /* signalfd; -1 without owner */
+};
 
 static uint64_t now_ns(void)
 {
@@ -128,8 +140,8 @@ static int attach(const struct sandbox_perturb *p, pid_t command, int ready, str
 	return gg_write_all(ready, "", 1, err);
 }
 
-static pid_t start_command(const struct init_plan *plan, struct perturb **ret_tracer,
-			   struct gg_err *err)
+static pid_t fork_command(const struct init_plan *plan, int sock, struct perturb **ret_tracer,
+			  struct gg_err *err)
 {
 	const struct sandbox_perturb *p = plan->spec->perturb;
 	bool traced = perturb_traces(p);
@@ -152,7 +164,7 @@ static pid_t start_command(const struct init_plan *plan, struct perturb **ret_tr
 	if (pid == 0) {
 		gg_close(gg_steal_fd(&here));
 		if (!traced || wait_for_tracer(there, err) == 0)
-			command_exec(plan->spec, FD_WORKDIR, plan->filter, err);
+			command_exec(plan->spec, FD_WORKDIR, plan->filter, sock, err);
 		report_send_error(FD_SOCK, err);
 		_exit(127);
 	}
@@ -163,18 +175,42 @@ static pid_t start_command(const struct init_plan *plan, struct perturb **ret_tr
 	return attach(p, pid, here, ret_tracer, err) < 0 ? -1 : pid;
 }
 
-/* Pid 1 keeps CAP_KILL, for processes of other users, and nothing that could be written to or read. */
-static int shrink(const struct perturb *tracer, struct gg_err *err)
+static pid_t start_command(const struct init_plan *plan, struct watch *w, struct gg_err *err)
+{
+	_cleanup_close_ int here = -1;
+	int sv[2];
+	pid_t pid;
+
+	if (!(plan->spec->flags & SANDBOX_OWNERSHIP))
+		return fork_command(plan, -1, &w->tracer, err);
+	if (owner_server_new(plan->spec, &w->owner, err) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return gg_fail_errno(err, "socketpair");
+	here = sv[0];
+	pid = fork_command(plan, sv[1], &w->tracer, err);
+	close(sv[1]);
+	if (pid >= 0 && owner_take_listener(w->owner, here, err) < 0)
+		return -1;
+	w->signals = signalfd(-1, &w->set, SFD_CLOEXEC);
+	return w->signals < 0 ? gg_fail_errno(err, "signalfd") : pid;
+}
+
+/* Pid 1 keeps CAP_KILL, for processes of other users, and nothing that could be written to or read; what it answers
+ * for the kernel, it does with what a step has. */
+static int shrink(const struct watch *w, struct gg_err *err)
 {
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
 	close(FD_WORKDIR);
-	return caps_set(tracer ? caps_tracer() : caps_init(), err);
+	if (w->owner)
+		return caps_set(caps_owner(), err);
+	return caps_set(w->tracer ? caps_tracer() : caps_init(), err);
 }
 
 /* Waits for a blocked signal until the deadline; 0 when that has passed. */
-static int next_signal(const sigset_t *set, uint64_t deadline)
+static int next_signal_only(const sigset_t *set, uint64_t deadline)
 {
 	uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
 	struct timespec t = { .tv_sec = (time_t)(left / 1000000000),
@@ -185,6 +221,44 @@ static int next_signal(const sigset_t *set, uint64_t deadline)
 		sig = sigtimedwait(set, NULL, deadline == forever ? NULL : &t);
 	while (sig < 0 && errno == EINTR);
 	return sig < 0 ? 0 : sig;
+}
+
+static int poll_ms(uint64_t deadline)
+{
+	uint64_t now = now_ns(), left = deadline > now ? deadline - now : 0;
+
+	if (deadline == forever)
+		return -1;
+	/* Rounded up, so that the last millisecond is not waited for in circles. */
+	return left / 1000000 < INT_MAX ? (int)((left + 999999) / 1000000) : INT_MAX;
+}
+
+/* The same, answering requests meanwhile. The descriptor says when there is a signal to wait for. */
+static int next_signal_serving(const struct watch *w, uint64_t deadline)
+{
+	static const struct timespec at_once;
+
+	for (;;) {
+		struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
+					{ .fd = owner_listener(w->owner), .events = POLLIN } };
+		int n = poll(fds, GG_LEN(fds), poll_ms(deadline)), sig = -1;
+
+		if (n == 0)
+			return 0;
+		if (n > 0 && fds[1].revents)
+			owner_serve(w->owner, fds[1].revents);
+		if (n > 0 && fds[0].revents)
+			sig = sigtimedwait(&w->set, NULL, &at_once);
+		if (sig > 0)
+			return sig;
+		if (deadline != forever && now_ns() >= deadline)
+			return 0;
+	}
+}
+
+static int next_signal(const struct watch *w, uint64_t deadline)
+{
+	return w->owner ? next_signal_serving(w, deadline) : next_signal_only(&w->set, deadline);
 }
 
 /* Reaps what has ended; true when the command is among it. */
@@ -207,16 +281,15 @@ static bool reap(pid_t command, struct perturb *tracer, int *ret_status)
 
 /* Until the command has ended: by itself, by the time limit (SIGTERM, then SIGKILL), or because the caller sends
  * SIGTERM. */
-static int supervise(pid_t command, struct perturb *tracer, uint64_t timeout, const sigset_t *set,
-		     bool *ret_timed_out)
+static int supervise(pid_t command, const struct watch *w, uint64_t timeout, bool *ret_timed_out)
 {
 	uint64_t deadline = timeout ? now_ns() + timeout : forever;
 	bool terminating = false;
 	int status = 0;
 
-	while (!reap(command, tracer, &status)) {
-		uint64_t held = perturb_release(tracer, now_ns());
-		int sig = next_signal(set, held < deadline ? held : deadline);
+	while (!reap(command, w->tracer, &status)) {
+		uint64_t held = perturb_release(w->tracer, now_ns());
+		int sig = next_signal(w, held < deadline ? held : deadline);
 
 		if (sig == SIGCHLD || (sig == 0 && held < deadline))
 			continue;
@@ -249,26 +322,25 @@ static int run(struct init_plan *plan, struct gg_err *err)
 {
 	struct report ready = { .type = REPORT_READY }, done = { .type = REPORT_DONE };
 	uint64_t keep = (plan->spec->flags & SANDBOX_NO_CAPABILITIES) ? 0 : caps_default();
+	struct watch w = { .signals = -1 };
 	struct rusage usage;
-	sigset_t set;
 	uint64_t start;
-	struct perturb *tracer = NULL;
 	pid_t command;
 	int status;
 
 	if (set_up(plan, err) < 0 || caps_bound(keep, err) < 0)
 		return -1;
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_SETMASK, &set, NULL);
+	sigemptyset(&w.set);
+	sigaddset(&w.set, SIGCHLD);
+	sigaddset(&w.set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &w.set, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	report_send(FD_SOCK, &ready);
 	start = now_ns();
-	command = start_command(plan, &tracer, err);
-	if (command < 0 || shrink(tracer, err) < 0)
+	command = start_command(plan, &w, err);
+	if (command < 0 || shrink(&w, err) < 0)
 		return -1;
-	status = supervise(command, tracer, plan->spec->timeout, &set, &done.result.timed_out);
+	status = supervise(command, &w, plan->spec->timeout, &done.result.timed_out);
 	end_everything();
 	getrusage(RUSAGE_CHILDREN, &usage);
 	done.result.wall_ns = now_ns() - start;

@@ -147,15 +147,14 @@ static int mask_proc(int empty, int root, int proc, struct gg_err *err)
 	return 0;
 }
 
-/* Behind seccomp, a second wall: the kernel refuses user namespaces below ours, but the one that makes a lone id the
- * spec's user (command.c). The sysctl is our namespace's own. */
-static int forbid_user_namespaces(int proc, bool lone, struct gg_err *err)
+/* Behind seccomp, a second wall: the kernel refuses user namespaces below ours. The sysctl is our namespace's own. */
+static int forbid_user_namespaces(int proc, struct gg_err *err)
 {
 	_cleanup_close_ int fd = gg_openat(proc, "sys/user/max_user_namespaces", O_WRONLY, 0, err);
 
 	if (fd < 0)
 		return -1;
-	return gg_write_all(fd, lone ? "1\n" : "0\n", 2, err);
+	return gg_write_all(fd, "0\n", 2, err);
 }
 
 int mounts_new_proc(struct gg_err *err)
@@ -167,14 +166,13 @@ int mounts_new_proc(struct gg_err *err)
 	return proc;
 }
 
-static int mount_proc(const struct sandbox_spec *spec, int empty, int root, struct gg_err *err)
+static int mount_proc(int empty, int root, struct gg_err *err)
 {
 	_cleanup_close_ int proc = mounts_new_proc(err);
 
 	if (proc < 0)
 		return -1;
-	if (mount_top(proc, root, "proc", err) < 0 ||
-	    forbid_user_namespaces(proc, lone_needed(spec), err) < 0)
+	if (mount_top(proc, root, "proc", err) < 0 || forbid_user_namespaces(proc, err) < 0)
 		return -1;
 	return mask_proc(empty, root, proc, err);
 }
@@ -232,7 +230,7 @@ static int build(const struct sandbox_spec *spec, int root, const struct mounts_
 			return -1;
 	if (mountapi_restrict(sys, MOUNT_ATTR_RDONLY, err) < 0 || mount_dev(root, err) < 0)
 		return -1;
-	return mount_proc(spec, sys, root, err);
+	return mount_proc(sys, root, err);
 }
 
 /* The old root lands on top of the new one and is let go with everything below it. Whether anything is left over the

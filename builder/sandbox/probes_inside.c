@@ -183,14 +183,15 @@ PROBE(overlay)
 PROBE(filter)
 {
 	_cleanup_filter_ struct filter f = { 0 };
+	int no_listener;
 
 	(void)p;
-	filter_make(NULL, &f);
+	filter_make(0, NULL, &f);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		gg_fail_errno(err, "set no_new_privs");
 		return ABILITY_MISSING;
 	}
-	if (filter_load(&f, err) < 0)
+	if (filter_load(&f, &no_listener, err) < 0)
 		return ABILITY_MISSING;
 	if (syscall(SYS_setns, -1, 0) != -1 || errno != EPERM) {
 		gg_fail(err, GG_SYSTEM, "the filter is there and not obeyed");

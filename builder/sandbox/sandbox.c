@@ -13,6 +13,7 @@
 #include "builder/sandbox/explain.h"
 #include "builder/sandbox/filter.h"
 #include "builder/sandbox/init.h"
+#include "builder/sandbox/lone.h"
 #include "builder/sandbox/report.h"
 #include "builder/sandbox/overlay.h"
 #include "builder/sandbox/sources.h"
@@ -65,7 +66,8 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 			return -1;
 	if (sources_open(spec, p->root.mount, s->upper, &s->stubs, &p->sources, err) < 0)
 		return -1;
-	filter_make(spec->perturb, &p->filter);
+	filter_make(spec->flags & SANDBOX_OWNERSHIP ? FILTER_OWNERSHIP : 0, spec->perturb,
+		    &p->filter);
 	return 0;
 }
 
@@ -115,6 +117,8 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox **ret, struct 
 	s->pidfd = s->sock = s->upper = -1;
 	if (!copy.env)
 		copy.env = no_environment;
+	if (lone_id())
+		copy.flags |= SANDBOX_OWNERSHIP;
 	r = check_spec(&copy, err);
 	if (r == 0)
 		r = prepare(&copy, s, &p, err);

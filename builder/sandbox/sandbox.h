@@ -41,6 +41,8 @@ enum sandbox_flags {
 	SANDBOX_SETUID = 1 << 1, /* no no_new_privs: setuid programs work */
 	SANDBOX_READ_ONLY_ROOT = 1 << 2,
 	SANDBOX_NO_CAPABILITIES = 1 << 3, /* tests of images: nothing in the bounding set */
+	/* The user namespace maps id 0 alone: owners are kept and shown by owner.h. */
+	SANDBOX_OWNERSHIP = 1 << 4,
 };
 
 /* What a rebuild that verifies sees otherwise than a build does; 0, false and NULL: as it is. perturb.h says how far each

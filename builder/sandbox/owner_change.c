@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/sandbox/owner_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "layers/base/fd.h"
+
+/* chown(2): root may all, an owner may give to one of its groups. */
+static bool may_change(const struct owner_call *c, struct owners_ids now, uint32_t uid,
+		       uint32_t gid)
+{
+	const struct owner_creds *creds = owner_creds_of(c);
+
+	if (creds->fsuid == 0)
+		return true;
+	if (creds->fsuid != now.uid || (uid != UINT32_MAX && uid != now.uid))
+		return false;
+	return gid == UINT32_MAX || gid == now.gid || owner_in_group(creds, gid);
+}
+
+static int64_t change(const struct owner_call *c, int fd, uint32_t uid, uint32_t gid)
+{
+	struct owners_ids ids;
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	owners_read(path, true, &st, &ids);
+	if ((uid != UINT32_MAX && uid >= OWNERS_LIMIT) ||
+	    (gid != UINT32_MAX && gid >= OWNERS_LIMIT))
+		return -EINVAL;
+	if (!may_change(c, ids, uid, gid))
+		return -EPERM;
+	if (fchownat(fd, "", uid == UINT32_MAX ? uid : 0, gid == UINT32_MAX ? gid : 0,
+		     AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (uid != UINT32_MAX)
+		ids.uid = uid;
+	if (gid != UINT32_MAX)
+		ids.gid = gid;
+	if (owners_write(path, true, &st, ids) == 0)
+		return 0;
+	/* What has no place for a record (/proc, /dev/pts, old tmpfs) is no part of any result. */
+	return errno == ENOTSUP || errno == EPERM || errno == EACCES ? 0 : -errno;
+}
+
+static int64_t change_at(const struct owner_call *c, int r, const struct owner_place *p,
+			 uint64_t uid, uint64_t gid)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (r < 0)
+		return r;
+	fd = open(p->path, O_PATH | O_CLOEXEC | (p->follow ? 0 : O_NOFOLLOW));
+	return fd < 0 ? -errno : change(c, fd, (uint32_t)uid, (uint32_t)gid);
+}
+
+int64_t owner_call_change(struct owner_call *c)
+{
+	_cleanup_place_ struct owner_place p = { .fd = -1 };
+	const uint64_t *a = c->args;
+	unsigned flags;
+	int r;
+
+	switch (c->nr) {
+#ifdef SYS_chown
+	case SYS_chown:
+	case SYS_lchown:
+		flags = c->nr == SYS_lchown ? AT_SYMLINK_NOFOLLOW : 0;
+		r = owner_locate(c, AT_FDCWD, a[0], flags, &p);
+		return change_at(c, r, &p, a[1], a[2]);
+#endif
+	case SYS_fchown:
+		r = owner_locate_fd(c, (int)a[0], &p);
+		/* A number that is none is no missing file. */
+		r = (int)change_at(c, r, &p, a[1], a[2]);
+		return r == -ENOENT ? -EBADF : r;
+	case SYS_fchownat:
+		flags = (unsigned)a[4];
+		if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+			return -EINVAL;
+		r = owner_locate(c, (int)a[0], a[1], flags, &p);
+		return change_at(c, r, &p, a[2], a[3]);
+	default:
+		return OWNER_PROCEED;
+	}
+}
