@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/openat2.h>
+
 #include "builder/action.h"
 #include "builder/command_run.h"
 #include "builder/control.h"
@@ -19,6 +21,7 @@
 #include "layers/place.h"
 #include "layers/scan.h"
 #include "layers/tree.h"
+#include "layers/unlock.h"
 
 /* What prepare reads for the child: one package's control files each. */
 struct packages {
@@ -60,11 +63,11 @@ static int read_package_file(void *ctx, size_t package, const char *path, struct
 			     struct gg_err *err)
 {
 	const struct action *a = ctx;
-	_cleanup_close_ int fd =
-		gg_openat_in(a->trees[package].fd, path, O_RDONLY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int fd = unlock_open(a->trees[package].fd, path, O_RDONLY | O_NOFOLLOW,
+					     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 
 	if (fd < 0)
-		return -1;
+		return gg_fail_errno(err, "open '%s'", path);
 	return gg_read_fd(fd, 64 << 20, ret, err);
 }
 

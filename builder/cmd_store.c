@@ -7,6 +7,7 @@
 
 #include "builder/commands.h"
 #include "builder/settings.h"
+#include "builder/settle.h"
 #include "builder/table.h"
 #include "layers/base/json.h"
 #include "layers/store.h"
@@ -315,9 +316,9 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 	const struct options *o = options;
 	const char *word = args->v[0];
 	_cleanup_config_ struct config *config = NULL;
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *ids = NULL;
 	_cleanup_store_ struct store *s = NULL;
-	struct userns ns;
+	GG_CLEANUP(userns_done) struct userns ns = { 0 };
 	struct store_options how = { .exclusive = gg_streq(word, "gc") };
 
 	if (!gg_streq(word, "ls") && !gg_streq(word, "verify") && !how.exclusive) {
@@ -327,10 +328,12 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 	if (settings_read(&config, err) < 0)
 		return -1;
 	path = command_store_path(&o->common, config, err);
-	if (!path || userns_detect(&ns, err) < 0)
+	if (!path || userns_choose(o->common.userns, &ns, err) < 0)
 		return -1;
-	how.id_base = ns.base;
-	if (store_open(path, &how, &s, err) < 0)
+	ids = settle_ids(&ns);
+	how.ids = ids;
+	/* Its list's sizes, too, are of files that only the namespace's root may see. */
+	if (store_open(path, &how, &s, err) < 0 || settle(&ns, s, NULL, err) < 0)
 		return -1;
 	if (how.exclusive)
 		return collect(s, o, err);

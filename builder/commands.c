@@ -11,6 +11,7 @@
 #include "builder/progress.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/settings.h"
+#include "builder/settle.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
@@ -157,7 +158,7 @@ static int take_settings(struct session *s, const struct common_options *o, char
 static int open_session(struct command_session *c, const struct common_options *o,
 			struct gg_err *err)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *ids = NULL;
 	struct progress_options view = { .fd = STDERR_FILENO,
 					 .now = job_now_ns(),
 					 .colour = !getenv("NO_COLOR") };
@@ -174,7 +175,8 @@ static int open_session(struct command_session *c, const struct common_options *
 	if (take_settings(s, o, &path, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
 	    userns_choose(o->userns, &s->userns, err) < 0)
 		return -1;
-	store.id_base = s->userns.base;
+	ids = settle_ids(&s->userns);
+	store.ids = ids;
 	if (store_open(path, &store, &s->store, err) < 0)
 		return -1;
 	s->jobs = jobs_new(err);
@@ -208,15 +210,19 @@ int command_open(struct command_session *c, const struct common_options *o, cons
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
 		 struct gg_err *err)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *ids = NULL;
+	struct store_options store = { 0 };
 
 	*c = (struct command_session){ .project = PROJECT_INIT,
 				       .session = { .recipe_dirfd = -1, .read_only = true } };
-	if (open_project(c, o, recipe, err) < 0 || take_settings(&c->session, o, &path, err) < 0)
+	if (open_project(c, o, recipe, err) < 0 || take_settings(&c->session, o, &path, err) < 0 ||
+	    userns_choose(o->userns, &c->session.userns, err) < 0)
 		return -1;
 	if (access(path, F_OK) < 0)
 		return 0;
-	return store_open(path, NULL, &c->session.store, err);
+	ids = settle_ids(&c->session.userns);
+	store.ids = ids;
+	return store_open(path, &store, &c->session.store, err);
 }
 
 void command_close(struct command_session *c)

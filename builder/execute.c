@@ -10,6 +10,8 @@
 #include "builder/mirror.h"
 #include "builder/progress.h"
 #include "builder/results.h"
+#include "builder/sandbox/userns.h"
+#include "builder/settle.h"
 
 enum { LOCK_POLL_MS = 100, BATCH = 32 };
 
@@ -577,24 +579,53 @@ static bool is_needed(const struct execution *x)
 	return false;
 }
 
-/* The user namespace is made when there is something to be made in it, and no earlier. */
-static int settle(struct execution *x, struct gg_err *err)
+static void forget(struct execution *x)
 {
+	for (size_t i = 0; i < x->plan->n_nodes; i++) {
+		struct slot *slot = &x->slots[i];
+
+		gg_json_unref(slot->record);
+		slot->record = NULL;
+		slot->state = UNKNOWN;
+		slot->blob_wanted = false;
+	}
+	downloads_done(&x->downloads);
+	x->downloads = (struct downloads){ 0 };
+	x->cached = 0;
+	x->unpacking_total = 0;
+}
+
+static int need_all(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (need(x, goals[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The user namespace is made when there is something to be made in it, and no earlier. */
+static int look(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
+{
+	bool changed;
+
+	if (need_all(x, goals, n, err) < 0)
+		return -1;
 	if (!is_needed(x))
 		return 0;
-	if (userns_settle(&x->session->userns, err) < 0)
+	if (settle(&x->session->userns, x->session->store, &changed, err) < 0)
 		return -1;
+	if (changed) {
+		forget(x);
+		if (need_all(x, goals, n, err) < 0)
+			return -1;
+	}
 	return check_commands(x, err);
 }
 
 int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
 {
-	int r = 0;
+	int r = look(x, goals, n, err);
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = need(x, goals[i], err);
-	if (r == 0)
-		r = settle(x, err);
 	if (r == 0)
 		r = start_downloads(x, err);
 	if (r == 0)

@@ -46,7 +46,8 @@ int local_import_open(struct session *s, const struct recipe_input *in, struct l
 {
 	struct local_import *i = gg_zalloc(sizeof(*i));
 
-	*i = (struct local_import){ .owner = s->userns.base };
+	*i = (struct local_import){ .owner =
+					    s->userns.kind == USERNS_SHIFTED ? s->userns.base : 0 };
 	*ret = i;
 	i->fd = local_open(s, in, err);
 	if (i->fd < 0 || local_manifest(s, in, &i->tree, err) < 0)

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include <linux/openat2.h>
+
 #include "builder/action.h"
 #include "builder/contents.h"
 #include "layers/base/fd.h"
 #include "layers/link.h"
+#include "layers/unlock.h"
 
 /* The kernel takes 500 lower layers; before 6.8 their names also had to fit into one page. */
 enum { DATABASE_MAX = 1 << 20, ID_MAX_INSIDE = 65535, LOWERS_MAX = 100 };
@@ -92,8 +95,11 @@ int view_flatten(struct view *v, struct action *a, struct gg_err *err)
 
 int view_open(const struct view *v, const struct tree_entry *e, struct gg_err *err)
 {
-	return gg_openat_in(v->fds[e->origin], e->source ? e->source : e->path,
-			    O_RDONLY | O_NOFOLLOW, 0, err);
+	const char *path = e->source ? e->source : e->path;
+	int fd = unlock_open(v->fds[e->origin], path, O_RDONLY | O_NOFOLLOW,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+
+	return fd >= 0 ? fd : gg_fail_errno(err, "open '%s'", path);
 }
 
 int view_read(const struct view *v, const char *path, size_t max, struct gg_buf *ret,

@@ -7,14 +7,15 @@
 #include <linux/openat2.h>
 
 #include "layers/base/fd.h"
+#include "layers/unlock.h"
 
 /* One system call takes PATH_MAX (4096) bytes, NUL included. */
 enum { PIECE = 4000, SLOTS = 64 };
 
 static int open_piece(int dirfd, const char *path)
 {
-	return gg_openat2(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
-			  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	return unlock_open(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int dirs_open(int rootfd, const char *path, struct gg_err *err)

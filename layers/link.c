@@ -12,6 +12,7 @@
 #include "layers/dirs.h"
 #include "layers/meta.h"
 #include "layers/tree.h"
+#include "layers/unlock.h"
 
 enum { BLOCK = 256 * 1024, COPY = 1 << 16 };
 
@@ -103,13 +104,12 @@ static int copy_plain(struct linking *l, int from, int to, const struct tree_ent
 static int copy_file(struct linking *l, int source, const char *name, int dest,
 		     const struct tree_entry *e, const char *dest_name, struct gg_err *err)
 {
-	_cleanup_close_ int from =
-		gg_openat(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, err);
+	_cleanup_close_ int from = unlock_open(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	_cleanup_close_ int to = -1;
 	int r;
 
 	if (from < 0)
-		return -1;
+		return gg_fail_errno(err, "open '%s'", name);
 	to = gg_openat(dest, dest_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 	if (to < 0)
 		return -1;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/openat2.h>
@@ -14,6 +13,7 @@
 #include "layers/compress.h"
 #include "layers/tar.h"
 #include "layers/tree.h"
+#include "layers/unlock.h"
 
 enum {
 	READ_STEP = 256 * 1024, /* hashed while it is still in the cache */
@@ -68,13 +68,9 @@ static int add(struct packer *p, const void *bytes, size_t len, struct gg_err *e
 /* openat2 without symlinks; a path beyond PATH_MAX is walked in pieces. ret_dir holds the last piece's directory. */
 static int open_source(int rootfd, const char *path, int *ret_dir, struct gg_err *err)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	struct open_how dir = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = how.resolve };
+	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 	const char *rest = path;
-	long fd;
+	int fd;
 
 	while (strlen(rest) >= PATH_MAX) {
 		const char *slash = memrchr(rest, '/', PATH_MAX - 1);
@@ -83,20 +79,18 @@ static int open_source(int rootfd, const char *path, int *ret_dir, struct gg_err
 
 		if (!piece)
 			break; /* no component is that long: the open below says so */
-		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, piece, &dir,
-			     sizeof(dir));
+		fd = unlock_open(*ret_dir >= 0 ? *ret_dir : rootfd, piece, O_PATH | O_DIRECTORY,
+				 resolve);
 		if (fd < 0)
 			return gg_fail_errno(err, "open '%s'", path);
 		gg_close(*ret_dir);
-		*ret_dir = (int)fd;
+		*ret_dir = fd;
 		rest = slash + 1;
 	}
-	do
-		fd = syscall(SYS_openat2, *ret_dir >= 0 ? *ret_dir : rootfd, rest, &how,
-			     sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	fd = unlock_open(*ret_dir >= 0 ? *ret_dir : rootfd, rest,
+			 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, resolve);
 	if (fd >= 0)
-		return (int)fd;
+		return fd;
 	gg_fail_errno(err, "open '%s'", path);
 	if (errno == ELOOP)
 		gg_hint(err,

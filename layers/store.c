@@ -128,14 +128,28 @@ static int take_lock(struct store *s, struct gg_err *err)
 	return flock(s->lockfd, how) == 0 ? 0 : fail_lock(err, s->path);
 }
 
+static bool depends_on_ids(size_t i)
+{
+	return i == STORE_TREES || i == STORE_CACHES;
+}
+
+static char *dir_name(const struct store *s, size_t i)
+{
+	bool own = depends_on_ids(i) && s->ids[0];
+
+	return gg_asprintf("%s%s%s", dirs[i].name, own ? "-" : "", own ? s->ids : "");
+}
+
 static int make_layout(struct store *s, struct gg_err *err)
 {
 	for (size_t i = 0; i < STORE_N_DIRS; i++) {
-		if (gg_mkdirs(s->fd, dirs[i].name, 0700, err) < 0)
+		_cleanup_free_ char *name = dir_name(s, i);
+
+		if (gg_mkdirs(s->fd, name, 0700, err) < 0)
 			return -1;
 		/* The umask must not reach the store. */
-		if (fchmodat(s->fd, dirs[i].name, dirs[i].mode, 0) < 0)
-			return gg_fail_errno(err, "chmod '%s'", dirs[i].name);
+		if (fchmodat(s->fd, name, dirs[i].mode, 0) < 0)
+			return gg_fail_errno(err, "chmod '%s'", name);
 	}
 	if (gg_fsync_dir(s->fd, err) < 0)
 		return -1;
@@ -171,10 +185,38 @@ static bool dir_is_empty(int fd)
 	return copy >= 0 && getdents64(copy, entries, sizeof(entries)) <= 48;
 }
 
+static int open_dir(struct store *s, size_t i, bool *ret_missing, struct gg_err *err)
+{
+	_cleanup_free_ char *name = dir_name(s, i);
+
+	if (s->dirs[i] < 0)
+		s->dirs[i] = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*ret_missing = s->dirs[i] < 0;
+	if (s->dirs[i] < 0 && errno != ENOENT)
+		return gg_fail_errno(err, "open '%s'", name);
+	return 0;
+}
+
+static int open_dirs(struct store *s, bool present, struct gg_err *err)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		bool missing = !present && attempt == 0;
+
+		for (size_t i = 0; i < STORE_N_DIRS && !missing; i++)
+			if (open_dir(s, i, &missing, err) < 0)
+				return -1;
+		if (!missing)
+			return 0;
+		if (make_layout(s, err) < 0)
+			return -1;
+	}
+	return gg_fail(err, GG_SYSTEM, "its directories vanish while they are made");
+}
+
 /* A directory that is not empty and has no format file is somebody's, not a store. */
 static int prepare(struct store *s, struct gg_err *err)
 {
-	bool present, missing = false;
+	bool present;
 
 	if (read_format(s, &present, err) < 0)
 		return -1;
@@ -184,23 +226,30 @@ static int prepare(struct store *s, struct gg_err *err)
 	}
 	if (take_lock(s, err) < 0)
 		return -1;
-	for (int attempt = 0; attempt < 2; attempt++) {
-		missing = !present && attempt == 0;
-		for (size_t i = 0; i < STORE_N_DIRS && !missing; i++) {
-			if (s->dirs[i] < 0)
-				s->dirs[i] =
-					openat(s->fd, dirs[i].name,
-					       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			if (s->dirs[i] < 0 && errno != ENOENT)
-				return gg_fail_errno(err, "open '%s'", dirs[i].name);
-			missing = s->dirs[i] < 0;
+	return open_dirs(s, present, err);
+}
+
+int store_take_ids(struct store *s, const char *ids, struct gg_err *err)
+{
+	if (gg_streq(s->ids, ids))
+		return 0;
+	free(s->ids);
+	s->ids = gg_strdup(ids);
+	for (size_t i = 0; i < STORE_N_DIRS; i++)
+		if (depends_on_ids(i)) {
+			gg_close(s->dirs[i]);
+			s->dirs[i] = -1;
 		}
-		if (!missing)
-			return 0;
-		if (make_layout(s, err) < 0)
-			return -1;
-	}
-	return gg_fail(err, GG_SYSTEM, "its directories vanish while they are made");
+	if (open_dirs(s, true, err) < 0)
+		return gg_context(err, "store '%s'", s->path);
+	return 0;
+}
+
+int store_reclaim(struct store *s, struct gg_err *err)
+{
+	if (store_tmp_reclaim(s, STORE_RECLAIM_WARN, err) < 0)
+		return gg_context(err, "store '%s'", s->path);
+	return 0;
 }
 
 static void read_boot_id(struct store *s)
@@ -224,6 +273,7 @@ int store_open(const char *path, const struct store_options *options, struct sto
 	s->work = (struct store_tmp)STORE_TMP_INIT;
 	if (options)
 		s->options = *options;
+	s->ids = gg_strdup(s->options.ids ? s->options.ids : "");
 	for (size_t i = 0; i < STORE_N_DIRS; i++)
 		s->dirs[i] = -1;
 	s->fd = open_root(path, err);
@@ -234,7 +284,8 @@ int store_open(const char *path, const struct store_options *options, struct sto
 		return gg_context(err, "store '%s'", path);
 	}
 	read_boot_id(s);
-	if (store_tmp_reclaim(s, false, err) < 0)
+	/* A user may lack the rights so far: store_reclaim. */
+	if (store_tmp_reclaim(s, geteuid() == 0 ? STORE_RECLAIM_WARN : 0, err) < 0)
 		return gg_context(err, "store '%s'", path);
 	*ret = gg_steal(&s);
 	return 0;
@@ -252,6 +303,7 @@ void store_close(struct store *s)
 	gg_close(s->lockfd);
 	gg_close(s->fd);
 	free(s->path);
+	free(s->ids);
 	free(s);
 }
 

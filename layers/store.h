@@ -6,18 +6,24 @@
  *   format                     "ggbuild-store 1\n"
  *   lock                       flock: builders shared, gc exclusive
  *   blobs/sha256/<2 hex>/<64 hex>
- *   trees/<32 hex>/            root directory of an unpacked tree, named by its manifest's digest (first 128 bits);
+ *   trees[-IDS]/<32 hex>/      root directory of an unpacked tree, named by its manifest's digest (first 128 bits);
  *                              in overlayfs's on-disk format (user.overlay.*, whiteouts 0/0), ids as the userns maps
  *   actions/<2 hex>/<64 hex>.json  {"check", "record"}: step key -> result; beside it .key, the canonical text whose
  *                              digest the key is
  *   names/<64 hex>             the newest key of a step, by the sha256 of its name
- *   caches/<64 hex>/           {about, data/}: a cache of steps, by the sha256 of its name, which `about` holds
+ *   caches[-IDS]/<64 hex>/     {about, data/}: a cache of steps, by the sha256 of its name, which `about` holds
  *   notes/<64 hex>             what was seen outside of the store, by the digest of what it is about
  *   locks/<64 hex>             flock: one download or execution per digest
  *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
  *   logs/                      full logs of steps
  *   tmp/<random>/              private work of one process; tmp/<random>.lock, flocked for its life, lies outside of it
  *                              as the directory is given to another uid; stale: lock obtainable, reclaimed at open
+ *
+ * IDS says what ids on disk mean, for whom the inodes of trees and caches are made: nothing for root's shifted range
+ * (owners on disk are those of the manifest, shifted), "FIRST-FIRST" for a user's subordinate ids (the first uid and
+ * gid of the range that stands for 1…), "own" where every inode is the caller's. One meaning cannot be read as another,
+ * so each has its directories, and a handle knows one: a tree that only another has is absent and made again, to the
+ * same digest; everything else is shared. Collection and verification are about the handle's own.
  *
  * Objects appear whole or not at all: written in tmp, fsync, verify, rename without replacement, fsync of the
  * directory; EEXIST is success. Trees: one syncfs before the rename. In a batch syncfs stands for the fsyncs of all. Blobs are mode 0444, never hard-linked into an
@@ -38,8 +44,8 @@ struct store;
 struct tree;
 
 struct store_options {
-	uint32_t id_base; /* host id of the user namespace's id 0; owner of tree directories */
-	bool exclusive;   /* gc: wait for and take the lock alone */
+	const char *ids; /* as above; NULL: as "" */
+	bool exclusive;  /* gc: wait for and take the lock alone */
 };
 /* Creates the store (and its parents) when absent. */
 int store_open(const char *path, const struct store_options *options, struct store **ret,
@@ -48,6 +54,11 @@ void store_close(struct store *s);
 void store_closep(struct store **s);
 #define _cleanup_store_ GG_CLEANUP(store_closep)
 const char *store_path(const struct store *s);
+/* From now on ids mean something else. */
+int store_take_ids(struct store *s, const char *ids, struct gg_err *err) GG_MUST_USE;
+/* Removes what killed builds left, as store_open does: once more by who has the rights of the ids in it, and then what
+ * cannot be removed is warned of. */
+int store_reclaim(struct store *s, struct gg_err *err) GG_MUST_USE;
 /* Adds the remedy to the error of something that was to be written into the store, or of a command that ran on it:
  * its disk is full, or cannot be written to. */
 void store_explain(const struct store *s, struct gg_err *err);

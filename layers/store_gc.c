@@ -253,7 +253,7 @@ int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store
 	*ret = (struct store_stats){ 0 };
 	g.cutoff = (int64_t)time(NULL) - keep;
 	store_tmp_done(&s->work);
-	r = store_tmp_reclaim(s, true, err);
+	r = store_tmp_reclaim(s, STORE_RECLAIM_ALL | STORE_RECLAIM_WARN, err);
 	if (r == 0)
 		r = store_scan(s, &g.list, err);
 	if (r == 0)

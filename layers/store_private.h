@@ -46,6 +46,7 @@ struct store_pending {
 
 struct store {
 	char *path;
+	char *ids; /* "" */
 	int fd, lockfd;
 	int dirs[STORE_N_DIRS];
 	struct store_options options;
@@ -139,5 +140,9 @@ void store_scan_stats(const struct store_scan *l, struct store_stats *ret);
 /* Calls fn for each name but "." and ".."; a non-zero return stops and is returned. */
 int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, struct gg_err *err),
 	       void *ctx, struct gg_err *err) GG_MUST_USE;
+enum store_reclaim_flags {
+	STORE_RECLAIM_ALL = 1 << 0,  /* also what is under no lock: nobody else is at the store */
+	STORE_RECLAIM_WARN = 1 << 1, /* of what cannot be removed */
+};
 /* Removes what dead processes left in tmp/; with `everything` quarantined objects too. */
-int store_tmp_reclaim(struct store *s, bool everything, struct gg_err *err) GG_MUST_USE;
+int store_tmp_reclaim(struct store *s, unsigned flags, struct gg_err *err) GG_MUST_USE;

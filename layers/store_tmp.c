@@ -109,7 +109,7 @@ int store_each(int dirfd, int (*fn)(void *ctx, int dirfd, const char *name, stru
 }
 
 /* Removes NAME and NAME.lock when nobody holds the lock. */
-static int reclaim_lock(int tmpfd, const char *lock)
+static int reclaim_lock(unsigned flags, int tmpfd, const char *lock)
 {
 	_cleanup_close_ int fd = openat(tmpfd, lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_free_ char *name = gg_strndup(lock, strlen(lock) - strlen(".lock"));
@@ -119,42 +119,47 @@ static int reclaim_lock(int tmpfd, const char *lock)
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0 || st.st_nlink == 0)
 		return 0;
 	if (gg_remove_tree(tmpfd, name, &err) < 0)
-		gg_log(GG_LOG_WARNING, "tmp/%s, left by a killed build: %s", name, err.text);
+		gg_log(flags & STORE_RECLAIM_WARN ? GG_LOG_WARNING : GG_LOG_DEBUG,
+		       "tmp/%s, left by a killed build: %s", name, err.text);
 	else
 		unlinkat(tmpfd, lock, 0);
 	return 0;
 }
 
-static void remove_logged(int tmpfd, const char *name)
+static void remove_logged(unsigned flags, int tmpfd, const char *name)
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 
 	if (gg_remove_tree(tmpfd, name, &problem) < 0)
-		gg_log(GG_LOG_WARNING, "tmp/%s: %s", name, problem.text);
+		gg_log(flags & STORE_RECLAIM_WARN ? GG_LOG_WARNING : GG_LOG_DEBUG, "tmp/%s: %s",
+		       name, problem.text);
 }
 
 static int reclaim_stale(void *ctx, int tmpfd, const char *name, struct gg_err *err)
 {
-	(void)ctx, (void)err;
+	const unsigned *flags = ctx;
+
+	(void)err;
 	if (gg_ends(name, ".lock"))
-		return reclaim_lock(tmpfd, name);
+		return reclaim_lock(*flags, tmpfd, name);
 	/* Half a tree of a collection that was killed: none runs while we hold the store's lock. */
 	if (gg_starts(name, "gone-"))
-		remove_logged(tmpfd, name);
+		remove_logged(*flags, tmpfd, name);
 	return 0;
 }
 
 static int reclaim_rest(void *ctx, int tmpfd, const char *name, struct gg_err *err)
 {
 	_cleanup_free_ char *lock = lock_name(name);
+	const unsigned *flags = ctx;
 
-	(void)ctx, (void)err;
+	(void)err;
 	if (!gg_ends(name, ".lock") && faccessat(tmpfd, lock, F_OK, 0) < 0)
-		remove_logged(tmpfd, name);
+		remove_logged(*flags, tmpfd, name);
 	return 0;
 }
 
-int store_tmp_reclaim(struct store *s, bool everything, struct gg_err *err)
+int store_tmp_reclaim(struct store *s, unsigned flags, struct gg_err *err)
 {
 	int tmpfd = s->dirs[STORE_TMP_DIR];
 	struct stat st;
@@ -162,9 +167,9 @@ int store_tmp_reclaim(struct store *s, bool everything, struct gg_err *err)
 	if (fstat(tmpfd, &st) < 0)
 		return gg_fail_errno(err, "stat 'tmp'");
 	/* No subdirectory, nothing to reclaim (btrfs counts none, so it is always read there). */
-	if (st.st_nlink == 2 && !everything)
+	if (st.st_nlink == 2 && !(flags & STORE_RECLAIM_ALL))
 		return 0;
-	if (store_each(tmpfd, reclaim_stale, NULL, err) < 0)
+	if (store_each(tmpfd, reclaim_stale, &flags, err) < 0)
 		return -1;
-	return everything ? store_each(tmpfd, reclaim_rest, NULL, err) : 0;
+	return flags & STORE_RECLAIM_ALL ? store_each(tmpfd, reclaim_rest, &flags, err) : 0;
 }

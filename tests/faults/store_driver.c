@@ -330,8 +330,7 @@ static int run(int argc, char **argv, struct gg_err *err)
 	if (argc == 5 && gg_streq(argv[1], "hammer"))
 		return hammer(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), err);
 	for (size_t i = 0; argc == 3 && i < GG_LEN(commands); i++) {
-		struct store_options options = { .id_base = geteuid(),
-						 .exclusive = commands[i].exclusive };
+		struct store_options options = { .exclusive = commands[i].exclusive };
 		_cleanup_store_ struct store *s = NULL;
 
 		if (!gg_streq(argv[1], commands[i].name))

@@ -29,7 +29,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = gg_zalloc(sizeof(*f));
-	const struct store_options o = { .id_base = geteuid() };
+	const struct store_options o = { 0 };
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	_cleanup_free_ char *store = NULL, *in = NULL;
 

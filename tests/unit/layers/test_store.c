@@ -40,7 +40,7 @@ static void count_warnings(enum gg_log_level level, const char *text)
 
 static void reopen(struct fixture *f, bool exclusive)
 {
-	struct store_options options = { .id_base = geteuid(), .exclusive = exclusive };
+	struct store_options options = { .exclusive = exclusive };
 
 	store_close(f->s);
 	f->s = NULL;
@@ -391,6 +391,25 @@ static void test_deep_tree(void **state)
 	assert_int_equal(f->err.errnum, ENOENT);
 	gg_err_done(&f->err);
 	assert_int_equal(count_names(f, "tmp", "bad-"), 1);
+}
+
+/* A tree whose ids mean something else is not there; blobs are everybody's. */
+static void test_tree_ids(void **state)
+{
+	struct fixture *f = *state;
+	struct gg_digest tree, blob;
+	_cleanup_free_ char *path = adopt_tree(f, &tree), *own = NULL;
+
+	OK(f, store_blob_put(f->s, "x", 1, &blob, &f->err));
+	OK(f, store_take_ids(f->s, "own", &f->err));
+	assert_false(store_tree_has(f->s, &tree));
+	assert_true(store_blob_has(f->s, &blob));
+	own = adopt_tree(f, &tree);
+	assert_true(store_tree_has(f->s, &tree));
+	OK(f, store_take_ids(f->s, "100000-100000", &f->err));
+	assert_false(store_tree_has(f->s, &tree));
+	OK(f, store_take_ids(f->s, "", &f->err));
+	assert_true(store_tree_has(f->s, &tree));
 }
 
 static void test_tree_damage(void **state)
@@ -809,16 +828,27 @@ static void test_closed_directories(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(test_blob),        STORE_TEST(test_blob_damage),
-		STORE_TEST(test_blob_mode),   STORE_TEST(test_blob_adopt),
-		STORE_TEST(test_tree),        STORE_TEST(test_deep_tree),
-		STORE_TEST(test_tree_damage), STORE_TEST(test_tree_without_manifest),
-		STORE_TEST(test_action),      STORE_TEST(test_action_damage),
-		STORE_TEST(test_names),       STORE_TEST(test_locks),
-		STORE_TEST(test_stale_tmp),   STORE_TEST(test_gc),
-		STORE_TEST(test_gc_order),    STORE_TEST(test_verify_and_list),
-		STORE_TEST(test_open_errors), STORE_TEST(test_open_modes),
-		STORE_TEST(test_exclusive),   STORE_TEST(test_closed_directories),
+		STORE_TEST(test_blob),
+		STORE_TEST(test_blob_damage),
+		STORE_TEST(test_tree_ids),
+		STORE_TEST(test_blob_mode),
+		STORE_TEST(test_blob_adopt),
+		STORE_TEST(test_tree),
+		STORE_TEST(test_deep_tree),
+		STORE_TEST(test_tree_damage),
+		STORE_TEST(test_tree_without_manifest),
+		STORE_TEST(test_action),
+		STORE_TEST(test_action_damage),
+		STORE_TEST(test_names),
+		STORE_TEST(test_locks),
+		STORE_TEST(test_stale_tmp),
+		STORE_TEST(test_gc),
+		STORE_TEST(test_gc_order),
+		STORE_TEST(test_verify_and_list),
+		STORE_TEST(test_open_errors),
+		STORE_TEST(test_open_modes),
+		STORE_TEST(test_exclusive),
+		STORE_TEST(test_closed_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
