@@ -10,6 +10,7 @@
 
 #include "builder/debian/apt.h"
 #include "builder/doctor_store.h"
+#include "builder/settle.h"
 #include "builder/mirror.h"
 #include "builder/sandbox/network.h"
 #include "builder/step_network.h"
@@ -292,6 +293,7 @@ void doctor_examine(const char *store, unsigned userns, const struct config *con
 {
 	_cleanup_doctor_store_ struct doctor_store s = DOCTOR_STORE_INIT;
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	_cleanup_free_ char *ids = NULL;
 	struct context c = { .store = &s, .config = config, .tun = -1 };
 	struct ability_place p = { .dir = -1, .ctx = &c };
 
@@ -299,7 +301,8 @@ void doctor_examine(const char *store, unsigned userns, const struct config *con
 	if (try_userns(ret, userns))
 		p.ns = &ret->ns;
 	tell_subids(ret);
-	doctor_store_open(store, p.ns ? p.ns->base : geteuid(), &s);
+	ids = settle_ids(&ret->ns);
+	doctor_store_open(store, ids, &s);
 	p.dir = s.fd;
 	if (p.ns && s.fd >= 0 && step_network_tun(s.fd, &c.tun, &err) < 0)
 		gg_log(GG_LOG_WARNING, "%s", err.text);

@@ -33,10 +33,9 @@ char *doctor_store_file_system(int fd)
 	return gg_strdup(type);
 }
 
-static int open_there(const char *path, uint32_t id_base, struct doctor_store *s,
-		      struct gg_err *err)
+static int open_there(const char *path, const char *ids, struct doctor_store *s, struct gg_err *err)
 {
-	struct store_options how = { .id_base = id_base };
+	struct store_options how = { .ids = ids };
 
 	if (store_open(path, &how, &s->store, err) < 0 ||
 	    store_tmp_new(s->store, geteuid(), &s->tmp, err) < 0)
@@ -72,7 +71,7 @@ static int open_above(const char *path, struct doctor_store *s, struct gg_err *e
 	return 0;
 }
 
-void doctor_store_open(const char *path, uint32_t id_base, struct doctor_store *ret)
+void doctor_store_open(const char *path, const char *ids, struct doctor_store *ret)
 {
 	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 	int r;
@@ -80,7 +79,7 @@ void doctor_store_open(const char *path, uint32_t id_base, struct doctor_store *
 	*ret = (struct doctor_store)DOCTOR_STORE_INIT;
 	ret->path = path;
 	r = access(path, F_OK) < 0 && errno == ENOENT ? open_above(path, ret, &err)
-						      : open_there(path, id_base, ret, &err);
+						      : open_there(path, ids, ret, &err);
 	if (r == 0)
 		return;
 	ret->problem = gg_steal(&err.text);

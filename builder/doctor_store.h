@@ -20,7 +20,7 @@ struct doctor_store {
 		.tmp = STORE_TMP_INIT, .fd = -1                                                    \
 	}
 
-void doctor_store_open(const char *path, uint32_t id_base, struct doctor_store *ret);
+void doctor_store_open(const char *path, const char *ids, struct doctor_store *ret);
 void doctor_store_done(struct doctor_store *s);
 #define _cleanup_doctor_store_ GG_CLEANUP(doctor_store_done)
 
