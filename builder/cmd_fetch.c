@@ -32,13 +32,16 @@ static int fetch(struct command_session *c, const void *options, const struct gg
 				     .fetch_only = true };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *summary = NULL;
+	unsigned ran, cached;
 
 	(void)args;
 	command_take_steps(&c->session, &o->steps);
 	if (build_run(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;
-	summary = gg_asprintf("everything that '%s' needs from outside is in the store",
-			      c->project.recipe->name);
+	execution_counts(result.execution, &ran, &cached);
+	summary = gg_asprintf(
+		"%severything that '%s' needs from outside is in the store",
+		ran + result.pinning_ran ? "" : "nothing to fetch: ", c->project.recipe->name);
 	progress_note(c->session.progress, summary);
 	return 0;
 }
@@ -56,7 +59,14 @@ const struct command_def command_fetch = {
 		"the lock what is not "
 		"pinned yet. Afterwards `ggbuild build RECIPE --offline --locked` needs no "
 		"connection. What is there "
-		"is not fetched again.",
+		"is not fetched again: a second run opens no connection.\n\n"
+		"A download that was cut off, or whose ggbuild was killed, goes on where it was "
+		"when the server "
+		"can; the whole is checked against its digest whatever came when. 408, 429 and 5xx "
+		"answers and broken "
+		"connections are tried again up to five times, with the server's Retry-After. "
+		"A fetch step starts anew; a `cache:` that it declares keeps what its tool has "
+		"downloaded.",
 	.min_args = 1,
 	.max_args = 1,
 	.groups = groups,

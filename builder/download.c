@@ -3,21 +3,32 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "builder/job.h"
 #include "builder/progress.h"
 #include "builder/session.h"
+#include "builder/table.h"
 #include "layers/base/fd.h"
+#include "layers/base/log.h"
 #include "layers/http.h"
 #include "layers/store.h"
+
+/* Where a body goes: a partial download of the store, or where it has no digest or another builder is at it, a file of
+ * the job's own. */
+struct place {
+	int fd;
+	bool partial;
+	struct gg_digest digest; /* of the partial */
+};
 
 struct download_job {
 	struct session *session;
 	struct downloads *list;
 	struct store_tmp tmp;
-	int *fds;
-	size_t n_fds;                /* the list may be gone when a killed job is released */
+	struct place *places;
+	size_t n_places;             /* the list may be gone when a killed job is released */
 	const struct job_port *port; /* in the child */
 	struct http_request *requests;
 	void (*arrived)(void *ctx, struct download *d);
@@ -179,6 +190,15 @@ static int judge(struct download_job *j, struct gg_err *first, struct gg_err *er
 	return -1;
 }
 
+/* What turned out to be something else is no beginning of it. */
+static void forget_wrong(const struct download_job *j)
+{
+	for (size_t i = 0; i < j->list->n; i++)
+		if (j->requests[i].error.kind == GG_INTEGRITY && ftruncate(j->places[i].fd, 0) < 0)
+			gg_log(GG_LOG_WARNING, "truncate the download of %s: %m",
+			       j->list->v[i].label);
+}
+
 static int run(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
 	struct download_job *j = ctx;
@@ -199,12 +219,25 @@ static int run(void *ctx, const struct job_port *port, struct gg_json *result, s
 			.digest = d->digest,
 			.size = d->size,
 			.max_size = d->max_size,
-			.outfd = j->fds[i],
+			.outfd = j->places[i].fd,
+			.resume = j->places[i].partial,
 		};
 	}
-	if (http_fetch(j->requests, j->list->n, &options, &first) < 0)
-		return judge(j, &first, err);
-	return 0;
+	if (http_fetch(j->requests, j->list->n, &options, &first) == 0)
+		return 0;
+	forget_wrong(j);
+	return judge(j, &first, err);
+}
+
+static int adopt(struct download_job *j, size_t index, uint64_t size, struct gg_err *err)
+{
+	const struct gg_digest *digest = &j->list->v[index].digest;
+	char name[32];
+
+	if (j->places[index].partial)
+		return store_partial_adopt(j->session->store, digest, size, err);
+	snprintf(name, sizeof(name), "%zu", index);
+	return store_blob_adopt(j->session->store, j->tmp.fd, name, digest, size, err);
 }
 
 static void take_message(void *ctx, const struct gg_json *m)
@@ -213,7 +246,6 @@ static void take_message(void *ctx, const struct gg_json *m)
 	int64_t index = gg_json_get_int(m, "arrived", -1);
 	struct gg_err *err = &j->err;
 	struct download *d;
-	char name[32];
 
 	if (index < 0 || (size_t)index >= j->list->n) {
 		progress_job_bytes(j->session->progress, job_id(j),
@@ -227,10 +259,8 @@ static void take_message(void *ctx, const struct gg_json *m)
 	if (gg_json_get_bool(m, "absent", false)) {
 		d->absent = d->done = true;
 	} else {
-		snprintf(name, sizeof(name), "%lld", (long long)index);
 		if (gg_digest_parse(gg_json_get_str(m, "digest", ""), &d->digest, err) < 0 ||
-		    store_blob_adopt(j->session->store, j->tmp.fd, name, &d->digest,
-				     (uint64_t)gg_json_get_int(m, "size", 0), err) < 0)
+		    adopt(j, (size_t)index, (uint64_t)gg_json_get_int(m, "size", 0), err) < 0)
 			return;
 		d->done = true;
 	}
@@ -240,9 +270,13 @@ static void take_message(void *ctx, const struct gg_json *m)
 
 static void job_done(struct download_job *j)
 {
-	for (size_t i = 0; i < j->n_fds; i++)
-		gg_close(j->fds[i]);
-	free(j->fds);
+	for (size_t i = 0; i < j->n_places; i++)
+		if (j->places[i].partial)
+			store_partial_close(j->session->store, &j->places[i].digest,
+					    j->places[i].fd);
+		else
+			gg_close(j->places[i].fd);
+	free(j->places);
 	store_tmp_done(&j->tmp);
 	gg_err_done(&j->err);
 	free(j);
@@ -267,6 +301,46 @@ static void killed(void *ctx)
 	job_done(ctx);
 }
 
+/* For the next of the list. */
+static int find_place(struct download_job *j, struct gg_err *err)
+{
+	const struct download *d = &j->list->v[j->n_places];
+	struct place p = { .fd = -1 };
+	char name[32];
+
+	if (d->has_digest) {
+		p.digest = d->digest;
+		if (store_partial_open(j->session->store, &d->digest, &p.fd, err) < 0)
+			return -1;
+		p.partial = p.fd >= 0;
+	}
+	if (p.fd < 0) {
+		snprintf(name, sizeof(name), "%zu", j->n_places);
+		p.fd = gg_openat(j->tmp.fd, name, O_RDWR | O_CREAT | O_EXCL, 0600, err);
+	}
+	if (p.fd < 0)
+		return -1;
+	j->places[j->n_places++] = p;
+	return 0;
+}
+
+static void show_resumed(const struct download_job *j)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	uint64_t bytes = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < j->n_places; i++)
+		if (j->places[i].partial && fstat(j->places[i].fd, &st) == 0)
+			bytes += (uint64_t)st.st_size;
+	if (bytes == 0)
+		return;
+	gg_buf_puts(&text, "resumed: ");
+	table_put_size(&text, bytes);
+	gg_buf_puts(&text, " came before\n");
+	progress_job_output(j->session->progress, job_id(j), text.data, text.len);
+}
+
 int download_start(struct session *s, struct downloads *list,
 		   void (*arrived)(void *ctx, struct download *d),
 		   void (*ended)(void *ctx, struct gg_err *err), void *ctx, struct gg_err *err)
@@ -288,20 +362,14 @@ int download_start(struct session *s, struct downloads *list,
 				    .ended = ended,
 				    .ctx = ctx,
 				    .started = job_now_ns() };
-	j->fds = gg_calloc(list->n, sizeof(*j->fds));
-	while (j->n_fds < list->n)
-		j->fds[j->n_fds++] = -1;
 	if (store_tmp_new(s->store, (uint32_t)geteuid(), &j->tmp, err) < 0)
 		goto fail;
-	for (size_t i = 0; i < list->n; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "%zu", i);
-		j->fds[i] = gg_openat(j->tmp.fd, name, O_RDWR | O_CREAT | O_EXCL, 0600, err);
-		if (j->fds[i] < 0)
+	j->places = gg_calloc(list->n, sizeof(*j->places));
+	while (j->n_places < list->n)
+		if (find_place(j, err) < 0)
 			goto fail;
-	}
 	progress_job_start(s->progress, job_id(j), title);
+	show_resumed(j);
 	if (jobs_start(s->jobs, &spec, err) < 0)
 		goto fail;
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Downloads into the store: one job for a whole list, in parallel, each body checked against its digest while it
- * streams. What arrived is adopted one by one, so a broken run keeps what it has. An error is that of the first file in
+ * streams. What arrived is adopted one by one, and what has a digest grows where the next run finds it: a broken run
+ * keeps what it has, to the byte. An error is that of the first file in
  * the list that could not be had; where several are gone from their server, it names them all.
  */
 #pragma once

@@ -155,6 +155,11 @@ void progress_job_bytes(struct progress *p, uint64_t id, uint64_t done, uint64_t
 	if (i == p->n_jobs)
 		return;
 	j = p->jobs[i];
+	/* What was there before is no speed. */
+	if (!j->counts_bytes) {
+		j->sample_time = p->now;
+		j->sample_done = done;
+	}
 	elapsed = p->now - j->sample_time;
 	j->counts_bytes = true;
 	j->done = done;
@@ -235,6 +240,16 @@ void progress_finish(struct progress *p)
 	flush(p);
 }
 
+static void put_whole_time(struct gg_buf *b, uint64_t s)
+{
+	if (s < 60)
+		gg_buf_printf(b, "%" PRIu64 "s", s);
+	else if (s < 3600)
+		gg_buf_printf(b, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else
+		gg_buf_printf(b, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+}
+
 void progress_put_time(struct gg_buf *b, uint64_t ns)
 {
 	uint64_t s = ns / SECOND;
@@ -243,15 +258,25 @@ void progress_put_time(struct gg_buf *b, uint64_t ns)
 		gg_buf_printf(b, "%" PRIu64 "ms", ns / MS);
 	else if (s < 60)
 		gg_buf_printf(b, "%" PRIu64 ".%" PRIu64 "s", s, ns % SECOND / (100 * MS));
-	else if (s < 3600)
-		gg_buf_printf(b, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
 	else
-		gg_buf_printf(b, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s / 60 % 60);
+		put_whole_time(b, s);
 }
 
 static void put_megabytes(struct gg_buf *b, uint64_t bytes)
 {
 	gg_buf_printf(b, "%" PRIu64 ".%" PRIu64, bytes / 1000000, bytes % 1000000 / 100000);
+}
+
+/* Whole seconds, rounded up: the last ones are the longest. */
+static void put_left(struct gg_buf *b, const struct progress_job *j)
+{
+	uint64_t bytes = j->total > j->done ? j->total - j->done : 0;
+
+	if (bytes == 0)
+		return;
+	gg_buf_puts(b, ", ");
+	put_whole_time(b, bytes / j->rate + (bytes % j->rate != 0));
+	gg_buf_puts(b, " left");
 }
 
 void progress_put_bytes(struct gg_buf *b, const struct progress_job *j)
@@ -266,5 +291,6 @@ void progress_put_bytes(struct gg_buf *b, const struct progress_job *j)
 		gg_buf_puts(b, ", ");
 		put_megabytes(b, j->rate);
 		gg_buf_puts(b, " MB/s");
+		put_left(b, j);
 	}
 }

@@ -5,7 +5,7 @@
  *
  *	  done     runtime/packages  4.1s
  *	[3/12] 1m05s
- *	  builder/toolchain  12.3s  45.2 of 132.0 MB, 12.1 MB/s
+ *	  builder/toolchain  12.3s  45.2 of 132.0 MB, 12.1 MB/s, 8s left
  *	    | info: installing component rustc
  */
 #include "builder/progress_view.h"

@@ -61,5 +61,5 @@ extern const struct progress_view progress_view_plain, progress_view_json, progr
 
 /* "850ms", "12.3s", "4m05s", "1h02m" */
 void progress_put_time(struct gg_buf *b, uint64_t ns);
-/* "45.2 of 132.0 MB, 12.1 MB/s" */
+/* "45.2 of 132.0 MB, 12.1 MB/s, 8s left" */
 void progress_put_bytes(struct gg_buf *b, const struct progress_job *j);

@@ -189,6 +189,14 @@ static int set_up(struct loop *l, struct gg_err *err)
 	return 0;
 }
 
+static void take_over(struct loop *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (http_transfer_resume(&l->v[i]))
+			settle(l, &l->v[i], HTTP_NEXT_DONE);
+	report(l);
+}
+
 static void tear_down(struct loop *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
@@ -243,6 +251,8 @@ int http_fetch(struct http_request *requests, size_t n, const struct http_option
 	for (size_t i = 0; i < n; i++)
 		http_transfer_init(&l.v[i], &l.curl, l.options, &requests[i]);
 	r = set_up(&l, err);
+	if (r == 0)
+		take_over(&l);
 	if (r == 0)
 		r = run(&l, err);
 	tear_down(&l);

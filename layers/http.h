@@ -5,6 +5,7 @@
  * https never to http; no cookies, no .netrc; http and https only (file: for tests and mirrors on disk).
  * Retries: 408, 429, 5xx and broken connections, 5 tries, 1-2-4-8 s with Retry-After honoured up to 5 minutes; resumed by
  * Range when the server answers 206 from the right offset. Connect 15 s, first byte 60 s, at least 1 KiB/s over 60 s.
+ * So is a file that an earlier call left: what it holds is hashed first, and asked for is what follows.
  * A host that cannot be reached is tried 3 times in all, not 3 times a file. What is resumed has a digest or a strong
  * ETag; anything else starts over. Proxies come from the environment as with every curl program: http_proxy,
  * https_proxy, all_proxy, no_proxy.
@@ -28,6 +29,7 @@ struct http_request {
 	uint64_t size;     /* exact size in bytes, or UINT64_MAX when unknown */
 	uint64_t max_size; /* error beyond this many bytes */
 	int outfd;         /* the body is written here from offset 0; truncated on a restart */
+	bool resume;       /* with a digest: what outfd holds already may be the body's beginning */
 	/* results */
 	struct gg_digest ret_digest;
 	uint64_t ret_size;

@@ -92,6 +92,9 @@ const char *http_transfer_url(const struct http_transfer *t);
 void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
 			const struct http_options *options, struct http_request *request);
 void http_transfer_done(struct http_transfer *t);
+/* Before the first attempt: takes over what the file holds. True when that is the whole body, and nothing is to be
+ * asked. */
+bool http_transfer_resume(struct http_transfer *t);
 /* Sets up `easy` for the next attempt. */
 int http_transfer_start(struct http_transfer *t, CURL *easy, struct gg_err *err) GG_MUST_USE;
 /* What to do after an attempt ended with `code`; `easy` is free afterwards. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -80,6 +81,46 @@ static int start_over(struct http_transfer *t, struct gg_err *err)
 	if (ftruncate(t->request->outfd, 0) < 0 && errno != EINVAL)
 		return gg_fail_errno(err, "truncate the download");
 	return 0;
+}
+
+/* From the file to the hash: bytes read, or -1. */
+static int64_t hash_file(struct http_transfer *t)
+{
+	_cleanup_free_ char *block = gg_alloc(BUFFER);
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(t->request->outfd, block, BUFFER, (off_t)at)) > 0) {
+		gg_hash_add(t->hash, block, (size_t)n);
+		at += (uint64_t)n;
+	}
+	return n < 0 ? -1 : (int64_t)at;
+}
+
+bool http_transfer_resume(struct http_transfer *t)
+{
+	struct http_request *r = t->request;
+	uint64_t limit = r->size != UINT64_MAX ? r->size : r->max_size;
+	struct stat st;
+	int64_t n;
+
+	if (!r->resume || !r->has_digest || fstat(r->outfd, &st) < 0 || st.st_size == 0 ||
+	    (uint64_t)st.st_size > limit)
+		return false;
+	n = hash_file(t);
+	if (n == st.st_size && (uint64_t)n < r->size && r->size != UINT64_MAX) {
+		t->offset = (uint64_t)n;
+		return false;
+	}
+	/* It may be all of it: asked for what follows, a server would say 416. */
+	gg_hash_end(t->hash, &r->ret_digest);
+	if (n == st.st_size && gg_digest_eq(&r->ret_digest, &r->digest)) {
+		t->offset = r->ret_size = (uint64_t)n;
+		return true;
+	}
+	if (n > 0 && r->size == UINT64_MAX && hash_file(t) == n)
+		t->offset = (uint64_t)n;
+	return false;
 }
 
 /* The answer's first byte: is this the body we asked for, from where we asked? */

@@ -30,6 +30,7 @@ static const struct {
 	[STORE_LOCKS] = { "locks", 0700 },
 	[STORE_VERIFIED] = { "verified", 0700 },
 	[STORE_LOGS] = { "logs", 0700 },
+	[STORE_PARTIAL] = { "partial", 0700 },
 	[STORE_TMP_DIR] = { "tmp", 0711 },
 };
 

@@ -16,6 +16,7 @@
  *   locks/<64 hex>             flock: one download or execution per digest
  *   verified/<name>            what was fully hashed since this boot: device, inode, size, times
  *   logs/                      full logs of steps
+ *   partial/<64 hex>           the beginning of a blob, perhaps: a download that was cut off; flocked while it goes on
  *   tmp/<random>/              private work of one process; tmp/<random>.lock, flocked for its life, lies outside of it
  *                              as the directory is given to another uid; stale: lock obtainable, reclaimed at open
  *
@@ -94,6 +95,16 @@ int store_blob_put(struct store *s, const void *bytes, size_t len, struct gg_dig
 int store_blob_adopt(struct store *s, int dirfd, const char *name, const struct gg_digest *d,
 		     uint64_t size, struct gg_err *err) GG_MUST_USE;
 
+/* What there is of a blob that is being downloaded, kept for the next who wants it; nothing vouches for its bytes.
+ * *ret is the file, locked while it is open, or -1 when somebody else is at it. */
+int store_partial_open(struct store *s, const struct gg_digest *d, int *ret,
+		       struct gg_err *err) GG_MUST_USE;
+/* The open file is whole: store_blob_adopt. */
+int store_partial_adopt(struct store *s, const struct gg_digest *d, uint64_t size,
+			struct gg_err *err) GG_MUST_USE;
+/* Closes it; an empty file goes. */
+void store_partial_close(struct store *s, const struct gg_digest *d, int fd);
+
 /* Trees. The manifest is blob `digest`; the directory holds the content. */
 bool store_tree_has(struct store *s, const struct gg_digest *d);
 int store_tree_manifest(struct store *s, const struct gg_digest *d, struct tree **ret,
@@ -165,7 +176,7 @@ int store_verify(struct store *s, struct gg_strv *ret_bad, struct store_stats *r
 		 struct gg_err *err) GG_MUST_USE;
 /* Removes what was not used within `keep_ns` (caches too), itself or by an action record that refers to it, the oldest first, until
  * the store is at most `max_bytes` (0: no bound; then everything unused goes). Stale tmp, quarantined objects, trees
- * without manifest, old logs, lock files and lost markers always go. Needs an exclusive store. The counts of ret are
+ * without manifest, old logs and partial downloads, lock files and lost markers always go. Needs an exclusive store. The counts of ret are
  * what is left. */
 int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store_stats *ret,
 	     struct gg_err *err) GG_MUST_USE;

@@ -202,6 +202,16 @@ static int drop_old(void *ctx, int dirfd, const char *name, struct gg_err *err)
 	return drop(dirfd, name, err);
 }
 
+static int drop_partial(void *ctx, int dirfd, const char *name, struct gg_err *err)
+{
+	struct gc *g = ctx;
+	struct gg_digest d;
+
+	if (gg_digest_from_hex(name, &d) < 0 || store_blob_has(g->s, &d))
+		return drop(dirfd, name, err);
+	return drop_old(ctx, dirfd, name, err);
+}
+
 static int drop_lost_mark(void *ctx, int dirfd, const char *name, struct gg_err *err)
 {
 	struct gc *g = ctx;
@@ -263,6 +273,7 @@ int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store
 	store_scan_stats(&g.list, ret);
 	if (r == 0 && (store_each(s->dirs[STORE_LOCKS], drop_lock, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_LOGS], drop_old, &g, err) < 0 ||
+		       store_each(s->dirs[STORE_PARTIAL], drop_partial, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_NOTES], drop_old, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_VERIFIED], drop_lost_mark, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_NAMES], drop_lost_name, &g, err) < 0 ||

@@ -162,7 +162,7 @@ def config(config_path, manifest_path):
             "StopSignal": "SIGUSR1", "User": "1000:1000", "Volumes": {"/data": {}, "/var/cache/app": {}},
             "WorkingDir": "/home/app",
         }})
-    c.same("annotations", manifest["annotations"], {"org.example.note": "here"})
+    c.same("annotations", manifest["annotations"], {"dev.ggbuild.hermetic": "true", "org.example.note": "here"})
     return c.wrong
 
 
@@ -178,7 +178,7 @@ def podman(path):
         "Labels": {"org.opencontainers.image.title": "kinds", "other": "x=y"}, "StopSignal": "SIGUSR1"})
     c.same("author", found["Author"], "Somebody <somebody@example.org>")
     c.same("created", found["Created"], EPOCH)
-    c.same("annotations", found["Annotations"], {"org.example.note": "here"})
+    c.same("annotations", found["Annotations"], {"dev.ggbuild.hermetic": "true", "org.example.note": "here"})
     return c.wrong
 
 

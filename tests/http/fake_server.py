@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server on loopback that misbehaves as its paths say. Prints "PORT TLSPORT" (TLSPORT 0 without a certificate).
 
-Usage: fake_server.py [CERT KEY]. Every path counts its requests; /count/PATH answers with the number.
+Usage: fake_server.py [CERT KEY]. Every path counts its requests; /count/PATH answers with the number,
+/ranges/PATH with the Range of each, "-" where it had none.
 The body of N bytes is body(N) below; the test knows it too.
 """
 import http.server
@@ -13,6 +14,7 @@ import threading
 import time
 
 counts = {}
+ranges = {}
 lock = threading.Lock()
 
 
@@ -50,11 +52,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         with lock:
             nth = counts[self.path] = counts.get(self.path, 0) + 1
+            ranges.setdefault(self.path, []).append(self.headers.get("Range", "-"))
         words = self.path.split("?")[0].strip("/").split("/")
         getattr(self, "do_" + words[0])(nth, words[1:])
 
     def do_count(self, nth, words):
         self.answer(200, str(counts.get(self.path[len("/count"):], 0)).encode())
+
+    def do_ranges(self, nth, words):
+        self.answer(200, " ".join(ranges.get(self.path[len("/ranges"):], [])).encode())
 
     def do_ok(self, nth, words):
         self.answer(200, body(int(words[0])))
@@ -93,6 +99,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how == "416":
             return self.answer(416, Content_Range="bytes */%d" % len(data))
         self.partial(data, start)
+
+    def do_hang(self, nth, words):
+        """hang/HOW/N: the first answer stops in the middle and stays open; HOW is what a Range gets then, "changed" other
+        bytes for ever."""
+        how, data = words[0], body(int(words[1]))
+        if nth == 1:
+            self.answer(200, data[:len(data) // 2], len(data))
+            self.wfile.flush()
+            while self.rfile.read(1):
+                pass
+            return self.cut()
+        if how == "changed":
+            data = body(len(data), 1)
+        self.from_range(how, data)
+
+    def do_prefix(self, nth, words):
+        """prefix/HOW/N: as hang from the second answer on."""
+        self.from_range(words[0], body(int(words[1])))
+
+    def from_range(self, how, data):
+        start = self.range_start()
+        if start is None or how == "whole":
+            return self.answer(200, data)
+        if start >= len(data):
+            return self.answer(416, Content_Range="bytes */%d" % len(data))
+        if how == "other":
+            return self.partial(body(len(data), 1), start)
+        self.partial(data, start, 0 if how == "wrong" else None)
 
     def do_short(self, nth, words):
         """No length, closed early, every time."""

@@ -157,8 +157,9 @@ static void plain_downloads(void **state)
 		pass(&f, SECOND);
 		progress_job_bytes(f.p, 1, (uint64_t)i * 1250000, 132000000);
 	}
-	assert_string_equal(fresh(&f),
-			    "[packages] started\n[packages] 6.2 of 132.0 MB, 1.2 MB/s\n");
+	assert_string_equal(
+		fresh(&f),
+		"[packages] started\n[packages] 6.2 of 132.0 MB, 1.2 MB/s, 1m41s left\n");
 	end(&f);
 }
 
@@ -283,12 +284,15 @@ static void tty_shows_rates_and_colours(void **state)
 	(void)state;
 	begin(&f, PROGRESS_TTY, 80, 24, true);
 	progress_job_start(f.p, 1, "get");
+	/* What another run brought is no speed. */
+	progress_job_bytes(f.p, 1, 120000000, 132000000);
 	pass(&f, 500 * MS);
-	progress_job_bytes(f.p, 1, 6000000, 132000000);
+	progress_job_bytes(f.p, 1, 121000001, 132000000);
 	pass(&f, 500 * MS);
 	assert_string_equal(fresh(&f),
-			    "[0] 500ms\n\x1b[1m  get  500ms\x1b[0m\n\x1b[2A\r\x1b[J[0] 1.0s\n"
-			    "\x1b[1m  get  1.0s  6.0 of 132.0 MB, 12.0 MB/s\x1b[0m\n");
+			    "[0] 500ms\n\x1b[1m  get  500ms  120.0 of 132.0 "
+			    "MB\x1b[0m\n\x1b[2A\r\x1b[J[0] 1.0s\n"
+			    "\x1b[1m  get  1.0s  121.0 of 132.0 MB, 2.0 MB/s, 6s left\x1b[0m\n");
 	progress_job_end(f.p, 1, PROGRESS_CACHED, 0);
 	progress_job_start(f.p, 2, "x");
 	progress_job_end(f.p, 2, PROGRESS_FAILED, 65 * SECOND);
