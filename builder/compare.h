@@ -19,8 +19,11 @@
  *   host-name  user-name  process-id  cpu-count  locale  kernel  time-zone  file-system      facts of the build
  *   umask           modes that differ by what a umask takes away, or a umask as text
  *   order           the same lines, members or bytes in another order: directory order, hash order, parallel work
- *   build-id        a .note.gnu.build-id: the digest of a program that differs
- *   random          identifiers and keys     compression     the same content, compressed to other bytes
+ *   random          identifiers and keys
+ *   build-id        a .note.gnu.build-id: the digest of a program that differs elsewhere
+ *   layout          addresses and sizes that follow from other parts of a file
+ *   checksum        likewise
+ *   compression     the same content, compressed to other bytes
  *   unknown         nothing of it
  * Facts (what is known of either build) turn guesses into statements; without any, only what shows by itself is named.
  */

@@ -76,6 +76,16 @@ static void put_excerpt(struct gg_buf *b, const struct span *s, size_t at)
 	}
 }
 
+static void put_value(struct gg_buf *b, const struct part *part, const struct span *s, size_t at)
+{
+	_cleanup_free_ char *said = part && part->say ? part->say(s) : NULL;
+
+	if (said)
+		gg_buf_puts(b, said);
+	else
+		put_excerpt(b, s, at);
+}
+
 static void found(struct level *level, const struct span *a, const struct span *b, size_t at,
 		  const char *cause, enum cause_rank rank, const char *text)
 {
@@ -84,8 +94,8 @@ static void found(struct level *level, const struct span *a, const struct span *
 	if (!k->first) {
 		k->first = true;
 		put_where(&k->where, level);
-		put_excerpt(&k->a, a, at);
-		put_excerpt(&k->b, b, at);
+		put_value(&k->a, level->part, a, at);
+		put_value(&k->b, level->part, b, at);
 	}
 	if (k->cause && rank <= k->rank)
 		return;
@@ -95,8 +105,10 @@ static void found(struct level *level, const struct span *a, const struct span *
 	if (text && *text)
 		gg_buf_puts(&k->text, text);
 	if (level->part && k->text.len) {
-		gg_buf_puts(&k->text, " in ");
-		put_where(&k->text, level);
+		_cleanup_buf_ struct gg_buf where = { 0 };
+
+		put_where(&where, level);
+		gg_buf_printf(&k->text, ", in %s", where.data);
 	}
 }
 
@@ -142,6 +154,16 @@ static void look_at_region(struct level *level, struct evidence *e)
 	found(level, &e->a, &e->b, e->at, cause, rank, text.data);
 }
 
+static bool look_at_whole(struct level *level, struct evidence *e)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	const char *cause = compare_cause_of_whole(e, &text);
+
+	if (cause)
+		found(level, &e->a, &e->b, e->at, cause, CAUSE_SURE, text.data);
+	return cause != NULL;
+}
+
 static void look_at_bytes(struct level *level, const struct span *a, const struct span *b)
 {
 	_cleanup_free_ char *section =
@@ -152,12 +174,15 @@ static void look_at_bytes(struct level *level, const struct span *a, const struc
 			      .a = *a,
 			      .b = *b };
 
-	e.at = first_difference(a, b, 0);
-	if (a->len != b->len) {
-		size_t tail = equal_tail(a, b, e.at);
+	size_t tail;
 
-		e.end_a = a->len - tail;
-		e.end_b = b->len - tail;
+	e.at = first_difference(a, b, 0);
+	tail = equal_tail(a, b, e.at);
+	e.end_a = a->len - tail;
+	e.end_b = b->len - tail;
+	if (look_at_whole(level, &e))
+		return;
+	if (a->len != b->len) {
 		look_at_region(level, &e);
 		return;
 	}

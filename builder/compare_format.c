@@ -8,7 +8,18 @@
 #include "builder/compare_private.h"
 #include "layers/elf_section.h"
 
-const struct format *const compare_formats[] = { &format_elf, NULL };
+const struct format *const compare_formats[] = { &format_elf,  &format_ar,   &format_tar,
+						 &format_gzip, &format_zstd, &format_zip,
+						 &format_pyc,  NULL };
+
+char *compare_say_seconds(const struct span *s)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < s->len && i < 4; i++)
+		n |= (uint32_t)s->p[i] << (8 * i);
+	return compare_time(n, 0);
+}
 
 static bool is_elf(const struct span *s)
 {
@@ -46,28 +57,50 @@ static struct span bytes_of(const struct span *file, uint64_t offset, uint64_t s
 	return (struct span){ file->p + offset, (size_t)size };
 }
 
-static void visit_sections(const struct span *a, const struct span *b,
-			   const struct elf_sections *in_a, const struct elf_sections *in_b,
-			   part_visit *visit, void *ctx)
+/* Sections with their twins, as they come in the file. */
+struct twins {
+	const struct elf_section *a, *b;
+};
+
+static int by_offset(const void *x, const void *y)
 {
+	const struct elf_section *a = ((const struct twins *)x)->a,
+				 *b = ((const struct twins *)y)->a;
+
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static void visit_sections(const struct span *a, const struct span *b, const struct twins *sections,
+			   size_t n, part_visit *visit, void *ctx)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct elf_section *x = sections[i].a, *y = sections[i].b;
+		struct part p = { .label = "ELF section",
+				  .name = x->name,
+				  .name_len = strlen(x->name),
+				  .cause = section_cause(x->name),
+				  .a = bytes_of(a, x->offset, x->size),
+				  .b = bytes_of(b, y->offset, y->size) };
+
+		visit(ctx, &p);
+	}
+}
+
+static void visit_all(const struct span *a, const struct span *b, const struct elf_sections *in_a,
+		      const struct elf_sections *in_b, part_visit *visit, void *ctx)
+{
+	_cleanup_free_ struct twins *sections = gg_calloc(in_a->n, sizeof(*sections));
 	size_t header = a->p[4] == 2 ? 64 : 52;
 	struct part p = { .label = "ELF header",
 			  .a = bytes_of(a, 0, header),
 			  .b = bytes_of(b, 0, header),
 			  .cause = "layout" };
 
+	for (size_t i = 0; i < in_a->n; i++)
+		sections[i] = (struct twins){ &in_a->v[i], &in_b->v[i] };
+	qsort(sections, in_a->n, sizeof(*sections), by_offset);
 	visit(ctx, &p);
-	for (size_t i = 0; i < in_a->n; i++) {
-		const struct elf_section *x = &in_a->v[i], *y = &in_b->v[i];
-
-		p = (struct part){ .label = "ELF section",
-				   .name = x->name,
-				   .name_len = strlen(x->name),
-				   .cause = section_cause(x->name),
-				   .a = bytes_of(a, x->offset, x->size),
-				   .b = bytes_of(b, y->offset, y->size) };
-		visit(ctx, &p);
-	}
+	visit_sections(a, b, sections, in_a->n, visit, ctx);
 	p = (struct part){ .label = "ELF section headers",
 			   .cause = "layout",
 			   .a = bytes_of(a, in_a->table, in_a->table_size),
@@ -86,7 +119,7 @@ static bool elf_parts(const struct span *a, const struct span *b, part_visit *vi
 	(void)ret_cause;
 	if (!both || a->p[4] != b->p[4] || !same_sections(&in_a, &in_b))
 		return false;
-	visit_sections(a, b, &in_a, &in_b, visit, ctx);
+	visit_all(a, b, &in_a, &in_b, visit, ctx);
 	return true;
 }
 

@@ -92,6 +92,8 @@ static char *what_cell(const struct difference *d)
 		gg_buf_puts(&b, ": ");
 	if (d->kind == DIFFERENCE_ADDED || d->kind == DIFFERENCE_REMOVED)
 		gg_buf_puts(&b, d->a ? d->a : d->b);
+	else if (d->located && d->text)
+		put_clean(&b, d->text);
 	else
 		put_values(&b, d);
 	if (d->kind == DIFFERENCE_BYTES && d->size_a != d->size_b)

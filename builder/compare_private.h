@@ -50,8 +50,9 @@ struct part {
 	const char *label; /* "ELF section", "ar member" */
 	const char *name;  /* its bytes, not NUL-terminated */
 	size_t name_len;
-	const char *field; /* "date", of its header; NULL: the content */
-	const char *cause; /* what a difference here is; NULL: look into it */
+	const char *field;                  /* "date", of its header; NULL: the content */
+	const char *cause;                  /* what a difference here is; NULL: look into it */
+	char *(*say)(const struct span *s); /* the value for people, owned by the caller; NULL */
 	struct span a, b;
 };
 typedef void part_visit(void *ctx, const struct part *part);
@@ -67,6 +68,34 @@ extern const struct format *const compare_formats[]; /* NULL-terminated */
 extern const struct format format_elf, format_ar, format_tar, format_zip, format_gzip, format_zstd,
 	format_pyc;
 
+/* A field of a header, by its place. */
+struct field {
+	const char *name;
+	size_t at, len;
+	const char *cause; /* NULL: look into it */
+	char *(*say)(const struct span *s);
+};
+/* One member of an archive. */
+struct member {
+	struct span name, header, content;
+	struct span more;   /* of the header, without fields: zip's extra field */
+	bool deflated;      /* the content, as zip has it */
+	uint32_t crc, size; /* of what it inflates to; zip */
+};
+struct members {
+	struct member *v;
+	size_t n, cap;
+};
+/* Visits what differs between two archives' members in their order; see struct format. Frees both. */
+bool compare_members(const char *label, const struct field *fields, size_t n_fields,
+		     struct members *a, struct members *b, part_visit *visit, void *ctx,
+		     const char **ret_cause);
+/* Little-endian seconds since 1970. */
+char *compare_say_seconds(const struct span *s);
+/* At most COMPARE_INFLATED_MAX bytes of a gzip or zstd stream; false when it is damaged or larger. */
+enum { COMPARE_INFLATED_MAX = 256 << 20 };
+bool compare_inflate(const struct span *s, struct gg_buf *ret);
+
 /* ---- causes ---- */
 
 struct evidence {
@@ -80,14 +109,20 @@ struct evidence {
 enum cause_rank { CAUSE_UNKNOWN, CAUSE_DERIVED, CAUSE_PATTERN, CAUSE_SURE };
 /* The likely cause of one place; text says what was seen. */
 const char *compare_cause(const struct evidence *e, enum cause_rank *ret_rank, struct gg_buf *text);
+/* What shows only in the whole: the same things in another order. NULL: not that. */
+const char *compare_cause_of_whole(const struct evidence *e, struct gg_buf *text);
 /* The same of two whole texts. NULL: the two are equal or one is NULL. */
 const char *compare_cause_of_texts(const struct compare *c, const char *a, const char *b,
 				   const char **ret_text);
 /* How much a cause given by a format or a section says. */
 enum cause_rank compare_rank(const char *cause);
 
-/* Detectors that fill a file of their own. NULL: not this. */
-const char *cause_time_text(const struct evidence *e, struct gg_buf *text);
-const char *cause_time_number(const struct evidence *e, struct gg_buf *text);
+/* One way of a difference to look: returns the cause and says what it saw, or NULL. */
+typedef const char *cause_match(const struct evidence *e, struct gg_buf *text);
+cause_match cause_time_text, cause_time_number, cause_path, cause_random;
+
+/* The longest run around a byte, at most `reach` bytes to either side, of what `in` accepts. */
+struct span compare_run(const struct span *s, size_t at, size_t reach, bool (*in)(uint8_t c));
+
 /* "2026-11-21T09:15:44Z", with a fraction unless it is 0. */
 char *compare_time(int64_t seconds, uint32_t ns);
