@@ -10,6 +10,7 @@
 #include "builder/redact.h"
 #include "builder/results.h"
 #include "layers/base/fd.h"
+#include "layers/link.h"
 #include "layers/tree.h"
 
 enum { TAIL_BYTES = 64 * 1024, MEMORY_MAX = 768 << 20 };
@@ -226,6 +227,24 @@ int action_keep_fd(struct action *a, int fd)
 	GG_GROW(a->fds, a->n_fds, a->cap_fds);
 	a->fds[a->n_fds++] = fd;
 	return fd;
+}
+
+enum owners_kept action_owners(const struct action *a)
+{
+	switch (a->session->userns.kind) {
+	case USERNS_SHIFTED:
+	case USERNS_SUBUID:
+		break;
+	case USERNS_SINGLE:
+	case USERNS_NONE:
+		return OWNERS_RECORDED;
+	}
+	return OWNERS_ON_INODES;
+}
+
+unsigned action_link(const struct action *a)
+{
+	return action_owners(a) == OWNERS_RECORDED ? LINK_RECORDED : 0;
 }
 
 int action_mkdir(struct action *a, const char *name, struct gg_err *err)

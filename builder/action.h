@@ -10,6 +10,7 @@
 #include "builder/execute.h"
 #include "builder/job.h"
 #include "builder/session.h"
+#include "layers/base/owners.h"
 #include "layers/store.h"
 
 struct redact;
@@ -86,6 +87,9 @@ struct action_tree *action_tree(const struct action *a, size_t node); /* opened 
 /* For prepare: what the action prints is kept, too. */
 int action_open_log(struct action *a, struct gg_err *err) GG_MUST_USE;
 int action_keep_fd(struct action *a, int fd);
+/* Where the store that the action works in has its owners. */
+enum owners_kept action_owners(const struct action *a);
+unsigned action_link(const struct action *a); /* the same as link_flags */
 /* In the child: directory `name` of the private directory, created; the caller owns the descriptor. */
 int action_mkdir(struct action *a, const char *name, struct gg_err *err) GG_MUST_USE;
 /* In the child: writes the manifest of directory `dir` beside it and names both in the result. */

@@ -38,11 +38,12 @@ static int deb_work(struct action *a, const struct job_port *port, struct gg_jso
 {
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
 	GG_CLEANUP(deb_closep) struct deb *deb = NULL;
+	struct extract_options how = { .owners = action_owners(a) };
 	_cleanup_tree_ struct tree *t = NULL;
 
 	(void)port;
 	if (dir < 0 || deb_open(a->blobfd, &deb, err) < 0 ||
-	    give_control(a, deb, result, err) < 0 || deb_extract(deb, dir, NULL, &t, err) < 0)
+	    give_control(a, deb, result, err) < 0 || deb_extract(deb, dir, &how, &t, err) < 0)
 		return -1;
 	return action_give_tree(a, "tree", t, result, err);
 }
@@ -69,10 +70,11 @@ static int rootfs_work(struct action *a, const struct job_port *port, struct gg_
 		       struct gg_err *err)
 {
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
+	struct extract_options how = { .owners = action_owners(a) };
 	_cleanup_tree_ struct tree *t = NULL;
 
 	(void)port;
-	if (dir < 0 || extract_archive(a->blobfd, dir, NULL, &t, NULL, err) < 0)
+	if (dir < 0 || extract_archive(a->blobfd, dir, &how, &t, NULL, err) < 0)
 		return -1;
 	return action_give_tree(a, "tree", t, result, err);
 }

@@ -71,13 +71,13 @@ static int read_package_file(void *ctx, size_t package, const char *path, struct
 	return gg_read_fd(fd, 64 << 20, ret, err);
 }
 
-static int place(int dir, struct tree *t, const struct rootfs_file *f, struct gg_err *err)
+static int place(const struct placing *in, const struct rootfs_file *f, struct gg_err *err)
 {
 	if (f->type == TREE_DIR)
-		return place_dir(dir, t, f->path, f->mode, f->uid, f->gid, err);
+		return place_dir(in, f->path, f->mode, f->uid, f->gid, err);
 	if (f->type == TREE_SYMLINK)
-		return place_symlink(dir, t, f->path, f->uid, f->gid, f->target, err);
-	return place_file(dir, t, f->path, f->mode, f->uid, f->gid, f->bytes, f->len, err);
+		return place_symlink(in, f->path, f->uid, f->gid, f->target, err);
+	return place_file(in, f->path, f->mode, f->uid, f->gid, f->bytes, f->len, err);
 }
 
 /* Generated files are many (four a package): they are laid out in a tree of their own and merged by links. */
@@ -91,8 +91,10 @@ static int make_generated(struct action *a, const struct rootfs *r, struct tree 
 		return -1;
 	if (tree_complete(t, err) < 0)
 		return -1;
+	struct placing in = { .rootfd = dir, .tree = t, .owners = action_owners(a) };
+
 	for (size_t i = 0; i < r->n_files; i++)
-		if (place(dir, t, &r->files[i], err) < 0)
+		if (place(&in, &r->files[i], err) < 0)
 			return gg_context(err, "generated file '%s'", r->files[i].path);
 	*ret = gg_steal(&t);
 	*ret_fd = gg_steal_fd(&dir);
@@ -154,7 +156,8 @@ static int configure(struct action *a, const struct job_port *port, int base,
 	upper = gg_openat(a->tmp.fd, "upper", O_RDONLY | O_DIRECTORY, 0, err);
 	if (upper < 0)
 		return -1;
-	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE };
+	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE,
+				     .owners = action_owners(a) };
 	if (scan_tree(upper, &scan, &delta, err) < 0)
 		return -1;
 	const struct tree *both[] = { base_tree, delta };
@@ -162,7 +165,7 @@ static int configure(struct action *a, const struct job_port *port, int base,
 	if (tree_merge(both, 2, 0, &merged, err) < 0)
 		return -1;
 	final = action_mkdir(a, "final", err);
-	if (final < 0 || link_tree(merged, origins, final, err) < 0)
+	if (final < 0 || link_tree(merged, origins, final, action_link(a), err) < 0)
 		return -1;
 	return action_give_tree(a, "final", merged, result, err);
 }
@@ -199,7 +202,7 @@ static int make_base(struct action *a, const struct rootfs *r, struct tree **ret
 		origins[i] = a->trees[i].fd;
 	origins[a->n_trees] = generated_dir;
 	dir = action_mkdir(a, "base", err);
-	if (dir < 0 || link_tree(joined, origins, dir, err) < 0)
+	if (dir < 0 || link_tree(joined, origins, dir, action_link(a), err) < 0)
 		return -1;
 	*ret = gg_steal(&joined);
 	*ret_dir = gg_steal_fd(&dir);

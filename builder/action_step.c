@@ -203,7 +203,8 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 
 static int give_run(struct action *a, int upper, struct gg_json *result, struct gg_err *err)
 {
-	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE };
+	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE,
+				     .owners = action_owners(a) };
 	const struct grants *g = a->extra;
 	_cleanup_tree_ struct tree *delta = NULL;
 
@@ -224,7 +225,8 @@ static int scan_output(struct action *a, int upper, const char *output, struct t
 	_cleanup_strv_ struct gg_strv exclude = { 0 };
 	struct scan_options scan = { .flags = SCAN_OVERLAY | SCAN_WRITE | SCAN_OWNERS |
 					      SCAN_NO_XATTRS,
-				     .exclude = &exclude };
+				     .exclude = &exclude,
+				     .owners = action_owners(a) };
 	_cleanup_close_ int from =
 		gg_try_openat_in(upper, output, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 

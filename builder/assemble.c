@@ -263,8 +263,13 @@ int assembly_file(struct assembly *s, const char *path, uint32_t mode, uint32_t 
 {
 	_cleanup_free_ char *to = assembly_destination(s, path);
 
-	if (assembly_taken(s, to, TREE_FILE, err) < 0 || open_made(s, err) < 0 ||
-	    place_file(s->made, s->made_tree, to, mode, uid, gid, bytes, len, err) < 0)
+	if (assembly_taken(s, to, TREE_FILE, err) < 0 || open_made(s, err) < 0)
+		return -1;
+	struct placing in = { .rootfd = s->made,
+			      .tree = s->made_tree,
+			      .owners = action_owners(s->action) };
+
+	if (place_file(&in, to, mode, uid, gid, bytes, len, err) < 0)
 		return -1;
 	add_copy(s, tree_find(s->made_tree, to), NULL);
 	return 0;
@@ -366,7 +371,7 @@ int assembly_give(struct assembly *s, const char *dir, struct gg_json *result, s
 	if (!s->action->directory && find_parts(s, parts, &n))
 		return action_give_contents(s->action, s->out, parts, n, result, err);
 	fd = action_mkdir(s->action, dir, err);
-	if (fd < 0 || link_tree(s->out, s->origins, fd, err) < 0)
+	if (fd < 0 || link_tree(s->out, s->origins, fd, action_link(s->action), err) < 0)
 		return -1;
 	return action_give_tree(s->action, dir, s->out, result, err);
 }

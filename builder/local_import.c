@@ -101,7 +101,8 @@ static int make(struct action *a, const struct local_import *i, const struct tre
 
 		e->uid = e->gid = i->owner;
 	}
-	if (link_tree_copy(outside, origins, dir, LINK_VERIFY | LINK_OTHERS, err) < 0)
+	if (link_tree_copy(outside, origins, dir, LINK_VERIFY | LINK_OTHERS | action_link(a), err) <
+	    0)
 		return -1;
 	return action_give_tree(a, "tree", t, result, err);
 }

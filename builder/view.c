@@ -82,7 +82,7 @@ int view_flatten(struct view *v, struct action *a, struct gg_err *err)
 	if (v->n <= LOWERS_MAX)
 		return 0;
 	v->flat = action_mkdir(a, "flat", err);
-	if (v->flat < 0 || link_tree(v->merged, v->fds, v->flat, err) < 0)
+	if (v->flat < 0 || link_tree(v->merged, v->fds, v->flat, action_link(a), err) < 0)
 		return gg_context(err, "flatten %zu layers", v->n);
 	v->fds[0] = v->flat;
 	v->n = 1;

@@ -96,7 +96,7 @@ static int extract_file(struct extract *x, struct place *p, const struct untar_e
 		return -1;
 	fd = gg_openat(dir, p->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 	if (fd < 0 || write_content(x, fd, p->name, &inode->entry, err) < 0 ||
-	    meta_apply(fd, &inode->entry, err) < 0)
+	    meta_apply(fd, &inode->entry, x->o.owners, err) < 0)
 		return -1;
 	put(x, p, inode);
 	return 0;
@@ -115,7 +115,7 @@ static int extract_special(struct extract *x, struct place *p, const struct unta
 		inode->entry.target = gg_arena_strdup(x->draft->arena, e->link);
 	}
 	if (clear(x, p, err) < 0 || (dir = extract_open(x, p->dir, err)) < 0 ||
-	    meta_make_special(dir, p->name, &inode->entry, err) < 0)
+	    meta_make_special(dir, p->name, &inode->entry, x->o.owners, err) < 0)
 		return -1;
 	put(x, p, inode);
 	return 0;
@@ -332,7 +332,7 @@ static int finish_directories(struct extract *x, struct gg_err *err)
 			continue;
 		draft_path(n, &x->path);
 		fd = dirs_open(x->destfd, x->path.data, err);
-		if (fd < 0 || meta_apply(fd, &n->inode->entry, err) < 0)
+		if (fd < 0 || meta_apply(fd, &n->inode->entry, x->o.owners, err) < 0)
 			return gg_context(err, "directory '%.200s'", x->path.data);
 	}
 	return 0;

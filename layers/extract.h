@@ -18,6 +18,7 @@
 
 #include "layers/base/digest.h"
 #include "layers/base/err.h"
+#include "layers/base/owners.h"
 
 struct gg_strv;
 struct tree;
@@ -39,6 +40,7 @@ struct extract_options {
 		max_bytes; /* of all contents; 0: 64 GiB; of the stream with 4 KiB an entry and 1 MiB more */
 	const struct gg_strv
 		*exclude; /* glob_match() patterns of what is not extracted; may be NULL */
+	enum owners_kept owners;
 };
 
 struct extract_stats {

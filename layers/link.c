@@ -2,6 +2,8 @@
 #include "layers/link.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -33,6 +35,11 @@ static void linking_done(struct linking *l)
 	dirs_free(l->first);
 	gg_hash_free(l->hash);
 	free(l->block);
+}
+
+static enum owners_kept owners(const struct linking *l)
+{
+	return l->flags & LINK_RECORDED ? OWNERS_RECORDED : OWNERS_ON_INODES;
 }
 
 static int changed(const char *name, struct gg_err *err)
@@ -117,7 +124,7 @@ static int copy_file(struct linking *l, int source, const char *name, int dest,
 		r = copy_verified(l, from, to, e, err);
 	else
 		r = copy_plain(l, from, to, e, err);
-	return r < 0 ? -1 : meta_apply(to, e, err);
+	return r < 0 ? -1 : meta_apply(to, e, owners(l), err);
 }
 
 /* A second name of an inode that this tree has made already. */
@@ -139,6 +146,19 @@ static bool links(const struct linking *l, const struct tree_entry *e)
 	return !(l->flags & COPY) || ((l->flags & LINK_OTHERS) && e->origin > 0);
 }
 
+static bool has_owner(const struct linking *l, int dir, const char *name, const struct stat *st,
+		      const struct tree_entry *e)
+{
+	struct owners_ids ids = { .uid = st->st_uid, .gid = st->st_gid };
+	char path[NAME_MAX + 32];
+
+	if (owners(l) == OWNERS_RECORDED) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+		owners_read(path, false, st, &ids);
+	}
+	return ids.uid == e->uid && ids.gid == e->gid;
+}
+
 static int link_file(struct linking *l, const struct tree_entry *e, int dest, const char *name,
 		     struct gg_err *err)
 {
@@ -156,8 +176,7 @@ static int link_file(struct linking *l, const struct tree_entry *e, int dest, co
 		return gg_fail_errno(err, "stat '%s'", from);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size)
 		return changed(e->path, err);
-	if (links(l, e) && (st.st_mode & 07777) == e->mode && st.st_uid == e->uid &&
-	    st.st_gid == e->gid) {
+	if (links(l, e) && (st.st_mode & 07777) == e->mode && has_owner(l, dir, from, &st, e)) {
 		if (linkat(dir, from, dest, name, 0) == 0)
 			return 0;
 		if (errno != EMLINK && errno != EXDEV && errno != EPERM)
@@ -179,7 +198,7 @@ static int make_entry(struct linking *l, const struct tree_entry *e, struct gg_e
 	if (e->type == TREE_FILE)
 		return link_file(l, e, dest, name, err);
 	if (e->type != TREE_DIR)
-		return meta_make_special(dest, name, e, err);
+		return meta_make_special(dest, name, e, owners(l), err);
 	if (mkdirat(dest, name, 0700) < 0)
 		return gg_fail_errno(err, "mkdir '%s'", name);
 	return 0;
@@ -195,7 +214,7 @@ static int finish_directories(struct linking *l, struct gg_err *err)
 		if (e->type != TREE_DIR)
 			continue;
 		fd = dirs_open(l->destfd, e->path, err);
-		if (fd < 0 || meta_apply(fd, e, err) < 0)
+		if (fd < 0 || meta_apply(fd, e, owners(l), err) < 0)
 			return gg_context(err, "directory '%.200s'", e->path);
 	}
 	return 0;
@@ -218,9 +237,10 @@ static int run(const struct tree *t, const int *origins, int destfd, unsigned fl
 	return finish_directories(&l, err);
 }
 
-int link_tree(const struct tree *t, const int *origins, int destfd, struct gg_err *err)
+int link_tree(const struct tree *t, const int *origins, int destfd, unsigned flags,
+	      struct gg_err *err)
 {
-	return run(t, origins, destfd, 0, err);
+	return run(t, origins, destfd, flags, err);
 }
 
 int link_tree_copy(const struct tree *t, const int *origins, int destfd, unsigned flags,

@@ -13,15 +13,17 @@
 
 struct tree;
 
-int link_tree(const struct tree *t, const int *origins, int destfd, struct gg_err *err) GG_MUST_USE;
-
 enum link_flags {
 	/* Hash what was copied; GG_INTEGRITY "changed while it was copied" when it is not what `t` says. */
 	LINK_VERIFY = 1 << 0,
 	LINK_OTHERS =
 		1
 		<< 1, /* only what is of origin 0 is copied, the rest is linked as link_tree does */
+	LINK_RECORDED = 1 << 2, /* OWNERS_RECORDED, here and in the sources that are linked */
 };
+/* Of the flags LINK_RECORDED alone. */
+int link_tree(const struct tree *t, const int *origins, int destfd, unsigned flags,
+	      struct gg_err *err) GG_MUST_USE;
 /* The same with copies (reflinks where there are any), for sources that are not ours or must not be shared. Modes,
  * owners and xattrs come from `t`. */
 int link_tree_copy(const struct tree *t, const int *origins, int destfd, unsigned flags,

@@ -13,13 +13,15 @@
 static const char CAPABILITY[] = "security.capability", OPAQUE[] = "user.overlay.opaque";
 /* struct vfs_cap_data and vfs_ns_cap_data: the second has a rootid more (linux/capability.h). */
 enum { CAP_V2_LEN = 20, CAP_V3_LEN = 24, XATTR_MAX = 64 * 1024 };
+_Static_assert(TREE_MTIME == OWNERS_SHOWN_TIME, "a recorded symlink shows another time");
 static const struct timespec TIMES[2] = { { .tv_sec = TREE_MTIME }, { .tv_sec = TREE_MTIME } };
 
 bool meta_keeps_xattr(const char *name)
 {
 	if (gg_streq(name, CAPABILITY))
 		return true;
-	return gg_starts(name, "user.") && !gg_starts(name, "user.overlay.");
+	return gg_starts(name, "user.") && !gg_starts(name, "user.overlay.") &&
+	       !gg_streq(name, OWNERS_XATTR);
 }
 
 /* Revision 3 names the owner of a user namespace; what is meant is revision 2 with the same sets. */
@@ -78,6 +80,16 @@ static int drop(int fd, const char *name, unsigned flags, struct gg_err *err)
 	return 0;
 }
 
+/* Anything but a record is the step's own doing, and nobody's owner. */
+static void read_owner(int fd, struct tree_entry *e)
+{
+	struct owners_ids ids;
+
+	owners_read_fd(fd, &ids);
+	e->uid = ids.uid;
+	e->gid = ids.gid;
+}
+
 static int read_value(int fd, struct tree *t, const char *name, struct tree_xattr *ret,
 		      struct gg_err *err)
 {
@@ -123,6 +135,8 @@ int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flag
 
 		if (meta_keeps_xattr(p))
 			r = read_value(fd, t, p, &xattrs[n++], err);
+		else if ((flags & META_RECORDED) && gg_streq(p, OWNERS_XATTR))
+			read_owner(fd, e);
 		else if ((flags & META_OVERLAY) && gg_starts(p, "user.overlay."))
 			r = read_overlay(fd, p, e, err);
 		else
@@ -152,26 +166,87 @@ int meta_touch(int fd, struct gg_err *err)
 	return 0;
 }
 
-int meta_apply(int fd, const struct tree_entry *e, struct gg_err *err)
+static struct owners_ids ids_of(const struct tree_entry *e)
 {
-	/* chown clears setuid and capabilities, so it comes first. */
-	if (fchown(fd, e->uid, e->gid) < 0)
-		return owner_fail(e, err);
-	if (fchmod(fd, e->mode) < 0)
-		return gg_fail_errno(err, "set mode %04o", e->mode);
-	for (size_t i = 0; i < e->n_xattrs; i++)
-		if (fsetxattr(fd, e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].len, 0) < 0)
-			return gg_fail_errno(err, "set attribute '%s'", e->xattrs[i].name);
-	if (e->opaque && fsetxattr(fd, OPAQUE, "y", 1, 0) < 0)
-		return gg_fail_errno(err, "set attribute '%s'", OPAQUE);
-	return meta_touch(fd, err);
+	return (struct owners_ids){ .uid = e->uid, .gid = e->gid };
 }
 
-int meta_apply_link(int dirfd, const char *name, const struct tree_entry *e, struct gg_err *err)
+/* The times of what has its record there. */
+static void times_of(const struct tree_entry *e, enum owners_kept owners, struct timespec ret[2])
 {
-	if (fchownat(dirfd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	ret[0] = ret[1] = TIMES[0];
+	if (owners == OWNERS_RECORDED && (e->uid || e->gid))
+		ret[1] = owners_mark(ids_of(e));
+}
+
+static bool recordable(const struct tree_entry *e, struct gg_err *err)
+{
+	if (e->uid < OWNERS_LIMIT && e->gid < OWNERS_LIMIT)
+		return true;
+	errno = EINVAL;
+	owner_fail(e, err);
+	return false;
+}
+
+static int apply_owner(int fd, const struct tree_entry *e, enum owners_kept owners,
+		       struct gg_err *err)
+{
+	if (owners == OWNERS_ON_INODES)
+		return fchown(fd, e->uid, e->gid) < 0 ? owner_fail(e, err) : 0;
+	if (!recordable(e, err))
+		return -1;
+	if (e->type != TREE_FIFO && owners_write_fd(fd, ids_of(e)) < 0)
+		return gg_fail_errno(err, "record the owner %u:%u", e->uid, e->gid);
+	return 0;
+}
+
+static int apply_xattrs(int fd, const struct tree_entry *e, enum owners_kept owners,
+			struct gg_err *err)
+{
+	for (size_t i = 0; i < e->n_xattrs; i++) {
+		const struct tree_xattr *x = &e->xattrs[i];
+
+		if (fsetxattr(fd, x->name, x->value, x->len, 0) == 0 ||
+		    (owners == OWNERS_RECORDED && errno == EPERM && gg_streq(x->name, CAPABILITY)))
+			continue;
+		return gg_fail_errno(err, "set attribute '%s'", x->name);
+	}
+	if (e->opaque && fsetxattr(fd, OPAQUE, "y", 1, 0) < 0)
+		return gg_fail_errno(err, "set attribute '%s'", OPAQUE);
+	return 0;
+}
+
+int meta_apply(int fd, const struct tree_entry *e, enum owners_kept owners, struct gg_err *err)
+{
+	struct timespec times[2];
+
+	times_of(e, owners, times);
+	/* chown clears setuid and capabilities, so it comes first; attributes of a file that is closed to its owner
+	 * can be set by root alone, so they come before the mode where that may be missing. */
+	if (apply_owner(fd, e, owners, err) < 0 ||
+	    (owners == OWNERS_RECORDED && apply_xattrs(fd, e, owners, err) < 0))
+		return -1;
+	if (fchmod(fd, e->mode) < 0)
+		return gg_fail_errno(err, "set mode %04o", e->mode);
+	if (owners == OWNERS_ON_INODES && apply_xattrs(fd, e, owners, err) < 0)
+		return -1;
+	if (e->type != TREE_FIFO)
+		return meta_touch(fd, err);
+	return futimens(fd, times) < 0 ? gg_fail_errno(err, "set the times") : 0;
+}
+
+int meta_apply_link(int dirfd, const char *name, const struct tree_entry *e,
+		    enum owners_kept owners, struct gg_err *err)
+{
+	struct timespec times[2];
+
+	times_of(e, owners, times);
+	if (owners == OWNERS_RECORDED && !recordable(e, err))
+		return -1;
+	if (owners == OWNERS_ON_INODES &&
+	    fchownat(dirfd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return owner_fail(e, err);
-	if (utimensat(dirfd, name, TIMES, AT_SYMLINK_NOFOLLOW) < 0)
+	if (utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return gg_fail_errno(err, "set the times");
 	return 0;
 }
@@ -183,7 +258,8 @@ static int make_whiteout(int dirfd, const char *name, struct gg_err *err)
 	return 0;
 }
 
-int meta_make_special(int dirfd, const char *name, const struct tree_entry *e, struct gg_err *err)
+int meta_make_special(int dirfd, const char *name, const struct tree_entry *e,
+		      enum owners_kept owners, struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -193,7 +269,7 @@ int meta_make_special(int dirfd, const char *name, const struct tree_entry *e, s
 	case TREE_SYMLINK:
 		if (symlinkat(e->target, dirfd, name) < 0)
 			return gg_fail_errno(err, "symlink '%s'", name);
-		return meta_apply_link(dirfd, name, e, err);
+		return meta_apply_link(dirfd, name, e, owners, err);
 	case TREE_FIFO:
 		if (mkfifoat(dirfd, name, 0600) < 0)
 			return gg_fail_errno(err, "mkfifo '%s'", name);
@@ -208,5 +284,5 @@ int meta_make_special(int dirfd, const char *name, const struct tree_entry *e, s
 	case TREE_FILE:
 		return gg_fail(err, GG_INTERNAL, "'%s' is not a special file", name);
 	}
-	return fd < 0 ? -1 : meta_apply(fd, e, err);
+	return fd < 0 ? -1 : meta_apply(fd, e, owners, err);
 }

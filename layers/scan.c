@@ -118,12 +118,18 @@ static int drop_xattrs(int fd, struct tree_entry *e, bool write, struct gg_err *
 static int describe(struct scan *s, int fd, const struct stat *st, struct tree_entry *e,
 		    struct gg_err *err)
 {
-	unsigned flags =
-		(s->o->flags & SCAN_OVERLAY ? META_OVERLAY : 0) | (writes(s) ? META_WRITE : 0);
+	bool recorded = s->o->owners == OWNERS_RECORDED && !(s->o->flags & SCAN_OWNERS);
+	unsigned flags = (s->o->flags & SCAN_OVERLAY ? META_OVERLAY : 0) |
+			 (writes(s) ? META_WRITE : 0) | (recorded ? META_RECORDED : 0);
+	struct owners_ids ids = { 0 };
 
+	if (recorded && fd < 0)
+		owners_marked(&st->st_mtim, &ids);
+	else if (s->o->owners == OWNERS_ON_INODES && !(s->o->flags & SCAN_OWNERS))
+		ids = (struct owners_ids){ .uid = st->st_uid, .gid = st->st_gid };
 	e->mode = st->st_mode & 07777;
-	e->uid = s->o->flags & SCAN_OWNERS ? 0 : st->st_uid;
-	e->gid = s->o->flags & SCAN_OWNERS ? 0 : st->st_gid;
+	e->uid = ids.uid;
+	e->gid = ids.gid;
 	if (e->type == TREE_SYMLINK)
 		e->mode = 0777;
 	else if (s->o->flags & SCAN_MODES)
@@ -174,7 +180,7 @@ static int pop(struct scan *s, struct gg_err *err)
 			return gg_fail(err, GG_SYSTEM, "moved while it was read");
 	}
 	if (f->dev == s->dev && changes_metadata(s))
-		r = meta_apply(f->fd, &f->meta, err);
+		r = meta_apply(f->fd, &f->meta, s->o->owners, err);
 	else if (f->dev == s->dev && writes(s))
 		r = meta_touch(f->fd, err);
 	frame_done(f);
@@ -222,7 +228,10 @@ static int scan_file(struct scan *s, int dirfd, const char *name, struct tree_en
 		     const struct stat *st, struct gg_err *err)
 {
 	_cleanup_close_ int fd = -1;
-	struct scan_job job = { .path = e->path, .touch = writes(s), .apply = changes_metadata(s) };
+	struct scan_job job = { .path = e->path,
+				.touch = writes(s),
+				.apply = changes_metadata(s),
+				.owners = s->o->owners };
 	size_t index = s->t->n - 1;
 	struct scan_inode *inode = NULL;
 
@@ -272,7 +281,7 @@ static int scan_symlink(struct scan *s, int dirfd, const char *name, struct tree
 	e->target = gg_arena_strndup(s->t->arena, target, (size_t)n);
 	if (describe(s, -1, st, e, err) < 0)
 		return -1;
-	return writes(s) ? meta_apply_link(dirfd, name, e, err) : 0;
+	return writes(s) ? meta_apply_link(dirfd, name, e, s->o->owners, err) : 0;
 }
 
 static int scan_special(struct scan *s, int dirfd, const char *name, struct tree_entry *e,
@@ -286,12 +295,12 @@ static int scan_special(struct scan *s, int dirfd, const char *name, struct tree
 		e->major = major(st->st_rdev);
 		e->minor = minor(st->st_rdev);
 		/* Its open would have effects. */
-		return writes(s) ? meta_apply_link(dirfd, name, e, err) : 0;
+		return writes(s) ? meta_apply_link(dirfd, name, e, s->o->owners, err) : 0;
 	}
 	if (!writes(s))
 		return 0;
 	fd = gg_openat(dirfd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW, 0, err);
-	return fd < 0 ? -1 : meta_apply(fd, e, err);
+	return fd < 0 ? -1 : meta_apply(fd, e, s->o->owners, err);
 }
 
 static bool left_out(const struct scan *s, mode_t mode)

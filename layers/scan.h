@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "layers/base/err.h"
+#include "layers/base/owners.h"
 
 struct gg_digest;
 struct gg_strv;
@@ -55,6 +56,7 @@ struct scan_options {
 	bool (*skip)(void *ctx, const char *path, bool is_dir);
 	void *ctx;
 	const struct scan_memory *memory; /* may be NULL */
+	enum owners_kept owners;
 };
 
 /* dirfd is borrowed and may be any directory descriptor that is open for reading. */

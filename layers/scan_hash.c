@@ -86,7 +86,7 @@ static int do_job(struct reader *r, const struct scan_job *job, struct gg_err *e
 	int result = read_all(r, job, err);
 
 	if (result == 0 && job->apply)
-		result = meta_apply(fd, &job->meta, err);
+		result = meta_apply(fd, &job->meta, job->owners, err);
 	else if (result == 0 && job->touch)
 		result = meta_touch(fd, err);
 	return result < 0 ? gg_context(err, "scan '%.200s'", job->path) : 0;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "layers/base/digest.h"
+#include "layers/base/owners.h"
 #include "layers/tree.h"
 
 struct scan_job {
@@ -19,6 +20,7 @@ struct scan_job {
 	bool touch;       /* set TREE_MTIME when it has been read */
 	bool apply;       /* set owner, mode and xattrs of `meta` too */
 	struct tree_entry meta;
+	enum owners_kept owners;
 	struct gg_digest *ret; /* written before scan_hash_end returns */
 };
 

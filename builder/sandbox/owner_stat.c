@@ -10,9 +10,6 @@
 
 #include "layers/base/mem.h"
 
-/* The store's one time, which a record in the modification time stands in the way of. */
-static const int64_t shown_time = 315532800;
-
 /* Elsewhere the calls have other names and another struct. */
 _Static_assert(sizeof(void *) == 8, "the layer knows 64-bit architectures");
 
@@ -28,7 +25,7 @@ static int64_t give_stat(const struct owner_call *c, const struct owner_place *p
 	st.st_uid = ids.uid;
 	st.st_gid = ids.gid;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		st.st_mtim = (struct timespec){ .tv_sec = shown_time };
+		st.st_mtim = (struct timespec){ .tv_sec = OWNERS_SHOWN_TIME };
 	return owner_write(c, to, &st, sizeof(st));
 }
 
@@ -49,7 +46,7 @@ static int64_t give_statx(const struct owner_call *c, const struct owner_place *
 	sx.stx_gid = ids.gid;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
 		memset(&sx.stx_mtime, 0, sizeof(sx.stx_mtime));
-		sx.stx_mtime.tv_sec = shown_time;
+		sx.stx_mtime.tv_sec = OWNERS_SHOWN_TIME;
 	}
 	return owner_write(c, to, &sx, sizeof(sx));
 }

@@ -23,7 +23,16 @@
 /* An instant of 1972 that nothing else uses. */
 #define OWNERS_EPOCH 87654321
 
+/* What a record in the modification time hides: the store's one time. */
+#define OWNERS_SHOWN_TIME 315532800
+
 enum { OWNERS_LIMIT = 65536, OWNERS_TEXT = 12 };
+
+/* Where a tree on disk has its owners. */
+enum owners_kept {
+	OWNERS_ON_INODES,
+	OWNERS_RECORDED, /* every inode is the caller's, who may lack every capability */
+};
 
 struct owners_ids {
 	uint32_t uid, gid;

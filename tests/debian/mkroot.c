@@ -64,10 +64,13 @@ static int open_package(struct set *s, size_t i, const char *path, int trees, st
 static int place(int dir, struct tree *t, const struct rootfs_file *f, struct gg_err *err)
 {
 	if (f->type == TREE_DIR)
-		return place_dir(dir, t, f->path, f->mode, f->uid, f->gid, err);
+		return place_dir(&(struct placing){ dir, t, OWNERS_ON_INODES }, f->path, f->mode,
+				 f->uid, f->gid, err);
 	if (f->type == TREE_SYMLINK)
-		return place_symlink(dir, t, f->path, f->uid, f->gid, f->target, err);
-	return place_file(dir, t, f->path, f->mode, f->uid, f->gid, f->bytes, f->len, err);
+		return place_symlink(&(struct placing){ dir, t, OWNERS_ON_INODES }, f->path, f->uid,
+				     f->gid, f->target, err);
+	return place_file(&(struct placing){ dir, t, OWNERS_ON_INODES }, f->path, f->mode, f->uid,
+			  f->gid, f->bytes, f->len, err);
 }
 
 /* The generated tree over the packages' merge. */
@@ -109,7 +112,7 @@ static int write_root(struct set *s, const struct rootfs *r, int out, struct gg_
 	if (join(r, generated, (unsigned)s->n, &whole, err) < 0)
 		return -1;
 	root = fresh_dir(out, "root", err);
-	if (root < 0 || link_tree(whole, s->dirs, root, err) < 0)
+	if (root < 0 || link_tree(whole, s->dirs, root, 0, err) < 0)
 		return -1;
 	if (r->script)
 		return gg_write_file(out, "script", r->script, strlen(r->script), 0644, 0, err);

@@ -376,7 +376,7 @@ static void test_link(void **state)
 	struct stat st;
 
 	small_tree(f);
-	OK(f, link_tree(f->t, &f->root, to, &f->err));
+	OK(f, link_tree(f->t, &f->root, to, 0, &f->err));
 	assert_same(f, to, 0);
 	assert_int_equal(inode(to, "d/a"), inode(f->root, "d/a"));
 	assert_int_equal(fstatat(to, "d", &st, 0), 0);
@@ -398,7 +398,7 @@ static void test_link_with_other_metadata(void **state)
 	small_tree(f);
 	tree_find(f->t, "d/a")->uid = 9;
 	tree_find(f->t, "link")->uid = 9;
-	OK(f, link_tree(f->t, &f->root, to, &f->err));
+	OK(f, link_tree(f->t, &f->root, to, 0, &f->err));
 	assert_same(f, to, 0);
 	assert_int_not_equal(inode(to, "d/a"), inode(f->root, "d/a"));
 	assert_int_equal(inode(to, "d/a"), inode(to, "link"));
@@ -418,7 +418,7 @@ static void test_link_from_elsewhere(void **state)
 	e->origin = 1;
 	e->source = "d/a";
 	OK(f, tree_complete(t, &f->err));
-	OK(f, link_tree(t, origins, to, &f->err));
+	OK(f, link_tree(t, origins, to, 0, &f->err));
 	assert_int_equal(inode(to, "new/place"), inode(f->root, "d/a"));
 }
 
@@ -431,7 +431,7 @@ static void test_link_a_delta(void **state)
 	set_xattr(f, "d", "user.overlay.opaque", "y", 1);
 	assert_int_equal(mknodat(f->root, "gone", S_IFCHR, 0), 0);
 	scan(f, SCAN_OVERLAY);
-	OK(f, link_tree(f->t, &f->root, to, &f->err));
+	OK(f, link_tree(f->t, &f->root, to, 0, &f->err));
 	assert_same(f, to, SCAN_OVERLAY);
 }
 
@@ -450,7 +450,7 @@ static void test_link_verifies(void **state)
 	gg_err_done(&f->err);
 	assert_int_equal(unlinkat(f->root, "a", 0), 0);
 	assert_int_equal(symlinkat("/etc/passwd", f->root, "a"), 0);
-	assert_int_equal(link_tree(f->t, &f->root, other, &f->err), -1);
+	assert_int_equal(link_tree(f->t, &f->root, other, 0, &f->err), -1);
 	assert_int_equal(f->err.kind, GG_INTEGRITY);
 }
 
@@ -461,30 +461,47 @@ static void test_place(void **state)
 	small_tree(f);
 	assert_int_equal(symlinkat("../..", f->root, "up"), 0);
 	scan(f, 0);
-	OK(f, place_file(f->root, f->t, "/etc/deep/a", 04711, 1, 2, "a", 1, &f->err));
-	OK(f, place_file(f->root, f->t, "up/d/a", 0644, 0, 0, "b", 1, &f->err));
-	OK(f, place_file(f->root, f->t, "etc/deep/a", 0600, 0, 0, "b", 1, &f->err));
-	OK(f, place_symlink(f->root, f->t, "sym", 3, 4, "elsewhere", &f->err));
-	OK(f, place_symlink(f->root, f->t, "etc/sym", 3, 4, "elsewhere", &f->err));
-	OK(f, place_dir(f->root, f->t, "/up/d", 0711, 5, 6, &f->err));
-	OK(f, place_dir(f->root, f->t, "new/dir", 01777, 0, 0, &f->err));
-	OK(f, place_dir(f->root, f->t, "/", 0711, 0, 0, &f->err));
+	OK(f, place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "/etc/deep/a", 04711,
+			 1, 2, "a", 1, &f->err));
+	OK(f, place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "up/d/a", 0644, 0, 0,
+			 "b", 1, &f->err));
+	OK(f, place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "etc/deep/a", 0600,
+			 0, 0, "b", 1, &f->err));
+	OK(f, place_symlink(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "sym", 3, 4,
+			    "elsewhere", &f->err));
+	OK(f, place_symlink(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "etc/sym", 3, 4,
+			    "elsewhere", &f->err));
+	OK(f, place_dir(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "/up/d", 0711, 5, 6,
+			&f->err));
+	OK(f, place_dir(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "new/dir", 01777, 0,
+			0, &f->err));
+	OK(f, place_dir(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "/", 0711, 0, 0,
+			&f->err));
 	assert_same(f, f->root, 0);
 	/* The other name of what was replaced keeps content and inode. */
 	assert_int_equal(tree_find(f->t, "d/a")->mode, 0644);
 	assert_int_equal(tree_find(f->t, "link")->mode, 04755);
 	assert_null(tree_find(f->t, "link")->hardlink);
-	assert_int_equal(place_file(f->root, f->t, "d", 0644, 0, 0, "", 0, &f->err), -1);
+	assert_int_equal(place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "d", 0644,
+				    0, 0, "", 0, &f->err),
+			 -1);
 	assert_string_equal(f->err.text, "place 'd': it is a directory");
 	gg_err_done(&f->err);
-	assert_int_equal(place_file(f->root, f->t, "../x", 0644, 0, 0, "", 0, &f->err), -1);
+	assert_int_equal(place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "../x",
+				    0644, 0, 0, "", 0, &f->err),
+			 -1);
 	gg_err_done(&f->err);
-	assert_int_equal(place_file(f->root, f->t, "pipe/x", 0644, 0, 0, "", 0, &f->err), -1);
+	assert_int_equal(place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "pipe/x",
+				    0644, 0, 0, "", 0, &f->err),
+			 -1);
 	gg_err_done(&f->err);
-	assert_int_equal(place_file(f->root, f->t, "sym/x", 0644, 0, 0, "", 0, &f->err), -1);
+	assert_int_equal(place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "sym/x",
+				    0644, 0, 0, "", 0, &f->err),
+			 -1);
 	assert_same(f, f->root, 0);
-	OK(f, place_remove(f->root, f->t, "etc", &f->err));
-	OK(f, place_remove(f->root, f->t, "no/such/thing", &f->err));
+	OK(f, place_remove(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "etc", &f->err));
+	OK(f, place_remove(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "no/such/thing",
+			   &f->err));
 	assert_null(tree_find(f->t, "etc/deep"));
 	assert_same(f, f->root, 0);
 }
@@ -496,8 +513,10 @@ static void test_place_over_whiteout(void **state)
 	assert_int_equal(mknodat(f->root, "gone", S_IFCHR, 0), 0);
 	assert_int_equal(mknodat(f->root, "file", S_IFCHR, 0), 0);
 	scan(f, SCAN_OVERLAY);
-	OK(f, place_dir(f->root, f->t, "gone", 0755, 0, 0, &f->err));
-	OK(f, place_file(f->root, f->t, "file", 0644, 0, 0, "a", 1, &f->err));
+	OK(f, place_dir(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "gone", 0755, 0, 0,
+			&f->err));
+	OK(f, place_file(&(struct placing){ f->root, f->t, OWNERS_ON_INODES }, "file", 0644, 0, 0,
+			 "a", 1, &f->err));
 	assert_text(f, "d 755 0 0 .\nf 644 0 0 file 1 " A "\nd 755 0 0 gone o\n");
 	assert_same(f, f->root, SCAN_OVERLAY);
 }
