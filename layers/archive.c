@@ -37,6 +37,7 @@ struct library {
 
 struct archive_stream {
 	int fd; /* borrowed */
+	struct archive_source source;
 	uint64_t at, start, end;
 	struct gg_hash *hash; /* borrowed, may be NULL */
 	uint64_t hashed;      /* the input up to here is in it: some is read twice */
@@ -73,13 +74,20 @@ int archive_load(struct gg_err *err)
 	return load(&lib, err);
 }
 
+static ssize_t read_fd(void *ctx, void *bytes, size_t len, uint64_t offset)
+{
+	const int *fd = ctx;
+
+	return pread(*fd, bytes, len, (off_t)offset);
+}
+
 static ssize_t read_some(struct archive_stream *s)
 {
 	uint64_t want = s->end - s->at < BLOCK ? s->end - s->at : BLOCK;
 	ssize_t n;
 
 	do
-		n = pread(s->fd, s->block, want, (off_t)s->at);
+		n = s->source.read(s->source.ctx, s->block, want, s->at);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n;
@@ -184,21 +192,11 @@ static int open_reader(struct archive_stream *s, enum archive_kind kind, struct 
 	}
 }
 
-int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
-		 struct gg_err *err)
+static int open_stream(struct archive_stream *s, uint64_t offset, uint64_t size, struct gg_err *err)
 {
-	return archive_open_hashed(fd, offset, size, NULL, ret, err);
-}
-
-int archive_open_hashed(int fd, uint64_t offset, uint64_t size, struct gg_hash *hash,
-			struct archive_stream **ret, struct gg_err *err)
-{
-	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
 	enum archive_kind kind;
 	ssize_t n;
 
-	s->fd = fd;
-	s->hash = hash;
 	s->at = s->start = s->hashed = offset;
 	s->end = size == UINT64_MAX ? INT64_MAX : offset + size;
 	s->block = gg_alloc(BLOCK);
@@ -209,7 +207,36 @@ int archive_open_hashed(int fd, uint64_t offset, uint64_t size, struct gg_hash *
 	if (kind == ARCHIVE_XZ && is_empty_xz((const unsigned char *)s->block, (size_t)n))
 		s->ended = true;
 	s->at = offset;
-	if (kind != ARCHIVE_PLAIN && !s->ended && open_reader(s, kind, err) < 0)
+	return kind == ARCHIVE_PLAIN || s->ended ? 0 : open_reader(s, kind, err);
+}
+
+int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
+		 struct gg_err *err)
+{
+	return archive_open_hashed(fd, offset, size, NULL, ret, err);
+}
+
+int archive_open_hashed(int fd, uint64_t offset, uint64_t size, struct gg_hash *hash,
+			struct archive_stream **ret, struct gg_err *err)
+{
+	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
+
+	s->fd = fd;
+	s->source = (struct archive_source){ .read = read_fd, .ctx = &s->fd };
+	s->hash = hash;
+	if (open_stream(s, offset, size, err) < 0)
+		return -1;
+	*ret = gg_steal(&s);
+	return 0;
+}
+
+int archive_open_source(const struct archive_source *source, uint64_t offset, uint64_t size,
+			struct archive_stream **ret, struct gg_err *err)
+{
+	_cleanup_archive_ struct archive_stream *s = gg_zalloc(sizeof(*s));
+
+	s->source = *source;
+	if (open_stream(s, offset, size, err) < 0)
 		return -1;
 	*ret = gg_steal(&s);
 	return 0;

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "layers/base/err.h"
 
@@ -27,6 +28,12 @@ enum archive_kind {
 /* What the first bytes of a stream say that it is; six are enough. */
 enum archive_kind archive_kind_of(const void *bytes, size_t len);
 
+/* Where encoded bytes come from when that is no file of its own: like pread(2), errno included. */
+struct archive_source {
+	ssize_t (*read)(void *ctx, void *bytes, size_t len, uint64_t offset);
+	void *ctx;
+};
+
 /* Decodes `size` bytes of fd from `offset`, by pread: fd is borrowed and its position unused. UINT64_MAX: to the
  * end of the file. */
 int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
@@ -36,6 +43,8 @@ int archive_open_hashed(int fd, uint64_t offset, uint64_t size, struct gg_hash *
 			struct archive_stream **ret, struct gg_err *err) GG_MUST_USE;
 /* Passes over up to `len` bytes of what is not compressed without reading them; returns how many, else 0. */
 uint64_t archive_skip(struct archive_stream *s, uint64_t len);
+int archive_open_source(const struct archive_source *source, uint64_t offset, uint64_t size,
+			struct archive_stream **ret, struct gg_err *err) GG_MUST_USE;
 /* The next decoded block, borrowed until the next call; *ret_len is 0 at the end, when all input has been seen. */
 int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
 		 struct gg_err *err) GG_MUST_USE;

@@ -395,12 +395,10 @@ static uint64_t max_stream(const struct extract *x)
 	return max;
 }
 
-int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
-		  const struct extract_options *options, struct tree **io_tree,
-		  struct extract_stats *ret_stats, struct gg_err *err)
+int extract_stream(struct archive_stream *stream, int destfd, const struct extract_options *options,
+		   struct tree **io_tree, struct extract_stats *ret_stats, struct gg_err *err)
 {
 	GG_CLEANUP(extract_done) struct extract x = { 0 };
-	_cleanup_archive_ struct archive_stream *stream = NULL;
 	_cleanup_untar_ struct untar *untar = NULL;
 	_cleanup_hash_ struct gg_hash *hash = gg_hash_new();
 	bool hashed = options && (options->flags & EXTRACT_HASH);
@@ -408,8 +406,6 @@ int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 	extract_init(&x, destfd, options);
 	if (*io_tree)
 		draft_load(x.draft, *io_tree);
-	if (archive_open(fd, offset, size, &stream, err) < 0)
-		return -1;
 	x.untar = untar = untar_new(stream, max_stream(&x), hashed ? hash : NULL);
 	if (extract_all(&x, err) < 0)
 		return -1;
@@ -421,6 +417,17 @@ int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 	tree_free(*io_tree);
 	*io_tree = draft_tree(x.draft);
 	return 0;
+}
+
+int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
+		  const struct extract_options *options, struct tree **io_tree,
+		  struct extract_stats *ret_stats, struct gg_err *err)
+{
+	_cleanup_archive_ struct archive_stream *stream = NULL;
+
+	if (archive_open(fd, offset, size, &stream, err) < 0)
+		return -1;
+	return extract_stream(stream, destfd, options, io_tree, ret_stats, err);
 }
 
 int extract_archive(int fd, int destfd, const struct extract_options *options,

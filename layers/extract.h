@@ -20,6 +20,7 @@
 #include "layers/base/err.h"
 #include "layers/base/owners.h"
 
+struct archive_stream;
 struct gg_strv;
 struct tree;
 
@@ -60,3 +61,7 @@ int extract_archive(int fd, int destfd, const struct extract_options *options,
 int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 		  const struct extract_options *options, struct tree **io_tree,
 		  struct extract_stats *ret_stats, struct gg_err *err) GG_MUST_USE;
+/* The same for a stream, which is borrowed. */
+int extract_stream(struct archive_stream *stream, int destfd, const struct extract_options *options,
+		   struct tree **io_tree, struct extract_stats *ret_stats,
+		   struct gg_err *err) GG_MUST_USE;

@@ -68,28 +68,10 @@ static int put_all(struct archive_writer *w, const struct transport_target *t, s
 	return gg_write_all(w->fd, tar_zeros, TAR_END, err);
 }
 
-/* The directory, when the file may be made or replaced in it. */
-static int open_target(const struct transport_target *t, char **ret_name, struct gg_err *err)
-{
-	_cleanup_close_ int dir = transport_open_parent(t->place, ret_name, err);
-	struct stat st;
-
-	if (dir < 0)
-		return -1;
-	if (!**ret_name ||
-	    (fstatat(dir, *ret_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))) {
-		gg_fail(err, GG_USAGE, "'%s' is not a regular file", t->place);
-		return gg_hint(err, "choose another name, or remove what is there");
-	}
-	if (transport_check_writable(dir, t->place, err) < 0)
-		return -1;
-	return gg_steal_fd(&dir);
-}
-
 static int check(const struct transport_target *t, struct gg_err *err)
 {
 	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int dir = open_target(t, &name, err);
+	_cleanup_close_ int dir = transport_open_file(t->place, &name, err);
 
 	return dir < 0 ? -1 : 0;
 }
@@ -98,7 +80,7 @@ static int write_archive(const struct transport_target *t, const struct transpor
 			 struct gg_err *err)
 {
 	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int dir = open_target(t, &name, err), fd = -1;
+	_cleanup_close_ int dir = transport_open_file(t->place, &name, err), fd = -1;
 	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
 	struct archive_writer w = { .image = image };
 

@@ -8,12 +8,9 @@
 
 #include "layers/archive_index.h"
 #include "layers/base/fd.h"
-#include "layers/base/interrupt.h"
 #include "layers/docker_archive.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
-
-enum { COPY_STEP = 64 << 20 };
 
 static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
 						      &transport_docker_archive };
@@ -217,6 +214,23 @@ int transport_check_writable(int dir, const char *path, struct gg_err *err)
 	return gg_hint(err, "choose a place that you may write to");
 }
 
+int transport_open_file(const char *path, char **ret_name, struct gg_err *err)
+{
+	_cleanup_close_ int dir = transport_open_parent(path, ret_name, err);
+	struct stat st;
+
+	if (dir < 0)
+		return -1;
+	if (!**ret_name ||
+	    (fstatat(dir, *ret_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))) {
+		gg_fail(err, GG_USAGE, "'%s' is not a regular file", path);
+		return gg_hint(err, "choose another name, or remove what is there");
+	}
+	if (transport_check_writable(dir, path, err) < 0)
+		return -1;
+	return gg_steal_fd(&dir);
+}
+
 /* The real path; of what does not exist yet, that of its directory and its name. A missing directory is found later. */
 char *transport_path_identity(const struct transport_target *t)
 {
@@ -296,56 +310,13 @@ int transport_each_blob(const struct transport_image *image,
 	return 0;
 }
 
-static int early_end(uint64_t left, struct gg_err *err)
-{
-	return gg_fail(err, GG_INTEGRITY, "it ends %llu bytes early", (unsigned long long)left);
-}
-
-static int copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
-{
-	while (size > 0) {
-		ssize_t n;
-
-		if (gg_interrupted(err) < 0)
-			return -1;
-		n = copy_file_range(from, NULL, to, NULL, size < COPY_STEP ? size : COPY_STEP, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 &&
-		    (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-			break;
-		if (n < 0)
-			return gg_fail_errno(err, "copy");
-		if (n == 0)
-			return early_end(size, err);
-		size -= (uint64_t)n;
-		/* The disk works on what is here while the rest is copied: the caller's fsync finds less. */
-		sync_file_range(to, 0, 0, SYNC_FILE_RANGE_WRITE);
-	}
-	/* Between file systems that cannot: by hand. */
-	while (size > 0) {
-		char block[64 * 1024];
-		ssize_t n =
-			gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
-
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			return early_end(size, err);
-		if (gg_write_all(to, block, (size_t)n, err) < 0)
-			return -1;
-		size -= (uint64_t)n;
-	}
-	return 0;
-}
-
 int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to,
 			struct gg_err *err)
 {
 	_cleanup_close_ int from = image->open(image->ctx, &b->digest, err);
 	char text[GG_DIGEST_TEXT];
 
-	if (from < 0 || copy_bytes(from, to, b->size, err) < 0)
+	if (from < 0 || gg_copy_bytes(from, to, b->size, err) < 0)
 		return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
 	return 0;
 }

@@ -19,6 +19,8 @@ int transport_parse_path(struct transport_target *t, const char *rest,
 char *transport_path_identity(const struct transport_target *t);
 /* Opens the directory that a path's last component is in; the component is owned by the caller. */
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err) GG_MUST_USE;
+/* The same for a file that may be made or replaced there; anything but a regular file is refused. */
+int transport_open_file(const char *path, char **ret_name, struct gg_err *err) GG_MUST_USE;
 int transport_check_writable(int dir, const char *path, struct gg_err *err) GG_MUST_USE;
 
 /* Calls for every name of a directory but "." and "..", in order; the directory may be changed meanwhile. */

@@ -40,6 +40,9 @@ int gg_try_openat_in(int rootfd, const char *path, int flags, mode_t mode);
 int gg_write_all(int fd, const void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
 /* Reads up to len bytes; fewer only at end of file. Returns the count or -1. */
 ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err) GG_MUST_USE;
+/* Copies `size` bytes from one descriptor's position to the other's, in the kernel where it can. A source that ends before
+ * is GG_INTEGRITY. Stops at an interrupt. */
+int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err) GG_MUST_USE;
 /* The whole file, at most `max` bytes (more is an error), appended to ret. */
 int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
 int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret,
