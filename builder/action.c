@@ -2,9 +2,9 @@
 #include "builder/action.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "builder/bundle_import.h"
 #include "builder/contents.h"
 #include "builder/progress.h"
 #include "builder/redact.h"
@@ -13,7 +13,7 @@
 #include "layers/link.h"
 #include "layers/tree.h"
 
-enum { TAIL_BYTES = 64 * 1024, MEMORY_MAX = 768 << 20 };
+enum { TAIL_BYTES = 64 * 1024 };
 
 static const struct action_ops *const ops_of[] = {
 	[PLAN_DEB] = &action_deb,       [PLAN_DISTRO] = &action_distro,
@@ -46,30 +46,19 @@ void action_free(struct action *a)
 	free(a);
 }
 
-const struct action_ops *action_ops_of(enum plan_kind kind)
+const struct action_ops *action_ops_of(const struct session *s, const struct plan_node *n)
 {
-	return ops_of[kind];
-}
-
-/* An archive says how large a window its decoder needs: xz up to 4 GiB. */
-static int bound_memory(struct gg_err *err)
-{
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow is larger than any limit */
-	const struct rlimit limit = { MEMORY_MAX, MEMORY_MAX };
-
-	if (setrlimit(RLIMIT_AS, &limit) < 0)
-		return gg_fail_errno(err, "limit the memory");
-#endif
-	(void)err;
-	return 0;
+	if (s->bundle && bundle_has_tree(n))
+		return &action_bundle;
+	return ops_of[n->kind];
 }
 
 int action_work(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
 {
 	struct action *a = ctx;
-	const struct action_ops *ops = ops_of[a->node->kind];
+	const struct action_ops *ops = a->ops;
 
-	if (ops->bounded && bound_memory(err) < 0)
+	if (ops->bounded && job_bound_memory(err) < 0)
 		return -1;
 	return ops->work(a, port, result, err);
 }
@@ -134,7 +123,7 @@ int action_commit(struct action *a, const struct gg_json *result, struct gg_err 
 	gg_json_set_str(a->record, "name", n->name);
 	if (a->log_path)
 		gg_json_set_str(a->record, "log", strrchr(a->log_path, '/') + 1);
-	if (ops_of[n->kind]->commit(a, result, err) < 0)
+	if (a->ops->commit(a, result, err) < 0)
 		return -1;
 	if (!n->keyed && put_pinned(a, err) < 0)
 		return -1;

@@ -13,6 +13,7 @@
 #include "layers/base/owners.h"
 #include "layers/store.h"
 
+struct action_ops;
 struct redact;
 struct contents;
 struct tree;
@@ -28,6 +29,7 @@ struct action_tree {
 };
 
 struct action {
+	const struct action_ops *ops;
 	struct execution *execution;
 	struct session *session;
 	const struct recipe *recipe;
@@ -62,10 +64,10 @@ struct action_ops {
 	int (*commit)(struct action *a, const struct gg_json *result, struct gg_err *err);
 };
 extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url,
-	action_step, action_user, action_layer, action_pack, action_test;
+	action_step, action_user, action_layer, action_pack, action_test, action_bundle;
 
 /* For the scheduler: what all kinds have in common. */
-const struct action_ops *action_ops_of(enum plan_kind kind);
+const struct action_ops *action_ops_of(const struct session *s, const struct plan_node *n);
 int action_work(void *action, const struct job_port *port, struct gg_json *result,
 		struct gg_err *err) GG_MUST_USE;
 void action_take_output(void *action, const char *bytes, size_t len);

@@ -262,7 +262,7 @@ static int place_output(struct action *a, const char *output, const struct tree 
 	_cleanup_close_ int to = action_mkdir(a, "placed", err);
 	_cleanup_free_ char *from = gg_asprintf("upper/%s", output), *parent = gg_strdup(output);
 	char *slash = strrchr(parent, '/');
-	_cleanup_tree_ struct tree *placed = tree_new();
+	_cleanup_tree_ struct tree *placed = NULL;
 
 	if (to < 0)
 		return -1;
@@ -273,18 +273,7 @@ static int place_output(struct action *a, const char *output, const struct tree 
 	}
 	if (renameat(a->tmp.fd, from, to, output) < 0)
 		return gg_fail_errno(err, "move the output '/%s'", output);
-	for (size_t i = 0; i < content->n; i++) {
-		const struct tree_entry *e = &content->entries[i];
-		bool root = gg_streq(e->path, ".");
-		_cleanup_free_ char *path =
-			gg_asprintf("%s%s%s", output, root ? "" : "/", root ? "" : e->path);
-		struct tree_entry *mine = tree_add_copy(placed, e, path);
-
-		if (e->hardlink)
-			mine->hardlink =
-				gg_arena_printf(placed->arena, "%s/%s", output, e->hardlink);
-	}
-	if (tree_complete(placed, err) < 0)
+	if (pin_place(content, output, &placed, err) < 0)
 		return -1;
 	return action_give_tree(a, "placed", placed, result, err);
 }

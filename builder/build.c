@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "builder/beside.h"
+#include "builder/bundle_import.h"
 #include "builder/local.h"
 #include "builder/results.h"
 #include "builder/session.h"
@@ -95,9 +96,12 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 {
 	const char *name = stage->from.rootfs;
 	const struct gg_digest *want = &stage->from.sha256;
-	_cleanup_close_ int fd = open_archive(s, stage, err);
+	_cleanup_close_ int fd = s->bundle ? -1 : open_archive(s, stage, err);
 
-	if (fd < 0 || digest_archive(s, fd, ret, err) < 0) {
+	if (s->bundle) {
+		if (bundle_rootfs(s->bundle, stage, ret, err) < 0)
+			return -1;
+	} else if (fd < 0 || digest_archive(s, fd, ret, err) < 0) {
 		err->pos = stage->from.pos;
 		return gg_context(err, "root file system '%s'", name);
 	}
@@ -108,7 +112,7 @@ static int import_rootfs(struct session *s, const struct recipe_stage *stage, st
 				  "root file system '%s' is %s, the recipe wants %s", name,
 				  gg_digest_text(ret, is_text), gg_digest_text(want, want_text));
 	}
-	if (s->read_only || store_blob_has(s->store, ret))
+	if (s->bundle || s->read_only || store_blob_has(s->store, ret))
 		return 0;
 	if (import_archive(s, fd, ret, err) < 0)
 		return gg_context(err, "import the root file system '%s'", name);
@@ -132,6 +136,10 @@ int build_plan(struct session *s, struct project *p, const char *platform, struc
 
 		if (r->inputs[i].kind != RECIPE_INPUT_LOCAL)
 			continue;
+		if (s->bundle) {
+			locals[i] = bundle_local(s->bundle, &r->inputs[i]);
+			continue;
+		}
 		if (local_manifest(s, &r->inputs[i], &t, err) < 0)
 			return -1;
 		tree_digest(t, &locals[i]);

@@ -8,13 +8,14 @@
 #include "builder/commands.h"
 #include "builder/image.h"
 #include "builder/progress.h"
+#include "layers/bundle.h"
 
 struct options {
 	struct common_options common;
 	struct step_options steps;
 	const char *target;
 	bool relock, no_cache, no_test;
-	struct gg_strv outputs;
+	struct gg_strv outputs, bases;
 };
 
 static const struct option_def defs[] = {
@@ -37,6 +38,11 @@ static const struct option_def defs[] = {
 	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct options, no_cache),
 	  .help = "run every step again that is not pinned by content" },
+	{ .name = "base",
+	  .arg = "BUNDLE",
+	  .kind = OPTION_LIST,
+	  .offset = offsetof(struct options, bases),
+	  .help = "what a delta bundle is a delta to; repeatable" },
 	{ .name = "no-test",
 	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct options, no_test),
@@ -130,14 +136,28 @@ static int build(struct command_session *c, const void *options, const struct gg
 	return write_outputs(c, &targets, &result, err);
 }
 
+/* A bundle is known by its content: it may have any name. */
+static int open(struct command_session *c, const struct common_options *common, const char *file,
+		struct gg_err *err)
+{
+	const struct options *o = (const struct options *)common;
+
+	if (bundle_recognise(file))
+		return command_open_bundle(c, common, file, &o->bases, err);
+	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1 } };
+	if (o->bases.n)
+		return gg_fail(err, GG_USAGE, "--base is for bundles, and '%s' is none", file);
+	return command_open(c, common, file, err);
+}
+
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
-	return command_within(command_open, options, args, build, err);
+	return command_within(open, options, args, build, err);
 }
 
 const struct command_def command_build = {
 	.name = "build",
-	.args = "RECIPE",
+	.args = "RECIPE|BUNDLE",
 	.summary = "build a recipe (the default command)",
 	.text = "Makes what the recipe's image needs and the store does not have, runs the "
 		"recipe's tests on it and writes it "
@@ -150,7 +170,8 @@ const struct command_def command_build = {
 		"  ggbuild app.recipe -o oci:out:1.2         tagged 1.2; other tags are kept\n"
 		"  ggbuild app.recipe -o oci-archive:app.tar\n"
 		"  ggbuild app.recipe --target builder       only a stage\n"
-		"  ggbuild app.recipe --arg VERSION=2 -o oci:out",
+		"  ggbuild app.recipe --arg VERSION=2 -o oci:out\n"
+		"  ggbuild app.bundle -o oci:out             without a connection",
 	.min_args = 1,
 	.max_args = 1,
 	.groups = groups,

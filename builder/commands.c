@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/bundle_import.h"
 #include "builder/job.h"
 #include "builder/local.h"
 #include "builder/mirror.h"
@@ -14,6 +15,7 @@
 #include "builder/settle.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
+#include "layers/bundle.h"
 #include "layers/store.h"
 
 const struct option_def command_common_defs[COMMAND_N_COMMON] = {
@@ -92,7 +94,7 @@ void command_take_steps(struct session *s, const struct step_options *o)
 {
 	if (o->jobs)
 		s->n_jobs = o->jobs;
-	s->locked = o->locked;
+	s->locked = o->locked || s->bundle;
 	gg_strv_copy(&s->fetch_env, &o->fetch_env);
 	s->fetch_network = o->fetch_network;
 	gg_strv_copy(&s->fetch_mounts, &o->fetch_mounts);
@@ -123,7 +125,7 @@ char *command_store_path(const struct common_options *o, const struct config *co
 #define ALLOW_NETWORK "network"
 #define ALLOW_PATH "path="
 
-static int take_paths(const struct common_options *o, struct gg_strv *ret, struct gg_err *err)
+int command_take_paths(const struct common_options *o, struct gg_strv *ret, struct gg_err *err)
 {
 	for (size_t i = 0; i < o->allow.n; i++) {
 		const char *what = o->allow.v[i];
@@ -155,19 +157,25 @@ static int take_settings(struct session *s, const struct common_options *o, char
 	return *ret_store ? 0 : -1;
 }
 
-static int open_session(struct command_session *c, const struct common_options *o,
-			struct gg_err *err)
+static void open_view(struct session *s, const struct common_options *o)
 {
-	_cleanup_free_ char *path = NULL, *ids = NULL;
 	struct progress_options view = { .fd = STDERR_FILENO,
 					 .now = job_now_ns(),
 					 .colour = !getenv("NO_COLOR") };
-	struct store_options store = { 0 };
-	struct session *s = &c->session;
 
 	view.mode = progress_resolve((enum progress_mode)o->progress, STDERR_FILENO, getenv("TERM"),
 				     getenv("CI"));
 	s->progress = progress_new(&view);
+}
+
+static int open_session(struct command_session *c, const struct common_options *o,
+			struct gg_err *err)
+{
+	_cleanup_free_ char *path = NULL, *ids = NULL;
+	struct store_options store = { 0 };
+	struct session *s = &c->session;
+
+	open_view(s, o);
 	s->n_jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	s->offline = o->offline;
 	s->report = getenv("GGBUILD_REPORT");
@@ -189,7 +197,7 @@ static int open_project(struct command_session *c, const struct common_options *
 	_cleanup_strv_ struct gg_strv allowed = { 0 };
 	struct project_options options = { .args = &o->args, .allowed = &allowed };
 
-	if (take_paths(o, &allowed, err) < 0 ||
+	if (command_take_paths(o, &allowed, err) < 0 ||
 	    project_open(recipe, &options, &c->project, err) < 0)
 		return -1;
 	c->session.recipe_dirfd = c->project.dirfd;
@@ -205,6 +213,60 @@ int command_open(struct command_session *c, const struct common_options *o, cons
 	if (recipe && open_project(c, o, recipe, err) < 0)
 		return -1;
 	return open_session(c, o, err);
+}
+
+int command_open_view(struct command_session *c, const struct common_options *o, struct gg_err *err)
+{
+	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1 } };
+	open_view(&c->session, o);
+	c->session.jobs = jobs_new(err);
+	return c->session.jobs ? 0 : -1;
+}
+
+int command_read_bundle(const char *file, const struct gg_strv *bases, struct bundle **ret,
+			struct gg_err *err)
+{
+	_cleanup_bundle_ struct bundle *b = NULL;
+
+	if (bundle_open(file, &b, err) < 0)
+		return -1;
+	for (size_t i = 0; i < bases->n; i++) {
+		struct bundle *base = NULL;
+
+		if (bundle_open(bases->v[i], &base, err) < 0 || bundle_add_base(b, base, err) < 0)
+			return -1;
+	}
+	*ret = gg_steal(&b);
+	return 0;
+}
+
+static int check_options(const struct common_options *o, const struct bundle *b, struct gg_err *err)
+{
+	if (o->args.n) {
+		gg_fail(err, GG_USAGE,
+			"--arg '%s': a bundle has the arguments that it was made with",
+			o->args.v[0]);
+		return gg_hint(err, "give --arg to `ggbuild bundle`");
+	}
+	if (!gg_streq(b->info.platform, command_platform()))
+		return gg_fail(err, GG_USAGE, "bundle '%s' is for %s, and this machine is %s",
+			       b->path, b->info.platform, command_platform());
+	return 0;
+}
+
+int command_open_bundle(struct command_session *c, const struct common_options *o, const char *file,
+			const struct gg_strv *bases, struct gg_err *err)
+{
+	struct session *s = &c->session;
+
+	*c = (struct command_session){ .project = PROJECT_INIT, .session = { .recipe_dirfd = -1 } };
+	if (command_read_bundle(file, bases, &s->bundle, err) < 0 ||
+	    check_options(o, s->bundle, err) < 0 || open_session(c, o, err) < 0)
+		return -1;
+	s->offline = s->locked = true;
+	if (bundle_check(s, err) < 0)
+		return -1;
+	return bundle_project(s->bundle, &c->project, err);
 }
 
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
@@ -239,6 +301,29 @@ void command_close(struct command_session *c)
 	gg_strv_done(&c->session.fetch_mounts);
 	gg_strv_done(&c->session.secrets);
 	project_done(&c->project);
+	bundle_free(c->session.bundle);
+}
+
+/* A position in a recipe that is no file: its line is shown now, as nobody finds it later. */
+static void settle_position(const struct project *p, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	_cleanup_free_ char *head = NULL;
+	size_t first;
+
+	if (err->whole || !err->pos.file || err->pos.file != p->path)
+		return;
+	first = strcspn(err->text, "\n");
+	head = gg_strndup(err->text, first);
+	recipe_error_print(err->pos, head, NULL, p->text.data, p->text.len, &text);
+	if (err->text[first])
+		gg_buf_printf(&text, "%s\n", err->text + first + 1);
+	if (err->hint)
+		gg_buf_printf(&text, "  help: %s\n", err->hint);
+	free(err->text);
+	err->text = gg_buf_steal(&text);
+	err->pos = (struct gg_pos){ 0 };
+	err->whole = true;
 }
 
 int command_within(int (*open)(struct command_session *c, const struct common_options *o,
@@ -253,6 +338,8 @@ int command_within(int (*open)(struct command_session *c, const struct common_op
 
 	if (r == 0)
 		r = work(&c, options, args, err);
+	if (r < 0 && c.session.bundle)
+		settle_position(&c.project, err);
 	command_close(&c);
 	return r;
 }

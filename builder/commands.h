@@ -12,7 +12,7 @@
 struct config;
 
 extern const struct command_def command_init, command_build, command_lock, command_fetch,
-	command_plan, command_explain, command_diff, command_store, command_doctor,
+	command_bundle, command_plan, command_explain, command_diff, command_store, command_doctor,
 	command_completion, command_man;
 extern const struct program_def command_program;
 
@@ -62,6 +62,20 @@ struct command_session {
 /* Opens the store, the view and, unless `recipe` is NULL, the recipe with its lock. */
 int command_open(struct command_session *c, const struct common_options *o, const char *recipe,
 		 struct gg_err *err) GG_MUST_USE;
+/* The same for a bundle, every byte of which is checked first: no connection, and the lock is final. `bases` are what a
+ * delta needs besides. */
+int command_open_bundle(struct command_session *c, const struct common_options *o, const char *file,
+			const struct gg_strv *bases, struct gg_err *err) GG_MUST_USE;
+/* The paths that --allow grants. */
+int command_take_paths(const struct common_options *o, struct gg_strv *ret,
+		       struct gg_err *err) GG_MUST_USE;
+/* A bundle and those that it is a delta to. */
+struct bundle;
+int command_read_bundle(const char *file, const struct gg_strv *bases, struct bundle **ret,
+			struct gg_err *err) GG_MUST_USE;
+/* The view alone, without a store: for what only looks at a file. */
+int command_open_view(struct command_session *c, const struct common_options *o,
+		      struct gg_err *err) GG_MUST_USE;
 /* The same for commands that make nothing: no user namespace is needed, and a store that does not exist stays NULL. */
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
 		 struct gg_err *err) GG_MUST_USE;

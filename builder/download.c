@@ -410,3 +410,11 @@ int download_all(struct session *s, struct downloads *list, struct gg_err *err)
 	}
 	return 0;
 }
+
+int downloads_refuse(const struct downloads *d, struct gg_err *err)
+{
+	gg_fail(err, GG_REMOTE,
+		"%zu file%s not in the store and --offline forbids every connection, first: %s",
+		d->n, d->n == 1 ? " is" : "s are", d->v[0].label);
+	return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
+}

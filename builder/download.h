@@ -41,6 +41,9 @@ void downloads_done(struct downloads *d);
 #define _cleanup_downloads_ GG_CLEANUP(downloads_done)
 struct download *downloads_add(struct downloads *d, char *take_url, char *take_label);
 
+/* The error for a list that --offline forbids. */
+int downloads_refuse(const struct downloads *d, struct gg_err *err);
+
 /* Starts the job; `arrived` is called for each that is in the store, `ended` once. The list must live until then and
  * not grow. */
 struct download_job;

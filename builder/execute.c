@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "builder/action.h"
+#include "builder/bundle_import.h"
 #include "builder/download.h"
 #include "builder/failure.h"
 #include "builder/failure_report.h"
@@ -37,6 +38,7 @@ struct execution {
 	const struct plan *plan;
 	struct slot *slots;
 	size_t *order; /* in which ready nodes are started */
+	struct bundle_wants imports;
 	struct downloads downloads;
 	size_t *download_nodes; /* parallel to downloads */
 	size_t cap_download_nodes;
@@ -110,6 +112,7 @@ void execution_free(struct execution *x)
 	free(x->slots);
 	free(x->order);
 	downloads_done(&x->downloads);
+	bundle_wants_done(&x->imports);
 	free(x->download_nodes);
 	gg_err_done(&x->err);
 	free(x);
@@ -196,20 +199,15 @@ static bool has_blob(const struct plan_node *n)
 static int want_blob(struct execution *x, size_t id, struct gg_err *err)
 {
 	const struct plan_node *n = &x->plan->nodes[id];
-	char *url = NULL, *label = NULL;
-	struct download *d;
 
 	if (!has_blob(n) || store_blob_has(x->session->store, &n->blob))
 		return 0;
-	if (mirror_url(x->session, n, &url, &label, err) < 0)
+	if (x->session->bundle) {
+		bundle_want(x->session, &x->imports, n);
+		return 0;
+	}
+	if (mirror_download(x->session, n, &x->downloads, err) < 0)
 		return -1;
-	d = downloads_add(&x->downloads, url, label);
-	d->kind = n->kind == PLAN_DEB ? DOWNLOAD_PACKAGE : DOWNLOAD_URL;
-	d->stage = n->stage ? n->stage->name : NULL;
-	d->pos = n->stage ? n->stage->from.pos : n->input->pos;
-	d->has_digest = true;
-	d->digest = n->blob;
-	d->size = n->blob_size;
 	if (x->downloads.n > x->cap_download_nodes) {
 		x->cap_download_nodes = x->downloads.cap;
 		x->download_nodes = gg_realloc_n(x->download_nodes, x->cap_download_nodes,
@@ -236,6 +234,8 @@ static int need(struct execution *x, size_t id, struct gg_err *err)
 		return 0;
 	}
 	slot->state = NEEDED;
+	if (x->session->bundle && bundle_has_tree(n))
+		bundle_want(x->session, &x->imports, n);
 	if (n->kind == PLAN_DEB)
 		x->unpacking_total += n->blob_size;
 	for (size_t i = 0; i < n->n_deps; i++)
@@ -381,7 +381,7 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 {
 	const struct plan_node *n = &x->plan->nodes[id];
 	struct action *a = gg_zalloc(sizeof(*a));
-	const struct action_ops *ops = action_ops_of(n->kind);
+	const struct action_ops *ops = action_ops_of(x->session, n);
 	struct job_spec spec = { .run = action_work,
 				 .output = action_take_output,
 				 .done = action_done,
@@ -390,7 +390,8 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 				 .userns = ops->outside ? NULL : &x->session->userns,
 				 .file = x->recipe->file };
 
-	*a = (struct action){ .execution = x,
+	*a = (struct action){ .ops = ops,
+			      .execution = x,
 			      .session = x->session,
 			      .recipe = x->recipe,
 			      .plan = x->plan,
@@ -483,14 +484,8 @@ static int start_downloads(struct execution *x, struct gg_err *err)
 {
 	if (x->downloads.n == 0)
 		return 0;
-	if (x->session->offline) {
-		gg_fail(err, GG_REMOTE,
-			"%zu file%s not in the store and --offline forbids every connection, "
-			"first: %s",
-			x->downloads.n, x->downloads.n == 1 ? " is" : "s are",
-			x->downloads.v[0].label);
-		return gg_hint(err, "run `ggbuild fetch` for this recipe where there is a network");
-	}
+	if (x->session->offline)
+		return downloads_refuse(&x->downloads, err);
 	x->downloading = true;
 	return download_start(x->session, &x->downloads, blob_arrived, downloads_ended, x, err);
 }
@@ -550,6 +545,8 @@ static const struct gg_pos *runs_command(const struct execution *x, const struct
 		return x->session->no_test ? NULL : &n->test->pos;
 	if (n->kind == PLAN_DISTRO)
 		return n->stage->from.scripts ? &n->stage->from.pos : NULL;
+	if (x->session->bundle && bundle_has_tree(n))
+		return NULL;
 	if (n->kind == PLAN_STEP &&
 	    (n->step->kind == RECIPE_STEP_RUN || n->step->kind == RECIPE_STEP_FETCH))
 		return &n->step->pos;
@@ -626,6 +623,8 @@ int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_
 {
 	int r = look(x, goals, n, err);
 
+	if (r == 0)
+		r = bundle_import(x->session, &x->imports, err);
 	if (r == 0)
 		r = start_downloads(x, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +18,7 @@
 #include "layers/base/interrupt.h"
 #include "layers/base/log.h"
 
-enum { READ_STEP = 64 * 1024 };
+enum { READ_STEP = 64 * 1024, MEMORY_MAX = 768 << 20 };
 
 struct job {
 	struct job_spec spec;
@@ -192,6 +193,19 @@ static pid_t plain_fork(int *ret_pidfd, struct gg_err *err)
 		return -1;
 	}
 	return pid;
+}
+
+/* An archive says how large a window its decoder needs: xz up to 4 GiB. */
+int job_bound_memory(struct gg_err *err)
+{
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is larger than any limit */
+	const struct rlimit limit = { MEMORY_MAX, MEMORY_MAX };
+
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		return gg_fail_errno(err, "limit the memory");
+#endif
+	(void)err;
+	return 0;
 }
 
 int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err)

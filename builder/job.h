@@ -24,6 +24,8 @@ struct job_port {
 	int messages;
 	int output;
 };
+/* In a child that decodes what strangers made. */
+int job_bound_memory(struct gg_err *err) GG_MUST_USE;
 void job_send(const struct job_port *port, const struct gg_json *message);
 
 struct job_spec {

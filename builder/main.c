@@ -13,9 +13,9 @@
 #include "recipes/recipe.h"
 
 static const struct command_def *const commands[] = {
-	&command_init,   &command_build,      &command_lock, &command_fetch,
-	&command_plan,   &command_explain,    &command_diff, &command_store,
-	&command_doctor, &command_completion, &command_man,  NULL,
+	&command_init,       &command_build,   &command_lock, &command_fetch, &command_bundle,
+	&command_plan,       &command_explain, &command_diff, &command_store, &command_doctor,
+	&command_completion, &command_man,     NULL,
 };
 
 const struct program_def command_program = {
@@ -134,7 +134,7 @@ static int dispatch(int argc, char **argv, struct gg_strv *args, struct gg_err *
 		return command_print("ggbuild " GGBUILD_VERSION "\n",
 				     strlen("ggbuild " GGBUILD_VERSION "\n"), err);
 	c = options_command(&command_program, argv[1]);
-	if (!c && (gg_ends(argv[1], ".recipe") || argv[1][0] == '-'))
+	if (!c && (gg_ends(argv[1], ".recipe") || gg_ends(argv[1], ".bundle") || argv[1][0] == '-'))
 		return run(&command_build, argc - 1, argv + 1, args, err);
 	if (!c)
 		return options_unknown_command(&command_program, argv[1], err);

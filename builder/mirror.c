@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder/download.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "recipes/config.h"
@@ -120,8 +121,8 @@ static int package_url(struct session *s, const struct plan_node *n, char **ret_
 	return 0;
 }
 
-int mirror_url(struct session *s, const struct plan_node *n, char **ret_url, char **ret_label,
-	       struct gg_err *err)
+static int find_url(struct session *s, const struct plan_node *n, char **ret_url, char **ret_label,
+		    struct gg_err *err)
 {
 	switch (n->kind) {
 	case PLAN_DEB:
@@ -149,4 +150,22 @@ int mirror_url(struct session *s, const struct plan_node *n, char **ret_url, cha
 		break;
 	}
 	return gg_fail(err, GG_INTERNAL, "'%s' has no URL", n->name);
+}
+
+int mirror_download(struct session *s, const struct plan_node *n, struct downloads *list,
+		    struct gg_err *err)
+{
+	char *url = NULL, *label = NULL;
+	struct download *d;
+
+	if (find_url(s, n, &url, &label, err) < 0)
+		return -1;
+	d = downloads_add(list, url, label);
+	d->kind = n->kind == PLAN_DEB ? DOWNLOAD_PACKAGE : DOWNLOAD_URL;
+	d->stage = n->stage ? n->stage->name : NULL;
+	d->pos = n->stage ? n->stage->from.pos : n->input->pos;
+	d->has_digest = true;
+	d->digest = n->blob;
+	d->size = n->blob_size;
+	return 0;
 }

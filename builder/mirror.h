@@ -10,12 +10,13 @@
 #include "builder/debian/apt.h"
 #include "builder/plan.h"
 
+struct downloads;
 struct session;
 struct mirror_cache;
 
-/* URL of the blob that a DEB, URL or ROOTFS node needs, and what to call it. Both owned by the caller. */
-int mirror_url(struct session *s, const struct plan_node *n, char **ret_url, char **ret_label,
-	       struct gg_err *err) GG_MUST_USE;
+/* Adds the blob that a DEB, URL or ROOTFS node needs. */
+int mirror_download(struct session *s, const struct plan_node *n, struct downloads *list,
+		    struct gg_err *err) GG_MUST_USE;
 /* The archive of a stage's distribution; borrowed from the session's cache. */
 const struct apt_mirrors *mirror_find(struct session *s, const struct recipe_from *from,
 				      struct gg_err *err);

@@ -63,3 +63,24 @@ int pin_take(struct action *a, struct gg_err *err)
 	gg_json_set_str(a->record, "pin", gg_digest_text(&got, name));
 	return 0;
 }
+
+int pin_place(const struct tree *content, const char *output, struct tree **ret, struct gg_err *err)
+{
+	_cleanup_tree_ struct tree *placed = tree_new();
+
+	for (size_t i = 0; i < content->n; i++) {
+		const struct tree_entry *e = &content->entries[i];
+		bool root = gg_streq(e->path, ".");
+		_cleanup_free_ char *path =
+			gg_asprintf("%s%s%s", output, root ? "" : "/", root ? "" : e->path);
+		struct tree_entry *mine = tree_add_copy(placed, e, path);
+
+		if (e->hardlink)
+			mine->hardlink =
+				gg_arena_printf(placed->arena, "%s/%s", output, e->hardlink);
+	}
+	if (tree_complete(placed, err) < 0)
+		return -1;
+	*ret = gg_steal(&placed);
+	return 0;
+}

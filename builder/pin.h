@@ -14,3 +14,6 @@ struct tree;
 int pin_give(struct action *a, const struct tree *content, struct gg_err *err) GG_MUST_USE;
 /* In the scheduler: sets record.pin. GG_INTEGRITY when the lock pins something else, with the first difference. */
 int pin_take(struct action *a, struct gg_err *err) GG_MUST_USE;
+/* The content in its place, `output` below the root; parents are 0755 root whatever they are below. */
+int pin_place(const struct tree *content, const char *output, struct tree **ret,
+	      struct gg_err *err) GG_MUST_USE;

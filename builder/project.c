@@ -21,18 +21,23 @@ static char *stem_of(const char *name)
 }
 
 /* Pieces are part of the program. */
-static const char *find_piece(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len)
+const char *project_piece(const char *name, size_t *ret_len)
 {
 	_cleanup_free_ char *file = gg_asprintf(PIECE_PREFIX "%s" PIECE_SUFFIX, name);
 
-	(void)ctx;
-	(void)arena;
 	for (size_t i = 0; i < n_embedded_files; i++)
 		if (gg_streq(embedded_files[i].name, file)) {
 			*ret_len = embedded_files[i].len;
 			return embedded_files[i].data;
 		}
 	return NULL;
+}
+
+static const char *find_piece(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len)
+{
+	(void)ctx;
+	(void)arena;
+	return project_piece(name, ret_len);
 }
 
 static const char *const *piece_names(void *ctx, struct gg_arena *arena, size_t *ret_n)
@@ -76,19 +81,16 @@ static int hint_absent(const struct project *p, const char *base, struct gg_err 
 	return gg_hint(err, "`ggbuild init FILE` writes a recipe to begin with");
 }
 
-static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
+static int check_recipe(struct project *p, const struct project_options *options,
+			struct recipe_options *o, struct gg_err *err)
 {
-	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names };
 	struct recipe_errors errors = { 0 };
 	_cleanup_buf_ struct gg_buf words = { 0 };
-	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
 	int r;
 
-	if (gg_read_regular(p->dirfd, base, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
-		return err->errnum == ENOENT ? hint_absent(p, base, err) : -1;
-	gg_strv_copy(&o.args, options->args);
-	gg_strv_copy(&o.allowed, options->allowed);
-	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, &o, &p->recipe,
+	gg_strv_copy(&o->args, options->args);
+	gg_strv_copy(&o->allowed, options->allowed);
+	r = recipe_load(p->path, p->text.data ? p->text.data : "", p->text.len, o, &p->recipe,
 			&errors);
 	if (r < 0) {
 		recipe_errors_print(&errors, p->text.data, p->text.len, &words);
@@ -96,9 +98,19 @@ static int read_recipe(struct project *p, const struct project_options *options,
 		err->whole = true;
 	}
 	recipe_errors_done(&errors);
-	gg_strv_done(&o.args);
-	gg_strv_done(&o.allowed);
+	gg_strv_done(&o->args);
+	gg_strv_done(&o->allowed);
 	return r;
+}
+
+static int read_recipe(struct project *p, const struct project_options *options, struct gg_err *err)
+{
+	struct recipe_options o = { .piece = find_piece, .piece_names = piece_names };
+	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
+
+	if (gg_read_regular(p->dirfd, base, RECIPE_MAX_BYTES + 1, &p->text, err) < 0)
+		return err->errnum == ENOENT ? hint_absent(p, base, err) : -1;
+	return check_recipe(p, options, &o, err);
 }
 
 /* The position borrows a name that does not outlive the project: it becomes text. */
@@ -148,6 +160,24 @@ int project_open(const char *path, const struct project_options *options, struct
 	if (ret->dirfd < 0 || read_recipe(ret, options, err) < 0)
 		return -1;
 	return read_lock(ret, err);
+}
+
+int project_load(const struct project_texts *texts, const struct project_options *options,
+		 struct project *ret, struct gg_err *err)
+{
+	struct recipe_options o = { .piece = texts->piece,
+				    .piece_names = piece_names,
+				    .ctx = texts->ctx };
+
+	ret->path = texts->path;
+	ret->dir = gg_strdup(".");
+	ret->lock_name = gg_strdup(texts->lock_name);
+	gg_buf_add(&ret->text, texts->recipe, texts->recipe_len);
+	if (check_recipe(ret, options, &o, err) < 0)
+		return -1;
+	if (lock_parse(ret->lock_name, texts->lock, texts->lock_len, &ret->lock, err) < 0)
+		return name_lock(ret, err);
+	return 0;
 }
 
 void project_done(struct project *p)

@@ -30,9 +30,24 @@ struct project_options {
 	const struct gg_strv *allowed; /* see recipe.h */
 };
 
+/* A recipe and its lock that are not on the disk, and pieces that are not the program's. */
+struct project_texts {
+	const char *path; /* what positions call it; borrowed like project.path */
+	const char *lock_name;
+	const char *recipe, *lock; /* borrowed for the call */
+	size_t recipe_len, lock_len;
+	const char *(*piece)(void *ctx, struct gg_arena *arena, const char *name, size_t *ret_len);
+	void *ctx;
+};
+
 /* A recipe with complaints is one GG_RECIPE error whose text is all of them, positions and lines included. */
 int project_open(const char *path, const struct project_options *options, struct project *ret,
 		 struct gg_err *err) GG_MUST_USE;
+/* The same from texts; there is nothing beside it, and the lock cannot be saved. */
+int project_load(const struct project_texts *texts, const struct project_options *options,
+		 struct project *ret, struct gg_err *err) GG_MUST_USE;
+/* The text of a piece that the program has, or NULL. */
+const char *project_piece(const char *name, size_t *ret_len);
 void project_done(struct project *p);
 #define _cleanup_project_ GG_CLEANUP(project_done)
 /* Writes the lock when its text differs from the file's. */

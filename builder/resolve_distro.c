@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "builder/beside.h"
+#include "builder/bundle_import.h"
 #include "builder/debian/index.h"
 #include "builder/debian/release.h"
 #include "builder/debian/resolve.h"
@@ -251,6 +252,8 @@ int resolve_distro_keyring(const struct session *s, const struct recipe_from *fr
 	*ret = (struct gg_digest){ 0 };
 	if (!from->keyring)
 		return 0;
+	if (s->bundle)
+		return bundle_keyring(s->bundle, from, ret, err);
 	fd = beside_open(s, "keyring", from->keyring, O_RDONLY | O_NONBLOCK, err);
 	if (fd >= 0)
 		return gg_digest_fd(fd, ret, NULL, err);

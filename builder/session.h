@@ -11,6 +11,7 @@
 #include "builder/sandbox/userns.h"
 #include "layers/base/mem.h"
 
+struct bundle;
 struct config;
 struct jobs;
 struct local_trees;
@@ -25,6 +26,7 @@ struct session {
 	struct progress *progress;
 	int recipe_dirfd;       /* the directory that relative paths of the recipe start from */
 	const char *recipe_dir; /* for messages */
+	struct bundle *bundle;  /* the build's only source, NULL: there is none; owned */
 	unsigned n_jobs;        /* actions at once */
 	bool offline;           /* no connection at all */
 	bool locked;            /* the lock is complete and final */
