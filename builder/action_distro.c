@@ -221,11 +221,15 @@ static int distro_work(struct action *a, const struct job_port *port, struct gg_
 	_cleanup_close_ int dir = -1;
 
 	for (size_t i = 0; i < p->n; i++) {
+		const struct lock_package *lock = a->plan->nodes[a->node->deps[i]].package;
 		struct debian_member *members;
 
 		if (control_read(arena, p->control[i].data, p->control[i].len, &members,
 				 &packages[i].n_members, err) < 0)
 			return -1;
+		packages[i].name = lock->name;
+		packages[i].version = lock->version;
+		packages[i].arch = lock->architecture;
 		packages[i].members = members;
 		packages[i].data = a->trees[i].tree;
 	}

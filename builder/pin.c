@@ -5,6 +5,8 @@
 #include "layers/base/fd.h"
 #include "layers/tree.h"
 
+enum { DIFFERENCES_SHOWN = 5 };
+
 int pin_give(struct action *a, const struct tree *content, struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
@@ -13,21 +15,38 @@ int pin_give(struct action *a, const struct tree *content, struct gg_err *err)
 	return gg_write_file(a->tmp.fd, "pin", text.data, text.len, 0600, 0, err);
 }
 
-/* The first difference in words; owned by the caller. */
-static char *difference(struct action *a, const struct gg_buf *text)
+/* The first differences in words, one a line, and how many there are. */
+static void put_differences(const struct tree *old, const struct tree *new, struct gg_buf *ret)
+{
+	_cleanup_buf_ struct gg_buf lines = { 0 };
+	struct tree_places at = { 0 };
+	const char *path;
+	size_t n = 0;
+	char *what;
+
+	for (; tree_next_difference(old, new, &at, &path, &what); n++, free(what))
+		if (n < DIFFERENCES_SHOWN)
+			gg_buf_printf(&lines, "\n  | '%s': %s", path, what);
+	if (n > DIFFERENCES_SHOWN)
+		gg_buf_printf(ret, "%zu paths differ; the first %d:", n, DIFFERENCES_SHOWN);
+	else
+		gg_buf_puts(ret, n == 1 ? "one path differs:" : "what differs:");
+	gg_buf_add(ret, lines.data, lines.len);
+}
+
+/* The pinned tree's manifest says it, even when its content is gone. */
+static void explain(struct action *a, const struct gg_buf *text, struct gg_buf *ret)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	_cleanup_tree_ struct tree *old = NULL, *new = NULL;
-	_cleanup_free_ char *what = NULL;
-	const char *path;
 
 	if (store_tree_manifest(a->session->store, &a->node->pin, &old, &ignored) < 0)
-		return gg_strdup(
-			"what differs is not known: this store never held the pinned content");
-	if (tree_parse(text->data, text->len, &new, &ignored) < 0 ||
-	    !tree_first_difference(old, new, &path, &what))
-		return gg_strdup("what differs is not known");
-	return gg_asprintf("first difference: '%s': %s", path, what);
+		gg_buf_puts(ret, "what differs is not known: this store never held the pinned "
+				 "content");
+	else if (tree_parse(text->data, text->len, &new, &ignored) < 0)
+		gg_buf_puts(ret, "what differs is not known");
+	else
+		put_differences(old, new, ret);
 }
 
 static int mismatch(struct action *a, const struct gg_digest *got, const struct gg_buf *text,
@@ -35,11 +54,13 @@ static int mismatch(struct action *a, const struct gg_digest *got, const struct 
 {
 	const struct recipe_step *step = a->node->step;
 	char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
-	_cleanup_free_ char *what = difference(a, text);
+	_cleanup_buf_ struct gg_buf what = { 0 };
 
+	explain(a, text, &what);
 	gg_fail_at(err, GG_INTEGRITY, step->pos,
 		   "fetch '%s' gave other content than the lock pins: %s instead of %s\n%s",
-		   step->fetch, gg_digest_text(got, is), gg_digest_text(&a->node->pin, want), what);
+		   step->fetch, gg_digest_text(got, is), gg_digest_text(&a->node->pin, want),
+		   what.data);
 	return gg_hint(err,
 		       "exclude files that record when or where something was fetched, or accept "
 		       "the new content "

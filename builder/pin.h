@@ -12,7 +12,7 @@ struct tree;
 
 /* In the child: leaves the output's manifest for pin_take. */
 int pin_give(struct action *a, const struct tree *content, struct gg_err *err) GG_MUST_USE;
-/* In the scheduler: sets record.pin. GG_INTEGRITY when the lock pins something else, with the first difference. */
+/* In the scheduler: sets record.pin. GG_INTEGRITY when the lock pins something else, with the first differences. */
 int pin_take(struct action *a, struct gg_err *err) GG_MUST_USE;
 /* The content in its place, `output` below the root; parents are 0755 root whatever they are below. */
 int pin_place(const struct tree *content, const char *output, struct tree **ret,

@@ -107,6 +107,13 @@ int tree_subtree(const struct tree *t, const char *path, struct tree **ret,
 		 struct gg_err *err) GG_MUST_USE;
 /* After entries were taken out: names whose inode's first name has gone share the first of those that are left. */
 void tree_promote_links(struct tree *t);
-/* First path at which two sorted trees differ, in words ("mode 0644 -> 0755"); false when they are equal. */
+/* The next path at which two sorted trees differ, in words ("mode 0644 -> 0755"); false when there is none. Places are
+ * zero at first; path is borrowed, what owned by the caller. */
+struct tree_places {
+	size_t a, b;
+};
+bool tree_next_difference(const struct tree *a, const struct tree *b, struct tree_places *at,
+			  const char **ret_path, char **ret_what);
+/* The first. */
 bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path,
 			   char **ret_what);

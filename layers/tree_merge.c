@@ -348,27 +348,33 @@ static char *difference(const struct tree_entry *a, const struct tree_entry *b)
 	return a->type == TREE_FILE ? file_difference(a, b) : NULL;
 }
 
+bool tree_next_difference(const struct tree *a, const struct tree *b, struct tree_places *at,
+			  const char **ret_path, char **ret_what)
+{
+	while (at->a < a->n || at->b < b->n) {
+		const struct tree_entry *x = at->a < a->n ? &a->entries[at->a] : NULL;
+		const struct tree_entry *y = at->b < b->n ? &b->entries[at->b] : NULL;
+		int order = !x ? 1 : !y ? -1 : tree_compare_paths(x->path, y->path);
+
+		at->a += order <= 0;
+		at->b += order >= 0;
+		if (order < 0)
+			*ret_what = gg_asprintf("%s is gone", kind(x));
+		else if (order > 0)
+			*ret_what = gg_asprintf("%s is new", kind(y));
+		else
+			*ret_what = difference(x, y);
+		*ret_path = order <= 0 ? x->path : y->path;
+		if (*ret_what)
+			return true;
+	}
+	return false;
+}
+
 bool tree_first_difference(const struct tree *a, const struct tree *b, const char **ret_path,
 			   char **ret_what)
 {
-	for (size_t i = 0; i < a->n || i < b->n; i++) {
-		int order = i >= a->n ? 1
-			    : i >= b->n
-				    ? -1
-				    : tree_compare_paths(a->entries[i].path, b->entries[i].path);
-		char *what = NULL;
+	struct tree_places at = { 0 };
 
-		if (order < 0)
-			what = gg_asprintf("%s is gone", kind(&a->entries[i]));
-		else if (order > 0)
-			what = gg_asprintf("%s is new", kind(&b->entries[i]));
-		else
-			what = difference(&a->entries[i], &b->entries[i]);
-		if (!what)
-			continue;
-		*ret_path = order <= 0 ? a->entries[i].path : b->entries[i].path;
-		*ret_what = what;
-		return true;
-	}
-	return false;
+	return tree_next_difference(a, b, &at, ret_path, ret_what);
 }

@@ -141,6 +141,19 @@ static bool word_plain(struct deb_slice s)
 	return s.len > 0;
 }
 
+/* The digest is the lock's, so the bytes are right and the lock's words are not. */
+static int check_identity(const struct debian_package *want, const struct rootfs_package *p,
+			  struct gg_err *err)
+{
+	if (!want->name || (gg_streq(want->name, p->name) && gg_streq(want->version, p->version) &&
+			    gg_streq(want->arch, p->arch)))
+		return 0;
+	gg_fail(err, GG_LOCK, "what the lock calls package '%s' %s %s is '%s' %s %s", want->name,
+		want->version, want->arch, p->name, p->version, p->arch);
+	return gg_hint(err, "restore the lock from version control, or delete it and run "
+			    "`ggbuild lock`");
+}
+
 static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 {
 	enum {
@@ -186,6 +199,8 @@ static int read_control(struct rootfs_work *w, size_t i, struct gg_err *err)
 	p->provides = v[PROVIDES];
 	p->replaces = v[REPLACES];
 	p->essential = deb_slice_is(v[ESSENTIAL], "yes");
+	if (check_identity(p->in, p, err) < 0)
+		return -1;
 	if (!gg_streq(p->arch, "all") && !gg_streq(p->arch, w->arch))
 		return gg_fail(err, GG_INTEGRITY, "package '%s': it is for '%s', not for '%s'",
 			       p->name, p->arch, w->arch);

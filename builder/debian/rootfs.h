@@ -12,7 +12,8 @@
  *   ROOTFS_SCRIPTS on   status says "unpacked"; rootfs_script() runs each preinst and then `dpkg --configure`.
  *
  * Same input, same bytes: nothing depends on the clock, the host or the order of `packages`.
- * Errors: GG_INTEGRITY for a package that is not as it should be, GG_RECIPE for two that clash.
+ * Errors: GG_INTEGRITY for a package that is not as it should be, GG_RECIPE for two that clash,
+ * GG_LOCK for one that is another than the lock says.
  */
 #pragma once
 
@@ -30,7 +31,8 @@ struct debian_member {
 struct debian_package {
 	const struct debian_member *members;
 	size_t n_members;
-	const struct tree *data; /* manifest of data.tar, sorted, complete */
+	const struct tree *data;           /* manifest of data.tar, sorted, complete */
+	const char *name, *version, *arch; /* as the lock has them; NULL: they are not compared */
 };
 
 enum rootfs_flags {

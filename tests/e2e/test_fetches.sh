@@ -94,7 +94,7 @@ cmp a.lock first.lock
 build store3 --locked --offline
 expect 7 "a fetch that has to run offline" "--offline forbids" "a.recipe:8:"
 
-# Other bytes: the first difference is named when the pinned content is or was here.
+# Other bytes: the first differences are named when the pinned content is or was here.
 lose() { # the unpacked trees of the store, as if they had been damaged
 	rm -rf "$1"/trees/* "$1"/verified/tree-*
 }
@@ -105,21 +105,26 @@ mismatch() {
 	cmp a.lock first.lock
 }
 echo 2 >served/b
-mismatch "another size" "first difference: 'b': size 4 -> 2"
+mismatch "another size" "| 'b': size 4 -> 2"
 echo TWO >served/b
-mismatch "other content" "first difference: 'b': content "
+mismatch "other content" "| 'b': content "
 rm served/b
-mismatch "a file less" "first difference: 'b': file is gone"
+mismatch "a file less" "| 'b': file is gone"
 echo two >served/b
 echo new >served/aa
-mismatch "a file more" "first difference: 'aa': file is new"
+mismatch "a file more" "| 'aa': file is new"
 rm served/aa
 chmod 0755 served/a
-mismatch "another mode" "first difference: 'a': mode 0644 -> 0755"
+mismatch "another mode" "| 'a': mode 0644 -> 0755"
 chmod 0644 served/a
 rm served/b
 ln -s a served/b
-mismatch "another kind" "first difference: 'b': file -> symlink"
+mismatch "another kind" "| 'b': file -> symlink"
+for n in 1 2 3 4 5 6; do echo new >"served/more$n"; done
+mismatch "many" "7 paths differ; the first 5:"
+grep -qF "| 'more4': file is new" log || fail "the fifth is not named"
+! grep -qF "'more5'" log || fail "more are named than said"
+rm served/more?
 build store4 --locked
 expect 6 "a mismatch in a new store" "this store never held the pinned content"
 ! grep -qs '"pin"' store4/actions/*/*.json || fail "a mismatch left a record"

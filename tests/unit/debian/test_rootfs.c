@@ -80,7 +80,9 @@ static void fill(struct world *w, size_t i, struct gg_err *err)
 	for (size_t k = 0; f->files[k]; k++)
 		add_file(w->trees[i], f->files[k]);
 	assert_int_equal(tree_complete(w->trees[i], err), 0);
-	w->packages[i] = (struct debian_package){ w->members[i], n, w->trees[i] };
+	w->packages[i] = (struct debian_package){ .members = w->members[i],
+						  .n_members = n,
+						  .data = w->trees[i] };
 }
 
 static int make(struct world *w, const struct fake *fakes, size_t n, unsigned flags,

@@ -398,6 +398,29 @@ static void test_first_difference(void **state)
 	}
 }
 
+static void test_all_differences(void **state)
+{
+	static const char *const want[] = { "a: directory is gone", "b: mode 0755 -> 0700",
+					    "c: directory is new", "e: directory is gone" };
+	_cleanup_tree_ struct tree *a = parse("d 755 0 0 a\nd 755 0 0 b\nd 755 0 0 d\n"
+					      "d 755 0 0 e\n");
+	_cleanup_tree_ struct tree *b = parse("d 700 0 0 b\nd 755 0 0 c\nd 755 0 0 d\n");
+	struct tree_places at = { 0 };
+	const char *path;
+	size_t n = 0;
+	char *what;
+
+	(void)state;
+	for (; tree_next_difference(a, b, &at, &path, &what); n++) {
+		_cleanup_free_ char *line = gg_asprintf("%s: %s", path, what);
+
+		assert_true(n < GG_LEN(want));
+		assert_string_equal(line, want[n]);
+		free(what);
+	}
+	assert_int_equal(n, GG_LEN(want));
+}
+
 /* ---- Against the kernel: random changes on a real overlay; the merge of what was scanned must be what it shows. ---- */
 
 static uint32_t seed;
@@ -591,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_promote_links),
 		cmocka_unit_test(test_promote_many_links),
 		cmocka_unit_test(test_first_difference),
+		cmocka_unit_test(test_all_differences),
 		cmocka_unit_test(test_merge_is_what_overlay_shows),
 	};
 
