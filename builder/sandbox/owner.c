@@ -27,6 +27,7 @@ int owner_server_new(const struct sandbox_spec *spec, struct owner_server **ret,
 {
 	struct owner_server *s = gg_zalloc(sizeof(*s));
 	struct rlimit limit;
+	struct stat self;
 
 	s->listener = -1;
 	GG_GROW(s->creds, s->n_creds, s->cap_creds);
@@ -45,6 +46,10 @@ int owner_server_new(const struct sandbox_spec *spec, struct owner_server **ret,
 	if (spec->n_groups)
 		memcpy(s->creds[0].groups, spec->groups, spec->n_groups * sizeof(uint32_t));
 	*ret = s;
+	if (stat("/proc/self/exe", &self) < 0)
+		return gg_fail_errno(err, "stat our own program");
+	s->dev = self.st_dev;
+	s->ino = self.st_ino;
 	if (getrlimit(RLIMIT_RTTIME, &limit) < 0)
 		return gg_fail_errno(err, "read the limit of real time");
 	s->limit = limit.rlim_max;

@@ -32,6 +32,8 @@ static int64_t change(const struct owner_call *c, int fd, uint32_t uid, uint32_t
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (owner_is_ours(c, &st))
+		return OWNER_PROCEED;
 	owners_read(path, true, &st, &ids);
 	if ((uid != UINT32_MAX && uid >= OWNERS_LIMIT) ||
 	    (gid != UINT32_MAX && gid >= OWNERS_LIMIT))
@@ -66,6 +68,7 @@ int64_t owner_call_change(struct owner_call *c)
 {
 	_cleanup_place_ struct owner_place p = { .fd = -1 };
 	const uint64_t *a = c->args;
+	int64_t changed;
 	unsigned flags;
 	int r;
 
@@ -80,8 +83,8 @@ int64_t owner_call_change(struct owner_call *c)
 	case SYS_fchown:
 		r = owner_locate_fd(c, (int)a[0], &p);
 		/* A number that is none is no missing file. */
-		r = (int)change_at(c, r, &p, a[1], a[2]);
-		return r == -ENOENT ? -EBADF : r;
+		changed = change_at(c, r, &p, a[1], a[2]);
+		return changed == -ENOENT ? -EBADF : changed;
 	case SYS_fchownat:
 		flags = (unsigned)a[4];
 		if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))

@@ -31,9 +31,11 @@ static int64_t list_names(const struct owner_call *c, int r, const struct owner_
 {
 	_cleanup_free_ char *names = NULL;
 	uint64_t to = c->args[1], size = c->args[2];
+	struct stat st;
 	ssize_t len;
 
-	if (r < 0)
+	if (r < 0 || fstatat(AT_FDCWD, p->path, &st, p->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+	    owner_is_ours(c, &st))
 		return OWNER_PROCEED;
 	names = gg_alloc(LIST_MAX);
 	len = p->follow ? listxattr(p->path, names, LIST_MAX)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "layers/base/owners.h"
@@ -31,6 +32,8 @@ struct owner_server {
 	size_t n_creds, cap_creds;
 	uint64_t limit;    /* the hard RLIMIT_RTTIME */
 	bool changed_root; /* somebody called chroot */
+	dev_t dev;         /* of our own program, a file of the host */
+	ino_t ino;
 };
 
 /* One request. */
@@ -65,6 +68,8 @@ int owner_locate_fd(const struct owner_call *c, int fd, struct owner_place *ret)
 /* The directory of something to be made, and its name there; -EINVAL when it has none. */
 int owner_locate_parent(const struct owner_call *c, int dirfd, uint64_t path,
 			struct owner_place *ret, char name[NAME_MAX + 1]);
+/* Whether it is our own program: what leads there, /proc/1/exe or a symlink to /proc/self, was not for us to follow. */
+bool owner_is_ours(const struct owner_call *c, const struct stat *st);
 mode_t owner_umask(const struct owner_call *c);
 
 const struct owner_creds *owner_creds_of(const struct owner_call *c);

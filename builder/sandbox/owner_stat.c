@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "layers/base/mem.h"
@@ -20,7 +21,7 @@ static int64_t give_stat(const struct owner_call *c, const struct owner_place *p
 
 	/* What the kernel refuses, it refuses the caller. */
 	if (fstatat(AT_FDCWD, p->path, &st, p->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !owners_read(p->path, p->follow, &st, &ids))
+	    owner_is_ours(c, &st) || !owners_read(p->path, p->follow, &st, &ids))
 		return OWNER_PROCEED;
 	st.st_uid = ids.uid;
 	st.st_gid = ids.gid;
@@ -37,10 +38,13 @@ static int64_t give_statx(const struct owner_call *c, const struct owner_place *
 	struct stat st;
 
 	if (fstatat(AT_FDCWD, p->path, &st, p->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !owners_read(p->path, p->follow, &st, &ids) ||
+	    owner_is_ours(c, &st) || !owners_read(p->path, p->follow, &st, &ids) ||
 	    statx(AT_FDCWD, p->path,
 		  (flags & AT_STATX_SYNC_TYPE) | (p->follow ? 0 : AT_SYMLINK_NOFOLLOW), mask,
 		  &sx) < 0)
+		return OWNER_PROCEED;
+	/* Looked up again, it can be another. */
+	if (sx.stx_ino == c->s->ino && makedev(sx.stx_dev_major, sx.stx_dev_minor) == c->s->dev)
 		return OWNER_PROCEED;
 	sx.stx_uid = ids.uid;
 	sx.stx_gid = ids.gid;

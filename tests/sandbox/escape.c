@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -157,9 +158,7 @@ static void probe_proc(void)
 	expect("chmod /proc/sys/kernel/core_pattern", chmod("/proc/sys/kernel/core_pattern", 0666),
 	       EROFS);
 	slurp("/proc/sys/user/max_user_namespaces", text, sizeof(text));
-	/* A lone id by another name has a namespace more, whose own limit this is; what holds is the limit above. */
-	if (!escape.is_user || is_other_user())
-		judge(strcmp(text, "0\n") == 0, "max_user_namespaces is 0", "it is %s", text);
+	judge(strcmp(text, "0\n") == 0, "max_user_namespaces is 0", "it is %s", text);
 	/* Our own program's file, and so the builder's were it ours. */
 	expect_open("/proc/self/exe", O_WRONLY, is_other_user() ? EACCES : ETXTBSY);
 }
@@ -204,6 +203,60 @@ static void probe_init(void)
 	expect("kill pid 1", kill(1, SIGKILL), is_other_user() ? EPERM : 0);
 	expect("pid 1 lives on", stat("/proc/1", &st), 0);
 	judge(getppid() == 1, "pid 1 is our parent", "%d is", getppid());
+}
+
+/* Where pid 1 answers for the kernel, it can look at itself; what we may not, it must not for us. */
+static void probe_deputy(void)
+{
+	static const char *const to_init[] = { "/proc/1/exe", "/proc/1/fd/3", "/proc/1/ns/mnt",
+					       "/proc/1/cwd", "/proc/1/root" };
+	static const char *const detours[] = { "/tmp/../proc/1/exe", "/proc/./1/exe",
+					       "//proc/1/exe", "/proc/1/task/1/exe" };
+	char name[128], list[256];
+	struct statx sx;
+	struct stat st, own;
+
+	for (size_t i = 0; i < COUNT(to_init); i++) {
+		const char *path = to_init[i];
+
+		snprintf(name, sizeof(name), "stat %s", path);
+		expect(name, stat(path, &st), EACCES);
+		snprintf(name, sizeof(name), "statx %s", path);
+		expect(name, statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &sx), EACCES);
+		snprintf(name, sizeof(name), "chown %s", path);
+		expect(name, chown(path, 5, 5), EACCES);
+		snprintf(name, sizeof(name), "set a time of %s", path);
+		expect(name, utimensat(AT_FDCWD, path, NULL, 0), EACCES);
+		snprintf(name, sizeof(name), "list the attributes of %s", path);
+		expect(name, listxattr(path, list, sizeof(list)), EACCES);
+		snprintf(name, sizeof(name), "make a directory in %s", path);
+		snprintf(list, sizeof(list), "%s/made", path);
+		expect(name, mkdir(list, 0700), EACCES);
+	}
+	/* By names that only the kernel sees through. */
+	for (size_t i = 0; i < COUNT(detours); i++) {
+		unlink("/tmp/to-init");
+		symlink(detours[i], "/tmp/to-init");
+		snprintf(name, sizeof(name), "stat a symlink to %s", detours[i]);
+		expect(name, stat("/tmp/to-init", &st), EACCES);
+		snprintf(name, sizeof(name), "statx a symlink to %s", detours[i]);
+		expect(name, statx(AT_FDCWD, "/tmp/to-init", 0, STATX_BASIC_STATS, &sx), EACCES);
+		snprintf(name, sizeof(name), "chown a symlink to %s", detours[i]);
+		expect(name, chown("/tmp/to-init", (uid_t)-1, 0), EACCES);
+		snprintf(name, sizeof(name), "list the attributes of a symlink to %s", detours[i]);
+		expect(name, listxattr("/tmp/to-init", list, sizeof(list)), EACCES);
+		snprintf(name, sizeof(name), "chown %s", detours[i]);
+		expect(name, chown(detours[i], (uid_t)-1, 0), EACCES);
+	}
+	unlink("/tmp/to-init");
+	symlink("/proc/self/exe", "/tmp/to-self");
+	stat("/bin/probe", &own);
+	judge(stat("/tmp/to-self", &st) == 0 && st.st_ino == own.st_ino && st.st_dev == own.st_dev,
+	      "a symlink to /proc/self/exe leads to the command", "it leads elsewhere");
+	judge(stat("/tmp/../proc/self/exe", &st) == 0 && st.st_ino == own.st_ino &&
+		      st.st_dev == own.st_dev,
+	      "/tmp/../proc/self/exe is the command", "it is another");
+	unlink("/tmp/to-self");
 }
 
 /* ---- devices, descriptors, mounts ---- */
@@ -448,6 +501,7 @@ int verb_escape(int argc, char **argv)
 	probe_arguments();
 	probe_proc();
 	probe_init();
+	probe_deputy();
 	probe_devices();
 	probe_mounts();
 	probe_network();
