@@ -222,8 +222,10 @@ void bundle_want(const struct session *s, struct bundle_wants *w, const struct p
 	const struct bundle_part *manifest =
 		tree && p ? bundle_find_digest(s->bundle, &p->tree) : p;
 
-	if (!p || !p->file || !manifest || !manifest->file)
+	if (!p)
 		gg_strv_add(&w->missing, n->name);
+	else if (!p->file || !manifest || !manifest->file)
+		gg_strv_addf(&w->missing, "%s '%s'", bundle_role_names[p->role], p->title);
 	else if (!tree)
 		want(w, p);
 }

@@ -294,7 +294,7 @@ static int write_bundle(struct bundle_making *m, struct written *list, struct pa
 {
 	_cleanup_bundle_writer_ struct bundle_writer *w = NULL;
 
-	if (bundle_writer_open(m->options->output, &list->info, &w, err) < 0)
+	if (bundle_writer_open(m->options->output, &list->info, m->options->split, &w, err) < 0)
 		return -1;
 	if (start_contents(m, w, list, packings, err) < 0 ||
 	    copy_rest(m, w, list, packings, err) < 0 ||
@@ -303,7 +303,7 @@ static int write_bundle(struct bundle_making *m, struct written *list, struct pa
 	ret->parts = list->info.n_parts;
 	for (size_t i = 0; i < list->info.n_parts; i++)
 		ret->bytes += bundle_writer_has(w, i) ? 0 : list->info.parts[i].size;
-	return bundle_writer_end(w, m->options->split, &ret->manifest, err);
+	return bundle_writer_end(w, &ret->manifest, err);
 }
 
 static int make(struct bundle_making *m, struct bundle_made *ret, struct gg_err *err)

@@ -7,7 +7,6 @@
 #include "layers/tree.h"
 
 struct verify {
-	const struct bundle *b;
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx;
 	uint64_t done, total;
@@ -49,12 +48,13 @@ static int verify_content(const struct bundle *b, const struct bundle_part *p, s
 	return bundle_content_check(t, stream, err);
 }
 
-static int verify_part(struct verify *v, const struct bundle_part *p, struct gg_err *err)
+static int verify_part(struct verify *v, const struct bundle *b, const struct bundle_part *p,
+		       struct gg_err *err)
 {
 	if (bundle_each(p, count, v, err) < 0)
 		return -1;
 	if (bundle_zeros(p->file, p->offset + p->size, tar_padding(p->size), err) < 0 ||
-	    (is_content(p) && verify_content(v->b, p, err) < 0))
+	    (is_content(p) && verify_content(b, p, err) < 0))
 		return bundle_blame(p, err);
 	return 0;
 }
@@ -88,7 +88,7 @@ static int verify_file(struct verify *v, const struct bundle *b, struct gg_err *
 
 		if (p->offset < end && !is_content(p))
 			continue;
-		if (verify_part(v, p, err) < 0)
+		if (verify_part(v, b, p, err) < 0)
 			return -1;
 		if (p->offset + p->size > end)
 			end = p->offset + p->size;
@@ -109,7 +109,7 @@ int bundle_verify(const struct bundle *b,
 		  void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx,
 		  struct gg_err *err)
 {
-	struct verify v = { .b = b, .progress = progress, .ctx = ctx, .total = bytes_of(b) };
+	struct verify v = { .progress = progress, .ctx = ctx, .total = bytes_of(b) };
 
 	for (size_t i = 0; i < b->n_bases; i++)
 		v.total += bytes_of(b->bases[i]);

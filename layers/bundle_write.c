@@ -25,6 +25,7 @@ struct bundle_writer {
 	size_t program;      /* its part, SIZE_MAX: there is none */
 	uint64_t program_at; /* of the entry that has its name */
 	uint64_t index_at, blobs_at, end;
+	uint64_t split; /* bytes of a piece, 0: one file */
 };
 
 int bundle_write_check(const char *path, struct gg_err *err)
@@ -123,12 +124,27 @@ static int lay_out(struct bundle_writer *w, struct gg_err *err)
 	return 0;
 }
 
-int bundle_writer_open(const char *path, struct bundle_info *info, struct bundle_writer **ret,
-		       struct gg_err *err)
+static uint64_t pieces_of(const struct bundle_writer *w)
+{
+	return (w->end + TAR_END + w->split - 1) / w->split;
+}
+
+static int check_split(const struct bundle_writer *w, struct gg_err *err)
+{
+	if (!w->split || pieces_of(w) <= BUNDLE_MAX_SEGMENTS)
+		return 0;
+	gg_fail(err, GG_USAGE, "the bundle of %llu bytes would have %llu pieces",
+		(unsigned long long)w->end + TAR_END, (unsigned long long)pieces_of(w));
+	return gg_hint(err, "there can be %d: choose a larger --split", BUNDLE_MAX_SEGMENTS);
+}
+
+int bundle_writer_open(const char *path, struct bundle_info *info, uint64_t split,
+		       struct bundle_writer **ret, struct gg_err *err)
 {
 	_cleanup_bundle_writer_ struct bundle_writer *w = gg_zalloc(sizeof(*w));
 
 	*w = (struct bundle_writer){ .info = info,
+				     .split = split,
 				     .path = gg_strdup(path),
 				     .fd = -1,
 				     .temp = TRANSPORT_TEMP_INIT,
@@ -139,7 +155,7 @@ int bundle_writer_open(const char *path, struct bundle_info *info, struct bundle
 			w->program = i;
 	find_first(w);
 	w->dir = transport_open_file(path, &w->name, err);
-	if (w->dir < 0 || lay_out(w, err) < 0 ||
+	if (w->dir < 0 || lay_out(w, err) < 0 || check_split(w, err) < 0 ||
 	    transport_temp_open(w->dir, w->name, &w->temp, err) < 0)
 		return gg_context(err, "output '%s'", path);
 	w->fd = gg_openat(w->temp.fd, WORK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
@@ -349,9 +365,9 @@ static int commit_pieces(struct bundle_writer *w, uint64_t n, struct gg_err *err
 	return gg_fsync_dir(w->dir, err);
 }
 
-static int split_file(struct bundle_writer *w, uint64_t split, struct gg_err *err)
+static int split_file(struct bundle_writer *w, struct gg_err *err)
 {
-	uint64_t size = w->end + TAR_END, n = (size + split - 1) / split;
+	uint64_t size = w->end + TAR_END, n = pieces_of(w), split = w->split;
 	_cleanup_json_ struct gg_json *o = gg_json_object();
 	struct gg_json *list = gg_json_array();
 	_cleanup_free_ char *text = NULL;
@@ -359,12 +375,6 @@ static int split_file(struct bundle_writer *w, uint64_t split, struct gg_err *er
 	gg_json_set_int(o, "ggbuild-split", 1);
 	gg_json_set_int(o, "size", (int64_t)size);
 	gg_json_take(o, "parts", list);
-	if (n > BUNDLE_MAX_SEGMENTS) {
-		gg_fail(err, GG_USAGE, "the bundle of %llu bytes would have %llu pieces",
-			(unsigned long long)size, (unsigned long long)n);
-		return gg_hint(err, "there can be %d: choose a larger --split",
-			       BUNDLE_MAX_SEGMENTS);
-	}
 	for (uint64_t i = 0; i < n; i++) {
 		_cleanup_free_ char *name = piece_name(w, i);
 		uint64_t at = i * split, left = size - at;
@@ -378,19 +388,18 @@ static int split_file(struct bundle_writer *w, uint64_t split, struct gg_err *er
 	return gg_write_file(w->dir, w->name, text, strlen(text), 0644, GG_COMMIT_REPLACE, err);
 }
 
-static int end(struct bundle_writer *w, uint64_t split, struct gg_digest *ret, struct gg_err *err)
+static int end(struct bundle_writer *w, struct gg_digest *ret, struct gg_err *err)
 {
 	if (check_blobs(w, err) < 0 || put_head(w, ret, err) < 0 || put_headers(w, err) < 0)
 		return -1;
-	if (split)
-		return split_file(w, split, err);
+	if (w->split)
+		return split_file(w, err);
 	if (commit(w, w->fd, w->temp.fd, WORK, w->name, err) < 0)
 		return -1;
 	return gg_fsync_dir(w->dir, err);
 }
 
-int bundle_writer_end(struct bundle_writer *w, uint64_t split, struct gg_digest *ret_manifest,
-		      struct gg_err *err)
+int bundle_writer_end(struct bundle_writer *w, struct gg_digest *ret_manifest, struct gg_err *err)
 {
-	return end(w, split, ret_manifest, err) == 0 ? 0 : gg_context(err, "output '%s'", w->path);
+	return end(w, ret_manifest, err) == 0 ? 0 : gg_context(err, "output '%s'", w->path);
 }

@@ -13,9 +13,10 @@
 int bundle_write_check(const char *path, struct gg_err *err) GG_MUST_USE;
 
 struct bundle_writer;
-/* The parts' sizes are final; digests that are not known yet (contents, BUNDLE_WHOLE) are zero. `info` is borrowed. */
-int bundle_writer_open(const char *path, struct bundle_info *info, struct bundle_writer **ret,
-		       struct gg_err *err) GG_MUST_USE;
+/* The parts' sizes are final; digests that are not known yet (contents, BUNDLE_WHOLE) are zero. `info` is borrowed.
+ * split: the most bytes of a piece, 0: one file. */
+int bundle_writer_open(const char *path, struct bundle_info *info, uint64_t split,
+		       struct bundle_writer **ret, struct gg_err *err) GG_MUST_USE;
 void bundle_writer_free(struct bundle_writer *w);
 void bundle_writer_freep(struct bundle_writer **w);
 #define _cleanup_bundle_writer_ GG_CLEANUP(bundle_writer_freep)
@@ -25,8 +26,8 @@ bool bundle_writer_has(const struct bundle_writer *w, size_t part);
 int bundle_writer_fd(const struct bundle_writer *w, size_t part, struct gg_err *err);
 /* The digest of what was written there. */
 void bundle_writer_set(struct bundle_writer *w, size_t part, const struct gg_digest *d);
-/* When every part has its bytes and its digest. split: the most bytes of a piece, 0: one file. */
-int bundle_writer_end(struct bundle_writer *w, uint64_t split, struct gg_digest *ret_manifest,
+/* When every part has its bytes and its digest. */
+int bundle_writer_end(struct bundle_writer *w, struct gg_digest *ret_manifest,
 		      struct gg_err *err) GG_MUST_USE;
 
 /* The bytes that the content of a tree will have, uncompressed. */
