@@ -245,6 +245,61 @@ static int drop_lost_name(void *ctx, int dirfd, const char *name, struct gg_err 
 	return err->kind == GG_OK ? drop(dirfd, name, err) : -1;
 }
 
+struct prefix {
+	const char *hex;
+	bool found;
+};
+
+static int find_prefix(void *ctx, int dirfd, const char *name, struct gg_err *err)
+{
+	struct prefix *p = ctx;
+
+	(void)dirfd, (void)err;
+	p->found = p->found || gg_starts(name, p->hex);
+	return 0;
+}
+
+static int drop_foreign_tree(void *ctx, int dirfd, const char *name, struct gg_err *err)
+{
+	struct gc *g = ctx;
+	_cleanup_close_ int fan = store_fan_open(g->s, STORE_BLOBS, name, false, err);
+	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
+	_cleanup_free_ char *aside = gg_temp_name("gone");
+	struct prefix p = { .hex = name };
+	int tmpfd = g->s->dirs[STORE_TMP_DIR];
+
+	if (fan < 0 && err->kind != GG_OK)
+		return -1;
+	if (fan >= 0 && store_each(fan, find_prefix, &p, err) < 0)
+		return -1;
+	if (p.found)
+		return 0;
+	if (renameat(dirfd, name, tmpfd, aside) < 0)
+		gg_fail_errno(&problem, "move it aside");
+	else if (gg_remove_tree(tmpfd, aside, &problem) == 0)
+		g->stats->removed++;
+	if (problem.kind != GG_OK)
+		gg_log(GG_LOG_WARNING, "tree '%s' of other ids stays: %s", name, problem.text);
+	return 0;
+}
+
+/* Trees for which ids mean something else (store.h): without a manifest nobody can use them. */
+static int drop_foreign(void *ctx, int dirfd, const char *name, struct gg_err *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct gc *g = ctx;
+	struct stat here, own;
+
+	if (!gg_streq(name, "trees") && !gg_starts(name, "trees-"))
+		return 0;
+	fd = gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &here) < 0 || fstat(g->s->dirs[STORE_TREES], &own) < 0)
+		return gg_fail_errno(err, "stat '%s'", name);
+	return here.st_ino == own.st_ino ? 0 : store_each(fd, drop_foreign_tree, g, err);
+}
+
 static int drop_stray(void *ctx, int dirfd, const char *name, struct gg_err *err)
 {
 	(void)ctx;
@@ -277,6 +332,7 @@ int store_gc(struct store *s, uint64_t keep_ns, uint64_t max_bytes, struct store
 		       store_each(s->dirs[STORE_NOTES], drop_old, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_VERIFIED], drop_lost_mark, &g, err) < 0 ||
 		       store_each(s->dirs[STORE_NAMES], drop_lost_name, &g, err) < 0 ||
+		       store_each(s->fd, drop_foreign, &g, err) < 0 ||
 		       store_each(s->fd, drop_stray, &g, err) < 0))
 		r = -1;
 	store_scan_done(&g.list);

@@ -15,6 +15,8 @@ Usage: make_archive.py --dir DIR [options] "NAME VERSION [FIELD: VALUE & FIELD: 
     --wrong-size, --wrong-hash   what the index says of the first package is not so
     --index FILE         an index that is there already, instead of packages
     --shell              also a package "shell": this machine's sh and what a few lines of it call
+    --dpkg               also a package "dpkg": this machine's, with busybox for what it and scripts call
+    --postinst NAME=FILE what package NAME runs when it is configured
 
 The archive comes to DIR/archive, its keyring to DIR/keyring.gpg, the keys to DIR/gnupg, where a second run finds them. A
 package NAME holds /usr/share/NAME/version. Packages of earlier runs stay in the pool, not in the index.
@@ -34,8 +36,9 @@ arguments = argparse.ArgumentParser()
 for name, default in (("suite", "trixie"), ("date", "2024-01-01"), ("valid-until", None), ("content", ""),
                       ("arch", None), ("index", None)):
     arguments.add_argument("--" + name, default=default)
-for name in ("no-by-hash", "stranger", "tampered", "half", "wrong-size", "wrong-hash", "shell"):
+for name in ("no-by-hash", "stranger", "tampered", "half", "wrong-size", "wrong-hash", "shell", "dpkg"):
     arguments.add_argument("--" + name, action="store_true")
+arguments.add_argument("--postinst", action="append", default=[])
 arguments.add_argument("--dir", required=True)
 arguments.add_argument("packages", nargs="*")
 options = arguments.parse_args()
@@ -62,14 +65,30 @@ def keys():
         gpg("--passphrase", "", "--quick-generate-key", user, "ed25519", "sign", "never")
 
 
-def shell(tree):
-    files = {os.path.realpath(shutil.which(p)): "bin/" + p for p in ("sh", "cat", "cp", "mkdir", "ls", "touch", "id")}
+def programs(tree, names):
+    files = {os.path.realpath(shutil.which(p)): "bin/" + p for p in names}
     for program in list(files):
         for library in re.findall(r"(/\S+) \(0x", run("ldd", program).decode()):
             files[library] = library[1:]
     for source, to in files.items():
         os.makedirs(os.path.dirname(os.path.join(tree, to)), exist_ok=True)
         shutil.copy(source, os.path.join(tree, to))
+
+
+def dpkg(tree):
+    # busybox's own shell would take busybox's own dpkg
+    programs(tree, ("dpkg", "dpkg-query", "dpkg-deb", "sh"))
+    shutil.copy(shutil.which("busybox"), os.path.join(tree, "bin/busybox"))
+    for name in run("busybox", "--list").decode().split():
+        if not name.startswith("dpkg") and name not in ("busybox", "sh"):
+            os.symlink("busybox", os.path.join(tree, "bin", name))
+    os.symlink("busybox", os.path.join(tree, "bin/ldconfig"))
+    for name, mode in (("etc", 0o755), ("root", 0o700), ("tmp", 0o1777), ("usr/bin", 0o755)):
+        os.makedirs(os.path.join(tree, name))
+        os.chmod(os.path.join(tree, name), mode)
+    for name, text in (("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("group", "root:x:0:\n")):
+        with open(os.path.join(tree, "etc", name), "w") as f:
+            f.write(text)
 
 
 def package(spec, arch):
@@ -82,7 +101,12 @@ def package(spec, arch):
     with open(os.path.join(tree, "usr/share", name, "version"), "w") as f:
         f.write(version + options.content + "\n")
     if name == "shell":
-        shell(tree)
+        programs(tree, ("sh", "cat", "cp", "mkdir", "ls", "touch", "id"))
+    if name == "dpkg":
+        dpkg(tree)
+    for script in (p.split("=", 1)[1] for p in options.postinst if p.startswith(name + "=")):
+        shutil.copy(script, os.path.join(tree, "DEBIAN/postinst"))
+        os.chmod(os.path.join(tree, "DEBIAN/postinst"), 0o755)
     control = ["Package: " + name, "Version: " + version, "Architecture: " + arch,
                "Maintainer: Nobody <nobody@example.org>", *fields, "Description: a package for tests"]
     with open(os.path.join(tree, "DEBIAN/control"), "w") as f:
@@ -147,7 +171,8 @@ keys()
 with open(os.path.join(base, "keyring.gpg"), "wb") as f:
     f.write(gpg("--export", *(["archive", "stranger"] if options.half else ["archive"])))
 arch = options.arch or run("dpkg", "--print-architecture").decode().strip()
-made = [package(spec, arch) for spec in options.packages + (["shell 1"] if options.shell else [])]
+made = [package(spec, arch) for spec in
+        options.packages + (["shell 1"] if options.shell else []) + (["dpkg 1.22"] if options.dpkg else [])]
 text = "".join(stanza(fields, 7 if options.wrong_size and not i else 0, options.wrong_hash and not i)
                for i, fields in enumerate(made))
 if options.index:
