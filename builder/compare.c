@@ -116,8 +116,8 @@ static const char *describe_blob(struct compare *c, const struct image_blob *b)
 {
 	char text[GG_DIGEST_TEXT];
 
-	return compare_keepf(c, "%s %llu bytes %s", gg_digest_text(&b->digest, text),
-			     (unsigned long long)b->size, b->media_type);
+	return compare_keepf(c, "%s, %llu bytes, %s", b->media_type, (unsigned long long)b->size,
+			     gg_digest_text(&b->digest, text));
 }
 
 static void compare_blobs(struct compare *c, const struct image_blob *a, const struct image_blob *b)

@@ -167,7 +167,9 @@ static bool look_at_whole(struct level *level, struct evidence *e)
 static void look_at_bytes(struct level *level, const struct span *a, const struct span *b)
 {
 	_cleanup_free_ char *section =
-		level->part ? gg_strndup(level->part->name, level->part->name_len) : NULL;
+		level->part && level->part->name_len
+			? gg_strndup(level->part->name, level->part->name_len)
+			: NULL;
 	struct evidence e = { .options = level->look->c->options,
 			      .path = level->look->path,
 			      .section = section,

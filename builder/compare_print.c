@@ -78,6 +78,33 @@ static void put_values(struct gg_buf *b, const struct difference *d)
 		put_clean(b, d->b);
 }
 
+/* "tar+gzip, 99 bytes" of "application/vnd.oci.image.layer.v1.tar+gzip, 99 bytes, sha256:…". */
+static void put_blob(struct gg_buf *b, const char *blob)
+{
+	const char *end = strrchr(blob, ','), *dot = blob;
+
+	for (const char *p = blob; p < end && *p != ','; p++)
+		dot = *p == '.' ? p + 1 : dot;
+	gg_buf_add(b, dot, (size_t)(end - dot));
+}
+
+static void put_kind(struct gg_buf *b, const struct difference *d)
+{
+	if (d->kind == DIFFERENCE_ADDED || d->kind == DIFFERENCE_REMOVED) {
+		gg_buf_puts(b, d->a ? d->a : d->b);
+	} else if (d->kind == DIFFERENCE_COMPRESSION) {
+		put_blob(b, d->a);
+		gg_buf_puts(b, " -> ");
+		put_blob(b, d->b);
+	} else if (d->text && (d->located || (d->kind == DIFFERENCE_LAYER && d->a && d->b))) {
+		put_clean(b, d->text);
+	} else {
+		if (d->kind == DIFFERENCE_ORDER)
+			gg_buf_puts(b, "from here: ");
+		put_values(b, d);
+	}
+}
+
 static char *what_cell(const struct difference *d)
 {
 	_cleanup_buf_ struct gg_buf b = { 0 };
@@ -90,12 +117,7 @@ static char *what_cell(const struct difference *d)
 	}
 	if (b.len)
 		gg_buf_puts(&b, ": ");
-	if (d->kind == DIFFERENCE_ADDED || d->kind == DIFFERENCE_REMOVED)
-		gg_buf_puts(&b, d->a ? d->a : d->b);
-	else if (d->located && d->text)
-		put_clean(&b, d->text);
-	else
-		put_values(&b, d);
+	put_kind(&b, d);
 	if (d->kind == DIFFERENCE_BYTES && d->size_a != d->size_b)
 		gg_buf_printf(&b, " (%" PRIu64 " and %" PRIu64 " bytes)", d->size_a, d->size_b);
 	if (b.len == 0 && d->text)

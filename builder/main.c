@@ -58,7 +58,8 @@ static void say(const char *text, size_t len)
 	printable_feed(&lines, text, len, put_line, &out);
 	printable_end(&lines, put_line, &out);
 	printable_done(&lines);
-	fwrite(out.data, 1, out.len, stderr);
+	if (out.len) /* not of an error without words: differences were the result */
+		fwrite(out.data, 1, out.len, stderr);
 }
 
 static void log_warning(enum gg_log_level level, const char *text)

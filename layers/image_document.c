@@ -74,8 +74,7 @@ static int kind_by_fields(const struct gg_json *o, enum image_document_kind *ret
 	if (!gg_json_is_object(o))
 		return gg_fail(err, GG_INTEGRITY, "the document is no object");
 	if (gg_json_get(o, "fsLayers"))
-		return gg_fail(err, GG_INTEGRITY,
-			       "a manifest of schema 1, which nobody signs any more");
+		return gg_fail(err, GG_INTEGRITY, "a manifest of schema 1, which is not read");
 	if (gg_json_get_int(o, "schemaVersion", 0) != 2)
 		return gg_fail(err, GG_INTEGRITY, "schemaVersion is not 2");
 	if (manifests && (layers || gg_json_get(o, "config")))

@@ -131,7 +131,7 @@ int image_source_take_diff_ids(struct image_source *s, struct gg_err *err)
 		return -1;
 	if (gg_json_len(ids) != s->n_layers)
 		return gg_fail(err, GG_INTEGRITY,
-			       "the manifest has %zu layers, and the config has %zu diff_ids",
+			       "the manifest has layers: %zu, the config diff_ids: %zu",
 			       s->n_layers, gg_json_len(ids));
 	for (size_t i = 0; i < s->n_layers; i++) {
 		if (image_document_digest(gg_json_text(gg_json_at(ids, i)), &s->layers[i].diff_id,
@@ -212,6 +212,19 @@ static const char *machine_platform(void)
 #endif
 }
 
+/* Who asks for a platform is not given another, also where only one image is there. */
+static int check_platform(const struct image_source *s, struct gg_err *err)
+{
+	_cleanup_free_ char *have =
+		gg_asprintf("%.40s/%.40s", gg_json_get_str(s->config.json, "os", ""),
+			    gg_json_get_str(s->config.json, "architecture", ""));
+
+	if (gg_starts(s->platform, have) &&
+	    (!s->platform[strlen(have)] || s->platform[strlen(have)] == '/'))
+		return 0;
+	return gg_fail(err, GG_USAGE, "it is for %s, not for %s", have, s->platform);
+}
+
 int image_source_open(const char *text, const struct image_source_options *options,
 		      struct image_source **ret, struct gg_err *err)
 {
@@ -226,6 +239,8 @@ int image_source_open(const char *text, const struct image_source_options *optio
 		return -1;
 	r = t.transport->read(&t, s, err);
 	transport_target_done(&t);
+	if (r == 0 && options && options->platform)
+		r = check_platform(s, err);
 	if (r < 0)
 		return gg_context(err, "image '%s'", text);
 	*ret = gg_steal(&s);
