@@ -11,7 +11,7 @@
 #include "builder/settings.h"
 #include "layers/base/json.h"
 
-enum { WIDTH = 80, NAME_COLUMN = 11, TEXT_COLUMN = 30, HINT_COLUMN = 17 };
+enum { WIDTH = 80, NAME_COLUMN = 11, TEXT_COLUMN = 30, HINT_COLUMN = 17, LIMIT_COLUMN = 4 };
 
 struct options {
 	struct common_options common;
@@ -83,10 +83,10 @@ static void put_check(struct gg_buf *b, const struct doctor_check *c, bool colou
 static const char *mode_words(const char *mode)
 {
 	static const char *const words[][2] = {
-		{ "root", "Builds work, as root." },
-		{ "subuid", "Builds work, with subordinate ids." },
-		{ "single-uid", "Builds work, with a single user id." },
-		{ "none", "Builds work in part: there are no user namespaces." },
+		{ "root", "as root" },
+		{ "subuid", "with subordinate ids" },
+		{ "single-uid", "with a single user id" },
+		{ "none", "without user namespaces" },
 	};
 
 	for (size_t i = 0; i < GG_LEN(words); i++)
@@ -98,18 +98,15 @@ static const char *mode_words(const char *mode)
 static void put_verdict(struct gg_buf *b, const struct doctor *d)
 {
 	_cleanup_strv_ struct gg_strv limits = { 0 };
-	_cleanup_buf_ struct gg_buf line = { 0 };
 
 	doctor_limits(d, &limits);
-	gg_buf_puts(&line, mode_words(doctor_mode(d)));
-	if (limits.n == 0)
-		gg_buf_puts(&line, " Nothing is missing.");
-	for (size_t i = 0; i < limits.n; i++)
-		gg_buf_printf(&line, "%s%s", i == 0 ? " But: " : "; ", limits.v[i]);
-	if (limits.n)
-		gg_buf_putc(&line, '.');
-	gg_buf_putc(b, '\n');
-	put_wrapped(b, line.data, 0);
+	gg_buf_printf(b, "\nBuilds work%s, %s. %s\n",
+		      gg_strv_has(&limits, ABILITY_NO_STEPS) ? " in part" : "",
+		      mode_words(doctor_mode(d)), limits.n ? "But:" : "Nothing is missing.");
+	for (size_t i = 0; i < limits.n; i++) {
+		gg_buf_puts(b, "  - ");
+		put_wrapped(b, limits.v[i], LIMIT_COLUMN);
+	}
 }
 
 static bool wants_colour(void)

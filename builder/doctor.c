@@ -193,8 +193,7 @@ static const struct ability abilities_of_network[] = {
 
 static const struct ability userns_ability = {
 	.name = "user namespaces",
-	.without = "run and fetch steps, scripts of packages and tests do not run; roots with "
-		   "`scripts: false`, copies and outputs do",
+	.without = ABILITY_NO_STEPS,
 };
 
 static const struct ability userns_ability_asked = {
@@ -359,6 +358,9 @@ static void add_once(struct gg_strv *l, const char *text)
 
 void doctor_limits(const struct doctor *d, struct gg_strv *ret)
 {
+	if (d->ns.kind == USERNS_SINGLE)
+		gg_strv_add(ret, "users of a step are told apart by name alone, and set-user-id "
+				 "programs run as who starts them");
 	for (size_t i = 0; i < d->n; i++)
 		if (is_missing(&d->v[i]) && d->v[i].ability->without)
 			add_once(ret, d->v[i].ability->without);

@@ -27,16 +27,20 @@ static bool wants_own(const struct grants *g, const struct session *s)
 			      (s->fetch_network == STEP_NETWORK_AUTO && !g->loopback));
 }
 
-/* Which helpers are installed is in the error's text. */
+/* What each helper says is in the error's text. */
 void step_network_explain(struct gg_err *err)
 {
-	if (strstr(err->text, "tun") && access(TUN, R_OK | W_OK) < 0)
+	const char *absent = strstr(err->text, NETWORK_ABSENT);
+
+	if (absent && strstr(absent + 1, NETWORK_ABSENT))
+		gg_hint(err, "install passt or slirp4netns, or give fetch steps the host's "
+			     "network: --fetch-network host");
+	else if (strstr(err->text, "tun") && access(TUN, R_OK | W_OK) < 0)
 		gg_hint(err,
 			"helpers need " TUN ", which is for others here: as root, chmod 0666 " TUN
 			"; or give fetch steps the host's network: --fetch-network host");
 	else
-		gg_hint(err, "install passt or slirp4netns, or give fetch steps the host's "
-			     "network: --fetch-network host");
+		gg_hint(err, "give fetch steps the host's network: --fetch-network host");
 }
 
 int step_network_tun(int dir, int *ret, struct gg_err *err)

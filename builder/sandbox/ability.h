@@ -50,6 +50,11 @@ extern const char ability_untried[]; /* what is said inside of no user namespace
 /* The calling process is single-threaded. */
 void ability_try(const struct ability *a, const struct ability_place *p, struct ability_found *ret);
 
+/* What does not work where there is no sandbox. */
+#define ABILITY_NO_STEPS                                                                           \
+	"run and fetch steps, scripts of packages and tests do not run; roots with "               \
+	"`scripts: false`, copies and outputs do"
+
 /* Of the sandbox, in the order in which they are told. The user namespace itself is not among them: place has it. */
 extern const struct ability sandbox_abilities[];
 extern const size_t n_sandbox_abilities;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "layers/base/fd.h"
 #include "layers/base/mem.h"
 
@@ -31,6 +33,20 @@ static bool is_filtered(void)
 	if (gg_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &text, &ignored) < 0)
 		return false;
 	return strstr(text.data, "\nSeccomp:\t2") != NULL;
+}
+
+/* Root that may not give file capabilities may not be root of a user namespace (Linux 5.12). */
+static bool lacks_setfcap(void)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	const char *line;
+
+	if (geteuid() != 0 ||
+	    gg_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &text, &ignored) < 0)
+		return false;
+	line = strstr(text.data, "\nCapEff:");
+	return line && !(strtoull(line + strlen("\nCapEff:"), NULL, 16) >> CAP_SETFCAP & 1);
 }
 
 /* Ubuntu since 23.10. A profile of this program's own is better than the sysctl, which opens the machine for every
@@ -69,6 +85,9 @@ void explain_userns(struct gg_err *err)
 		gg_hint(err, "too many user namespaces, or they are nested too deep: raise "
 			     "user.max_user_namespaces, "
 			     "or start ggbuild outside of other sandboxes");
+	else if (err->errnum == EPERM && lacks_setfcap())
+		gg_hint(err, "root without CAP_SETFCAP can have none: start the container as "
+			     "another user, or with --cap-add setfcap");
 	else if (is_filtered())
 		gg_hint(err, "a container's seccomp profile forbids it: start that container with "
 			     "--security-opt seccomp=unconfined, or with --privileged");

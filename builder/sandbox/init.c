@@ -20,6 +20,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/command.h"
+#include "builder/sandbox/explain.h"
 #include "builder/sandbox/owner.h"
 #include "builder/sandbox/perturb.h"
 #include "builder/sandbox/report.h"
@@ -66,8 +67,11 @@ static int set_names(const struct sandbox_spec *spec, struct gg_err *err)
 {
 	const char *host = spec->hostname ? spec->hostname : "ggbuild", *domain = "(none)";
 
-	if (sethostname(host, strlen(host)) < 0)
-		return gg_fail_errno(err, "set the host name '%s'", host);
+	if (sethostname(host, strlen(host)) < 0) {
+		gg_fail_errno(err, "set the host name '%s'", host);
+		explain_filtered(err);
+		return -1;
+	}
 	if (setdomainname(domain, strlen(domain)) < 0)
 		return gg_fail_errno(err, "set the domain name");
 	return 0;

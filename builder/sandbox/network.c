@@ -79,7 +79,7 @@ static _Noreturn void exec_helper(const struct helper *h, int netns, int output)
 		dup2(from[i], i);
 	close_range(FD_NETNS + 1, ~0u, 0);
 	execvp(h->argv[0], (char *const *)h->argv);
-	dprintf(STDERR_FILENO, "%s\n", errno == ENOENT ? "it is not installed" : strerror(errno));
+	dprintf(STDERR_FILENO, "%s\n", errno == ENOENT ? NETWORK_ABSENT : strerror(errno));
 	_exit(127);
 }
 
@@ -175,12 +175,16 @@ static void add_reason(struct gg_buf *reasons, const struct helper *h, int outpu
 	char text[OUTPUT_MAX];
 	ssize_t n = pread(output, text, sizeof(text) - 1, 0);
 	const char *line;
+	char *end;
 
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
 	text[n > 0 ? n : 0] = '\0';
-	line = strrchr(text, '\n');
-	line = line ? line + 1 : text;
+	for (line = text; (end = strrchr(text, '\n')); *end = '\0') {
+		line = end + 1;
+		/* slirp4netns warns about options that it was asked for. */
+		if (*line && !gg_starts(line, "WARNING:"))
+			break;
+		line = text;
+	}
 	gg_buf_printf(reasons, "%s%s: %.200s", reasons->len ? "; " : "", h->argv[0],
 		      *line ? line : err->text);
 }

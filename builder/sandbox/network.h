@@ -25,6 +25,8 @@ struct network {
 		.pidfd = -1                                                                        \
 	}
 
+#define NETWORK_ABSENT "it is not installed" /* what is said of such a helper */
+
 enum network_flags {
 	NETWORK_QUIET = 1 << 0, /* nothing is sent: a default route is proof enough */
 };

@@ -106,13 +106,13 @@ static int try_listener(struct gg_err *err)
 PROBE(notification)
 {
 	if (p->ns->kind != USERNS_SINGLE) {
-		gg_buf_puts(seen, "only builds with a single id have one");
+		gg_buf_puts(seen, "only builds with a single id need one");
 		return ABILITY_UNUSED;
 	}
 	if (try_listener(err) < 0) {
 		explain_filtered(err);
 		return ABILITY_MISSING;
 	}
-	gg_buf_puts(seen, "a filter can ask us");
+	gg_buf_puts(seen, "keeps the owners that a single id cannot have");
 	return ABILITY_OK;
 }
