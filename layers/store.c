@@ -34,8 +34,28 @@ static const struct {
 	[STORE_TMP_DIR] = { "tmp", 0711 },
 };
 
+/* In a user namespace, ids that it does not hold all read as this one. */
+enum { OVERFLOW_UID = 65534 };
+
+static int fail_owner(struct gg_err *err, const char *path, uid_t owner)
+{
+	if (owner == OVERFLOW_UID)
+		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to another user", path);
+	else
+		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to uid %u, not to uid %u", path,
+			owner, geteuid());
+	return gg_hint(err, "--store names another directory; a store serves one user");
+}
+
 static int fail_open(struct gg_err *err, const char *path)
 {
+	int saved = errno;
+	struct stat st;
+
+	/* Others' stores are closed to us. */
+	if (saved == EACCES && stat(path, &st) == 0 && st.st_uid != geteuid())
+		return fail_owner(err, path, st.st_uid);
+	errno = saved;
 	gg_fail_errno(err, "open the store '%s'", path);
 	return gg_hint(err, "--store names another directory");
 }
@@ -60,12 +80,7 @@ static int check_owner(int fd, const char *path, struct gg_err *err)
 
 	if (fstat(fd, &st) < 0)
 		return fail_open(err, path);
-	if (st.st_uid != geteuid()) {
-		gg_fail(err, GG_SYSTEM, "the store '%s' belongs to uid %u, not to uid %u", path,
-			st.st_uid, geteuid());
-		return gg_hint(err, "--store names another directory; a store serves one user");
-	}
-	return 0;
+	return st.st_uid == geteuid() ? 0 : fail_owner(err, path, st.st_uid);
 }
 
 /* Only now that it is known to be a store: another directory's mode is not ours to change. */
