@@ -223,6 +223,40 @@ def check_entries(c, b):
         c.refuses("a blob of type %s" % kind, b.data[:name[1]] + head + b.data[name[2]:], "is not where it has to be")
 
 
+def check_foreign(c, b):
+    """The same layout in another tool's order: accepted as it is, and only so."""
+    first = b"".join(b.data[m[1]:m[2] + m[3] + -m[3] % bundles.BLOCK] for m in b.members[2:])
+    head = b"".join(b.data[m[1]:m[2] + m[3] + -m[3] % bundles.BLOCK] for m in b.members[:2])
+    end = bytes(2 * bundles.BLOCK)
+    with open(c.at + "/ok.bundle", "wb") as f:
+        f.write(first + head + end)
+    r = run("bundle", "verify", "ok.bundle", cwd=c.at)
+    if r.returncode:
+        raise Broken("another order: " + r.stderr)
+    blob = b.members[-1]
+    for what, extra, text in (
+            ("a symlink", bundles.header("link", 0, kind=b"2", link="/etc/passwd"), "has no place in a bundle"),
+            ("a way out", bundles.member("../../out", b"x"), "has no place in a bundle"),
+            ("a way out of blobs", bundles.member("blobs/sha256/../x", b"x"), "has no place in a bundle"),
+            ("an absolute name", bundles.member("/out", b"x"), "has no place in a bundle"),
+            ("a hard link", bundles.header("hard", 0, kind=b"1", link="index.json"), "has no place in a bundle"),
+            ("a second index", bundles.member("index.json", b.get("index.json")), "comes twice"),
+            ("a second blob", b.data[blob[1]:b.end], "comes twice"),
+            ("a blob that nobody names", bundles.member("blobs/sha256/" + "0" * 64, b"x"), "has no place in a bundle"),
+            ("a sparse file", bundles.member("sparse", b"x", kind=b"S"), "a sparse file"),
+            ("a sparse file of pax", bundles.member("PaxHeader", b"30 GNU.sparse.realsize=%d\n" % (1 << 40), kind=b"x") +
+             bundles.member("blobs/sha256/" + "0" * 64, b"x"), "malformed", ),
+            ("a huge file", bundles.header("blobs/sha256/" + "0" * 64, 1 << 32), "it ends early"),
+            ("a device", bundles.header("dev", 0, kind=b"3"), "has no place in a bundle")):
+        c.refuses("foreign: " + what, first + extra + head + end, text, "malformed")
+    c.refuses("foreign: cut", first + head[:700], "it ends early")
+    c.refuses("foreign: no index", first + end, "it has no oci-layout")
+    c.refuses("foreign: a part is gone", first[:blob[1] - b.members[2][1]] + head + end, "its blob is not there")
+    data = bytearray(first + head + end)
+    data[blob[2] - b.members[2][1] + blob[3] // 2] ^= 1
+    c.refuses("foreign: flipped", bytes(data), "it is damaged")
+
+
 def check_bombs(c, b):
     texts = b.texts()
     deep = b"[" * 100000 + b"]" * 100000
@@ -319,6 +353,7 @@ def inside(base):
     check_swaps(c, b, other)
     check_changes(c, b, other)
     check_entries(c, b)
+    check_foreign(c, b)
     check_bombs(c, b)
     check_index(c, b)
     # After all that the store is whole, and what is right is built.
