@@ -555,21 +555,30 @@ static const struct gg_pos *runs_command(const struct execution *x, const struct
 	return NULL;
 }
 
+static int try_sandbox(const struct execution *x, struct gg_err *err)
+{
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
+	struct userns *ns = &x->session->userns;
+
+	if (userns_allows_sandbox(ns, err) < 0)
+		return -1;
+	if (!trial_in_doubt(ns))
+		return 0;
+	if (store_tmp_new(x->session->store, geteuid(), &tmp, err) < 0)
+		return -1;
+	return trial_of_sandbox(ns, tmp.fd, err);
+}
+
 /* What cannot be run here is told before anything is. */
 static int check_commands(const struct execution *x, struct gg_err *err)
 {
-	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
 	const struct gg_pos *pos = NULL;
 	size_t i = 0;
 
 	for (; !pos && i < x->plan->n_nodes; i++)
 		if (x->slots[i].state == NEEDED)
 			pos = runs_command(x, &x->plan->nodes[i]);
-	if (!pos)
-		return 0;
-	if (store_tmp_new(x->session->store, geteuid(), &tmp, err) < 0)
-		return -1;
-	if (trial_of_sandbox(&x->session->userns, tmp.fd, err) == 0)
+	if (!pos || try_sandbox(x, err) == 0)
 		return 0;
 	err->pos = *pos;
 	return gg_context(err, "%s", x->plan->nodes[i - 1].name);

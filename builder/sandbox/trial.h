@@ -5,10 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "layers/base/err.h"
 
 struct userns;
 
-/* After userns_settle. dir: a directory of the caller's on the store's file system. GG_SYSTEM with what is missing, the
+/* After userns_settle: whether the trial is worth its while. */
+bool trial_in_doubt(const struct userns *ns);
+/* dir: a directory of the caller's on the store's file system. GG_SYSTEM with what is missing, the
  * remedy as a hint. */
 int trial_of_sandbox(struct userns *ns, int dir, struct gg_err *err) GG_MUST_USE;
