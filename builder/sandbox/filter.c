@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -51,6 +52,7 @@ enum answer {
 	ANSWER_ASK_OPENAT,
 	ANSWER_ASK_STATX,     /* only what wants to know an owner */
 	ANSWER_ASK_UTIMENSAT, /* only what does not follow symlinks */
+	ANSWER_ASK_PRCTL,     /* only what keeps capabilities */
 };
 
 /* From `first` up to the next range's. */
@@ -98,6 +100,7 @@ static uint32_t return_of(enum answer answer)
 	case ANSWER_ASK_OPENAT:
 	case ANSWER_ASK_STATX:
 	case ANSWER_ASK_UTIMENSAT:
+	case ANSWER_ASK_PRCTL:
 		break;
 	}
 	return SECCOMP_RET_ERRNO | ENOSYS;
@@ -156,6 +159,7 @@ static void ask(struct ranges *calls)
 	change(calls, SCMP_SYS(openat), ANSWER_ASK_OPENAT);
 	change(calls, SCMP_SYS(statx), ANSWER_ASK_STATX);
 	change(calls, SCMP_SYS(utimensat), ANSWER_ASK_UTIMENSAT);
+	change(calls, SCMP_SYS(prctl), ANSWER_ASK_PRCTL);
 }
 
 static int by_number(const void *a, const void *b)
@@ -311,6 +315,10 @@ static void emit_leaf(struct filter *f, enum answer answer)
 	case ANSWER_ASK_UTIMENSAT:
 		emit_argument(f, 3);
 		emit_if(f, BPF_JSET, AT_SYMLINK_NOFOLLOW, ANSWER_ASK);
+		break;
+	case ANSWER_ASK_PRCTL:
+		emit_argument(f, 0);
+		emit_if(f, BPF_JEQ, PR_SET_KEEPCAPS, ANSWER_ASK);
 		break;
 	case ANSWER_ENOSYS:
 	case ANSWER_ALLOW:

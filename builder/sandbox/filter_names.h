@@ -454,13 +454,13 @@ static const char *const filter_without_effect[] = {
 
 /* For a layer that answers in the place of the kernel (owner.h): always, or by an argument, see enum answer. */
 static const char *const filter_asked[] = {
-	"chown",     "chroot",  "creat",     "fchown",    "fchownat",   "flistxattr",
-	"fstat",     "getegid", "geteuid",   "getgid",    "getgroups",  "getresgid",
-	"getresuid", "getuid",  "lchown",    "listxattr", "llistxattr", "lstat",
-	"mkdir",     "mkdirat", "mknod",     "mknodat",   "newfstatat", "setfsgid",
-	"setfsuid",  "setgid",  "setgroups", "setregid",  "setresgid",  "setresuid",
-	"setreuid",  "setuid",  "stat",      "symlink",   "symlinkat",
+	"chown",     "chroot",   "creat",     "fchown",     "fchownat",  "flistxattr", "fsetxattr",
+	"fstat",     "getegid",  "geteuid",   "getgid",     "getgroups", "getresgid",  "getresuid",
+	"getuid",    "lchown",   "listxattr", "llistxattr", "lsetxattr", "lstat",      "mkdir",
+	"mkdirat",   "mknod",    "mknodat",   "newfstatat", "setfsgid",  "setfsuid",   "setgid",
+	"setgroups", "setregid", "setresgid", "setresuid",  "setreuid",  "setuid",     "setxattr",
+	"stat",      "symlink",  "symlinkat",
 };
 
-/* openat2, listxattrat: their arguments are in memory, and who calls them knows kernels without them. */
-static const int filter_absent_when_asked[] = { 437, 465 };
+/* openat2, setxattrat, listxattrat: their arguments are in memory, and who calls them knows kernels without them. */
+static const int filter_absent_when_asked[] = { 437, 463, 465 };

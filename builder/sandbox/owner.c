@@ -29,7 +29,7 @@ int owner_server_new(const struct sandbox_spec *spec, struct owner_server **ret,
 	struct rlimit limit;
 	struct stat self;
 
-	s->listener = -1;
+	s->listener = s->pidfd = -1;
 	GG_GROW(s->creds, s->n_creds, s->cap_creds);
 	s->creds[s->n_creds++] = (struct owner_creds){
 		.ruid = spec->uid,

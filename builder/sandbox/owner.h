@@ -11,25 +11,28 @@
  *                       by us with the maker's umask, recorded, and an open file is handed over
  *   set*id, get*id      by a table of made-up credentials
  *   listxattr family    without the record's name. utimensat keeps a recorded symlink's time
+ *   setxattr family     POSIX ACLs with every id made 0
  *
  * Everything that an image or a package's script can see is there; these limits are left. Permissions are those of the
  * one real id: who became another user may do more than such a user could, never less. /proc, SO_PEERCRED and AT_UID
- * show 0. A set-id program runs as its caller. A fifo that is written to, and a file that O_CREAT makes behind a
- * dangling symlink, lose the record. The modification time of a symlink with an owner reads as the store's. openat2 and
- * listxattrat answer ENOSYS, as on an older kernel, since their arguments lie where no filter can look. A signal whose
- * handler is without SA_RESTART may end a call that waits for us with EINTR (once we have it, no longer: Linux 5.19).
- * Processes under a listener of an outer container cannot have ours: the kernel allows one.
+ * show 0; so does stat of a fifo or socket through what follows symlinks. A set-id program runs as its caller. A fifo
+ * that is written to, and a file that O_CREAT makes behind a dangling symlink, lose the record. The modification time
+ * of a symlink with an owner reads as the store's. openat2, setxattrat and listxattrat answer ENOSYS, as on an older
+ * kernel, since their arguments lie where no filter can look. A signal whose handler is without SA_RESTART may end a
+ * call that waits for us with EINTR (once we have it, no longer: Linux 5.19). Processes under a listener of an outer
+ * container cannot have ours: the kernel allows one. A request costs two switches of context, some 6 us, and as much
+ * again at most.
  *
  * Credentials are kept per process, as an index into our table, in the soft RLIMIT_RTTIME, counted down from the hard
  * one: fork and execve pass it on, prlimit reads and sets it from outside, and it means nothing to what is not
  * scheduled in real time. So no process needs to be watched from its birth, and none is confused with a dead one's pid.
  *
- * Why a step gains nothing. We are in all of its namespaces with its root, user and capabilities, and CAP_SYS_PTRACE,
- * for the memory of processes that are not dumpable; what a step could do with that over those is nothing that it
- * cannot do to its own memory. So paths that change under us (they do: arguments are in the step's memory, a continued
- * call reads them again) lead to nothing that the step could not reach itself, and no answer decides what is allowed.
- * Whatever a request says, it costs bounded work: strings have a page, lists 65536 entries, nothing that is opened
- * waits (O_PATH, or new). A caller that dies takes its request with it.
+ * Why a step gains nothing. We are in all of its namespaces with its root, user and capabilities. What is changed is
+ * reached without the links of /proc that we may follow and the step may not (CAP_SYS_PTRACE, for the memory of
+ * processes that are not dumpable, and our own program, a file of the host). So paths that change under us (they do:
+ * arguments are in the step's memory, a continued call reads them again) lead to nothing that the step could not reach
+ * itself, and no answer decides what is allowed. Whatever a request says, it costs bounded work: strings have a page,
+ * lists 65536 entries, nothing that is opened waits (O_PATH, or new). A caller that dies takes its request with it.
  */
 #pragma once
 

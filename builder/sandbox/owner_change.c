@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,13 +26,11 @@ static int64_t change(const struct owner_call *c, int fd, uint32_t uid, uint32_t
 {
 	struct owners_ids ids;
 	struct stat st;
-	char path[32];
+	char buf[OWNER_FD_PATH];
+	const char *path = owner_fd_path(fd, buf);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (owner_is_ours(c, &st))
-		return OWNER_PROCEED;
 	owners_read(path, true, &st, &ids);
 	if ((uid != UINT32_MAX && uid >= OWNERS_LIMIT) ||
 	    (gid != UINT32_MAX && gid >= OWNERS_LIMIT))
@@ -53,44 +50,41 @@ static int64_t change(const struct owner_call *c, int fd, uint32_t uid, uint32_t
 	return errno == ENOTSUP || errno == EPERM || errno == EACCES ? 0 : -errno;
 }
 
-static int64_t change_at(const struct owner_call *c, int r, const struct owner_place *p,
+static int64_t change_at(const struct owner_call *c, int dirfd, uint64_t path, unsigned flags,
 			 uint64_t uid, uint64_t gid)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = owner_open(c, dirfd, path, flags);
 
-	if (r < 0)
-		return r;
-	fd = open(p->path, O_PATH | O_CLOEXEC | (p->follow ? 0 : O_NOFOLLOW));
-	return fd < 0 ? -errno : change(c, fd, (uint32_t)uid, (uint32_t)gid);
+	/* A link that only the kernel may judge. */
+	if (fd == -ELOOP)
+		return OWNER_PROCEED;
+	return fd < 0 ? fd : change(c, fd, (uint32_t)uid, (uint32_t)gid);
 }
 
 int64_t owner_call_change(struct owner_call *c)
 {
-	_cleanup_place_ struct owner_place p = { .fd = -1 };
 	const uint64_t *a = c->args;
-	int64_t changed;
 	unsigned flags;
-	int r;
+	int64_t r;
 
 	switch (c->nr) {
 #ifdef SYS_chown
 	case SYS_chown:
+		return change_at(c, AT_FDCWD, a[0], 0, a[1], a[2]);
 	case SYS_lchown:
-		flags = c->nr == SYS_lchown ? AT_SYMLINK_NOFOLLOW : 0;
-		r = owner_locate(c, AT_FDCWD, a[0], flags, &p);
-		return change_at(c, r, &p, a[1], a[2]);
+		return change_at(c, AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW, a[1], a[2]);
 #endif
 	case SYS_fchown:
-		r = owner_locate_fd(c, (int)a[0], &p);
+		if ((int)a[0] < 0)
+			return -EBADF;
+		r = change_at(c, (int)a[0], 0, AT_EMPTY_PATH, a[1], a[2]);
 		/* A number that is none is no missing file. */
-		changed = change_at(c, r, &p, a[1], a[2]);
-		return changed == -ENOENT ? -EBADF : changed;
+		return r == -ENOENT ? -EBADF : r;
 	case SYS_fchownat:
 		flags = (unsigned)a[4];
 		if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 			return -EINVAL;
-		r = owner_locate(c, (int)a[0], a[1], flags, &p);
-		return change_at(c, r, &p, a[2], a[3]);
+		return change_at(c, (int)a[0], a[1], flags, a[2], a[3]);
 	default:
 		return OWNER_PROCEED;
 	}

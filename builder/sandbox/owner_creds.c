@@ -2,8 +2,10 @@
 #include "builder/sandbox/owner_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "layers/base/mem.h"
@@ -164,13 +166,13 @@ static int64_t give_three(const struct owner_call *c, const struct half *h)
 	return 0;
 }
 
-static int64_t set_groups(struct owner_call *c, struct owner_creds *creds)
+static int64_t set_groups(struct owner_call *c, struct owner_creds *creds, bool root)
 {
 	_cleanup_free_ uint32_t *groups = NULL;
 	uint32_t n = argument(c, 0);
 	int r;
 
-	if (creds->euid != 0)
+	if (!root)
 		return -EPERM;
 	if (n > GROUPS_MAX)
 		return -EINVAL;
@@ -199,6 +201,31 @@ static int64_t give_groups(const struct owner_call *c, const struct owner_creds 
 	return r < 0 ? r : (int64_t)creds->n_groups;
 }
 
+/* The program that the caller runs: what it keeps, execve takes away. */
+static uint64_t program(const struct owner_call *c)
+{
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)c->pid);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool capable(const struct owner_call *c, const struct owner_creds *creds)
+{
+	return creds->euid == 0 || (creds->keeper && creds->keeper == program(c));
+}
+
+/* prctl(PR_SET_KEEPCAPS): setpriv and others take their groups when they are root no more. */
+static int64_t keep(struct owner_call *c, struct owner_creds *creds)
+{
+	int64_t r;
+
+	creds->keeper = argument(c, 1) ? program(c) : 0;
+	r = become(c, creds);
+	return r < 0 ? r : OWNER_PROCEED;
+}
+
 static int64_t changed(struct owner_call *c, int64_t r, const struct owner_creds *creds)
 {
 	int64_t failed = r < 0 ? r : become(c, creds);
@@ -209,7 +236,7 @@ static int64_t changed(struct owner_call *c, int64_t r, const struct owner_creds
 int64_t owner_call_creds(struct owner_call *c)
 {
 	struct owner_creds creds = *owner_creds_of(c);
-	bool root = creds.euid == 0;
+	bool root = capable(c, &creds);
 	struct half u = { &creds.ruid, &creds.euid, &creds.suid, &creds.fsuid, root };
 	struct half g = { &creds.rgid, &creds.egid, &creds.sgid, &creds.fsgid, root };
 	const uint32_t three[] = { argument(c, 0), argument(c, 1), argument(c, 2) };
@@ -230,7 +257,9 @@ int64_t owner_call_creds(struct owner_call *c)
 	case SYS_getgroups:
 		return give_groups(c, &creds);
 	case SYS_setgroups:
-		return set_groups(c, &creds);
+		return set_groups(c, &creds, root);
+	case SYS_prctl:
+		return keep(c, &creds);
 	case SYS_setuid:
 		return changed(c, set_one(&u, three[0]), &creds);
 	case SYS_setgid:

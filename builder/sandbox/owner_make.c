@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -17,38 +16,45 @@
 enum { TMPFILE = O_TMPFILE & ~O_DIRECTORY };
 
 /* Who owns what the caller makes in a directory; false: root and its group, which takes no record. */
-static bool heir(const struct owner_call *c, const struct owner_place *dir, struct owners_ids *ret)
+static bool heir(const struct owner_call *c, const char *dir, struct owners_ids *ret)
 {
 	const struct owner_creds *creds = owner_creds_of(c);
 	struct owners_ids above;
 	struct stat st;
 
 	*ret = (struct owners_ids){ .uid = creds->fsuid, .gid = creds->fsgid };
-	if (stat(dir->path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
 	if (st.st_mode & S_ISGID) {
-		owners_read(dir->path, true, &st, &above);
+		owners_read(dir, true, &st, &above);
 		ret->gid = above.gid;
 	}
 	return ret->uid || ret->gid;
 }
 
-static int open_dir(const struct owner_place *p)
+/* Seldom; whether it is so costs less to find out than the directory's descriptor. */
+static bool is_ours(const struct owner_call *c, int dirfd, uint64_t path, bool nameless)
 {
-	return open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_place_ struct owner_place p;
+	struct owners_ids ids;
+	int r = nameless ? owner_locate(c, dirfd, path, 0, &p)
+			 : owner_locate_parent(c, dirfd, path, &p);
+
+	return r == 0 && heir(c, p.path, &ids);
 }
 
 /* For the object that was just made: an error leaves it root's, as far as anybody sees. */
 static int64_t record(int dir, const char *name, struct owners_ids ids)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[OWNER_FD_PATH];
 	struct stat st;
-	char path[32];
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return owners_write(path, true, &st, ids) < 0 && errno == ENOSPC ? -ENOSPC : 0;
+	return owners_write(owner_fd_path(fd, path), true, &st, ids) < 0 && errno == ENOSPC
+		       ? -ENOSPC
+		       : 0;
 }
 
 static int64_t hand_over(const struct owner_call *c, int fd, int flags)
@@ -73,29 +79,21 @@ static int64_t hand_over(const struct owner_call *c, int fd, int flags)
 static int64_t make_file(const struct owner_call *c, int dirfd, uint64_t path, int flags,
 			 mode_t mode)
 {
-	_cleanup_place_ struct owner_place p = { .fd = -1 };
-	_cleanup_close_ int fd = -1, dir = -1;
-	struct owners_ids ids;
-	char name[NAME_MAX + 1] = ".";
 	bool nameless = (flags & TMPFILE) && (flags & O_DIRECTORY);
-	int r;
+	char name[NAME_MAX + 1] = ".", buf[OWNER_FD_PATH];
+	_cleanup_close_ int dir = -1, fd = -1;
+	struct owners_ids ids;
 
-	if (nameless)
-		r = owner_locate(c, dirfd, path, 0, &p);
-	else
-		r = owner_locate_parent(c, dirfd, path, &p, name);
-	if (r < 0 || !heir(c, &p, &ids))
+	if (!is_ours(c, dirfd, path, nameless))
 		return OWNER_PROCEED;
-	dir = open_dir(&p);
-	if (dir < 0)
+	dir = nameless ? owner_open(c, dirfd, path, 0) : owner_open_parent(c, dirfd, path, name);
+	if (dir < 0 || !heir(c, owner_fd_path(dir, buf), &ids))
 		return OWNER_PROCEED;
 	umask(owner_umask(c));
-	if (nameless)
-		fd = openat(dir, name, flags | O_CLOEXEC, mode & 07777);
-	else
-		fd = openat(dir, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
-			    mode & 07777);
-	if (fd < 0 || !owner_valid(c))
+	if (!nameless)
+		flags |= O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY;
+	fd = openat(dir, name, flags | O_CLOEXEC, mode & 07777);
+	if (fd < 0)
 		return OWNER_PROCEED;
 	if (owners_write_fd(fd, ids) < 0 && errno == ENOSPC)
 		return -ENOSPC;
@@ -128,15 +126,14 @@ static int make_named(const struct owner_call *c, int dir, const char *name, uin
 static int64_t make(const struct owner_call *c, int dirfd, uint64_t path, uint64_t what,
 		    mode_t mode)
 {
-	_cleanup_place_ struct owner_place p = { .fd = -1 };
+	char name[NAME_MAX + 1], buf[OWNER_FD_PATH];
 	_cleanup_close_ int dir = -1;
-	char name[NAME_MAX + 1];
 	struct owners_ids ids;
 
-	if (owner_locate_parent(c, dirfd, path, &p, name) < 0 || !heir(c, &p, &ids))
+	if (!is_ours(c, dirfd, path, false))
 		return OWNER_PROCEED;
-	dir = open_dir(&p);
-	if (dir < 0)
+	dir = owner_open_parent(c, dirfd, path, name);
+	if (dir < 0 || !heir(c, owner_fd_path(dir, buf), &ids))
 		return OWNER_PROCEED;
 	umask(owner_umask(c));
 	if (make_named(c, dir, name, what, mode) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/sandbox/owner_private.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
-#include "layers/base/mem.h"
+#include "layers/base/fd.h"
 
 enum { LIST_MAX = 65536 };
 
@@ -62,6 +63,48 @@ static int64_t keep_time(int r, const struct owner_place *p)
 	return 0;
 }
 
+/* POSIX ACLs (linux/posix_acl_xattr.h): a version, then entries of tag, permissions and id, all little-endian. */
+struct acl_entry {
+	uint16_t tag, perm;
+	uint32_t id;
+};
+enum { ACL_NAMED_USER = 0x02, ACL_NAMED_GROUP = 0x08, ACL_BYTES = 4 };
+
+/* The only id there is, for every id that would be taken where all are: what an ACL does to a mode does not depend on
+ * whom it names, and no manifest holds one. */
+static void without_ids(char *value, size_t len)
+{
+	for (size_t i = ACL_BYTES; i + sizeof(struct acl_entry) <= len;
+	     i += sizeof(struct acl_entry)) {
+		struct acl_entry e;
+
+		memcpy(&e, value + i, sizeof(e));
+		if ((le16toh(e.tag) == ACL_NAMED_USER || le16toh(e.tag) == ACL_NAMED_GROUP) &&
+		    le32toh(e.id) < OWNERS_LIMIT)
+			e.id = 0;
+		memcpy(value + i, &e, sizeof(e));
+	}
+}
+
+static int64_t set_acl(const struct owner_call *c, int dirfd, uint64_t path, unsigned flags)
+{
+	_cleanup_free_ char *value = NULL;
+	_cleanup_close_ int fd = -1;
+	uint64_t size = c->args[3];
+	char name[PATH_MAX], buf[OWNER_FD_PATH];
+
+	if (owner_read_string(c, c->args[1], name) < 0 || !gg_starts(name, "system.posix_acl_") ||
+	    size < ACL_BYTES || size > LIST_MAX)
+		return OWNER_PROCEED;
+	fd = owner_open(c, dirfd, path, flags);
+	value = gg_alloc(size);
+	if (fd < 0 || owner_read(c, c->args[2], value, size) < 0)
+		return OWNER_PROCEED;
+	without_ids(value, size);
+	return setxattr(owner_fd_path(fd, buf), name, value, size, (int)c->args[4]) < 0 ? -errno
+											: 0;
+}
+
 int64_t owner_call_other(struct owner_call *c)
 {
 	_cleanup_place_ struct owner_place p = { .fd = -1 };
@@ -74,6 +117,12 @@ int64_t owner_call_other(struct owner_call *c)
 		return list_names(c, owner_locate(c, AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW, &p), &p);
 	case SYS_flistxattr:
 		return list_names(c, owner_locate_fd(c, (int)a[0], &p), &p);
+	case SYS_setxattr:
+		return set_acl(c, AT_FDCWD, a[0], 0);
+	case SYS_lsetxattr:
+		return set_acl(c, AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW);
+	case SYS_fsetxattr:
+		return set_acl(c, (int)a[0], 0, AT_EMPTY_PATH);
 	case SYS_utimensat:
 		return keep_time(owner_locate(c, (int)a[0], a[1], (unsigned)a[3], &p), &p);
 	case SYS_chroot:

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -117,6 +118,27 @@ mode_t owner_umask(const struct owner_call *c)
 	text[n] = '\0';
 	at = strstr(text, "\nUmask:");
 	return at ? (mode_t)strtoul(at + strlen("\nUmask:"), NULL, 8) & 0777 : 022;
+}
+
+/* A thread that leads no process has no pidfd. One of a process that has ended is of no other: ESRCH. */
+int owner_get_fd(const struct owner_call *c, int number)
+{
+	struct owner_server *s = c->s;
+
+	for (int fresh = 0; fresh < 2; fresh++) {
+		int fd = -1;
+
+		if (s->pid != c->pid || fresh) {
+			gg_close(s->pidfd);
+			s->pid = c->pid;
+			s->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+		}
+		if (s->pidfd >= 0)
+			fd = (int)syscall(SYS_pidfd_getfd, s->pidfd, number, 0);
+		if (fd >= 0 || errno != ESRCH)
+			return fd;
+	}
+	return -1;
 }
 
 /* ---- paths ---- */
@@ -244,9 +266,10 @@ int owner_locate_fd(const struct owner_call *c, int fd, struct owner_place *ret)
 int owner_locate(const struct owner_call *c, int dirfd, uint64_t path, unsigned flags,
 		 struct owner_place *ret)
 {
-	char text[PATH_MAX] = "";
+	char text[PATH_MAX];
 	int r = 0;
 
+	text[0] = '\0';
 	ret->fd = -1;
 	/* A null pointer is an empty path since Linux 6.11. */
 	if (path || !(flags & AT_EMPTY_PATH))
@@ -258,29 +281,114 @@ int owner_locate(const struct owner_call *c, int dirfd, uint64_t path, unsigned 
 	return locate(c, dirfd, text, !(flags & AT_SYMLINK_NOFOLLOW), ret);
 }
 
-int owner_locate_parent(const struct owner_call *c, int dirfd, uint64_t path,
-			struct owner_place *ret, char name[NAME_MAX + 1])
+/* Off with the last component: "" when there is none that can be made. mkdir takes "a/b/"; what is no directory has no
+ * such name, as the kernel then says. */
+static const char *split(char text[PATH_MAX], char name[NAME_MAX + 1])
 {
-	char text[PATH_MAX];
-	int r = owner_read_string(c, path, text);
+	size_t len = strlen(text);
 	char *last;
-	size_t len;
 
-	ret->fd = -1;
-	if (r < 0)
-		return r;
-	/* mkdir takes "a/b/"; what is no directory has no such name, as the kernel then says. */
-	len = strlen(text);
 	while (len > 1 && text[len - 1] == '/')
 		text[--len] = '\0';
 	last = strrchr(text, '/');
 	last = last ? last + 1 : text;
 	if (!*last || strlen(last) > NAME_MAX || gg_streq(last, ".") || gg_streq(last, ".."))
-		return -EINVAL;
+		return NULL;
 	memcpy(name, last, strlen(last) + 1);
 	if (last == text)
-		memcpy(text, ".", 2);
-	else
-		last[last == text + 1 ? 0 : -1] = '\0';
-	return locate(c, dirfd, text, true, ret);
+		return ".";
+	last[last == text + 1 ? 0 : -1] = '\0';
+	return text;
+}
+
+int owner_locate_parent(const struct owner_call *c, int dirfd, uint64_t path,
+			struct owner_place *ret)
+{
+	char text[PATH_MAX], name[NAME_MAX + 1];
+	int r = owner_read_string(c, path, text);
+	const char *dir = r < 0 ? NULL : split(text, name);
+
+	ret->fd = -1;
+	return dir ? locate(c, dirfd, dir, true, ret) : -EINVAL;
+}
+
+/* ---- descriptors ---- */
+
+static int open_at(const struct owner_call *c, int dirfd, const char *path, bool follow)
+{
+	struct owner_place p = { .fd = -1 };
+	_cleanup_close_ int base = -1;
+	char link[48], root[PATH_MAX];
+	int fd, r = 0;
+
+	if (elsewhere(c, root)) {
+		if (path[0] != '/')
+			r = base_of(c, dirfd, link);
+		if (r == 0)
+			r = locate_in(c, root, link, path, follow, &p);
+		return r < 0 ? r : p.fd;
+	}
+	if (path[0] != '/') {
+		r = base_of(c, dirfd, link);
+		base = r < 0 ? -1 : open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (base < 0)
+			return r < 0 ? r : -errno;
+	}
+	fd = gg_openat2(path[0] == '/' ? AT_FDCWD : base, path, O_PATH | (follow ? 0 : O_NOFOLLOW),
+			0, RESOLVE_NO_MAGICLINKS);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The caller's own descriptors by the names that lead to them: a link that is taken on purpose. */
+static bool is_own_fd(const char *path, bool follow, pid_t pid, char ret[48])
+{
+	const char *rest = own_proc(path, ret, pid);
+	size_t len = strlen(ret);
+	unsigned number;
+	int end = 0;
+
+	if (!follow || !len)
+		return false;
+	if (!*rest)
+		return strstr(ret, "/fd/") != NULL;
+	if (strstr(ret, "/fd"))
+		return sscanf(rest, "/%u%n", &number, &end) == 1 && !rest[end] &&
+		       snprintf(ret + len, 48 - len, "/%u", number) > 0;
+	return sscanf(rest, "/fd/%u%n", &number, &end) == 1 && !rest[end] &&
+	       snprintf(ret + len, 48 - len, "/fd/%u", number) > 0;
+}
+
+int owner_open(const struct owner_call *c, int dirfd, uint64_t path, unsigned flags)
+{
+	bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
+	char text[PATH_MAX], link[48];
+	int fd, r = 0;
+
+	text[0] = '\0';
+	if (path || !(flags & AT_EMPTY_PATH))
+		r = owner_read_string(c, path, text);
+	if (r < 0)
+		return r;
+	if (text[0] && !is_own_fd(text, follow, c->pid, link))
+		return open_at(c, dirfd, text, follow);
+	if (!text[0] && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	r = text[0] ? 0 : base_of(c, dirfd, link);
+	fd = r < 0 ? -1 : open(link, O_PATH | O_CLOEXEC);
+	return r < 0 ? r : fd < 0 ? -errno : fd;
+}
+
+int owner_open_parent(const struct owner_call *c, int dirfd, uint64_t path, char name[NAME_MAX + 1])
+{
+	char text[PATH_MAX];
+	int r = owner_read_string(c, path, text);
+	const char *dir = r < 0 ? NULL : split(text, name);
+
+	return dir ? open_at(c, dirfd, dir, true) : -EINVAL;
+}
+
+const char *owner_fd_path(int fd, char ret[OWNER_FD_PATH])
+{
+	snprintf(ret, OWNER_FD_PATH, "/proc/self/fd/%d", fd);
+	return ret;
 }

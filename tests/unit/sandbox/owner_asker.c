@@ -98,6 +98,34 @@ static void edges(void)
 	want("room", syscall(SYS_getgroups, 3, many) == 3 && many[2] == 6 ? 0 : -1, 0);
 }
 
+/* What only pid 1 may follow leads to files of the host: the kernel's answer is the caller's own. */
+static void links(void)
+{
+	struct stat st;
+	/* u::rwx, u:7:rwx, g::rwx, m::rwx, o::rwx */
+	static const unsigned acl[] = { 2,   0x00070001, ~0u, 0x00070002, 7,  0x00070004,
+					~0u, 0x00070010, ~0u, 0x00070020, ~0u };
+	int fd;
+
+	want("exe of pid 1", chown("/proc/1/exe", 1, 1), EACCES);
+	want("the same, from there", chdir("/proc/1"), 0);
+	want("exe", chown("exe", 1, 1), EACCES);
+	want("acl of exe", setxattr("exe", "system.posix_acl_access", acl, sizeof(acl), 0), EACCES);
+	want("stat of exe", stat("/proc/1/exe", &st), EACCES);
+	want("file below", open("/proc/1/root/tmp/x", O_CREAT | O_EXCL | O_WRONLY, 0600), EACCES);
+	want("back", chdir("/tmp"), 0);
+	want("acl", setxattr("n", "system.posix_acl_access", acl, sizeof(acl), 0), 0);
+	want("is in force", stat("n", &st) == 0 && (st.st_mode & 0777) == 0777 ? 0 : -1, 0);
+	want("acl away", removexattr("n", "system.posix_acl_access"), 0);
+	fd = open("n", O_RDONLY);
+	want("descriptor", fd == 3 ? 0 : -1, 0);
+	want("own descriptor", chown("/proc/self/fd/3", 9, 9), 0);
+	want("own descriptor", fstat(fd, &st) == 0 && st.st_uid == 9 ? 0 : -1, 0);
+	want("own descriptor", chown("/dev/fd/3", 10, 9), 0);
+	want("own descriptor", stat("/dev/fd/3", &st) == 0 && st.st_uid == 10 ? 0 : -1, 0);
+	close(fd);
+}
+
 /* A child that is not dumpable, as agents for keys are. */
 static void undumpable(void)
 {
@@ -124,6 +152,42 @@ static void attributes(void)
 	want("owner in words", setxattr("n", "user.ggbuild.owner", "root", 4, 0), 0);
 	struct stat st;
 	want("which mean nothing", stat("n", &st) == 0 && st.st_uid == 0 ? 0 : -1, 0);
+}
+
+/* Root is given up, and what goes with it, unless it is kept. */
+static void users(void)
+{
+	gid_t groups[2];
+	int r;
+
+	if (fork() == 0) {
+		want("saved root", setresuid(1000, 1000, 0), 0);
+		want("back", seteuid(0) == 0 && geteuid() == 0 && getuid() == 1000 ? 0 : -1, 0);
+		want("for good", setresuid(1000, 1000, 1000), 0);
+		want("no way back", seteuid(0), EPERM);
+		want("no groups", setgroups(0, NULL), EPERM);
+		want("no group", setresgid(5, 5, 5), EPERM);
+		want("chown", chown("n", 1000, 1000), EPERM);
+		_exit(failures);
+	}
+	wait(&r);
+	failures += r != 0;
+	if (fork() == 0) {
+		want("keep", prctl(PR_SET_KEEPCAPS, 1), 0);
+		want("user", setresuid(1000, 1000, 1000), 0);
+		want("group, later", setresgid(5, 6, 7), 0);
+		want("groups, later", setgroups(2, (gid_t[]){ 8, 9 }), 0);
+		want("as told",
+		     getgid() == 5 && getegid() == 6 && getgroups(2, groups) == 2 && groups[1] == 9
+			     ? 0
+			     : -1,
+		     0);
+		want("keep no more", prctl(PR_SET_KEEPCAPS, 0), 0);
+		want("no groups", setgroups(0, NULL), EPERM);
+		_exit(failures);
+	}
+	wait(&r);
+	failures += r != 0;
 }
 
 /* More credentials than anybody has, and a limit that says anything. */
@@ -226,8 +290,10 @@ int main(void)
 	if (chdir("/tmp") < 0)
 		return 1;
 	edges();
+	links();
 	undumpable();
 	attributes();
+	users();
 	credentials();
 	crowd();
 	deaths();
