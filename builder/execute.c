@@ -2,6 +2,7 @@
 #include "builder/execute.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "builder/action.h"
 #include "builder/bundle_import.h"
@@ -11,6 +12,7 @@
 #include "builder/mirror.h"
 #include "builder/progress.h"
 #include "builder/results.h"
+#include "builder/sandbox/trial.h"
 #include "builder/sandbox/userns.h"
 #include "builder/settle.h"
 
@@ -553,19 +555,33 @@ static const struct gg_pos *runs_command(const struct execution *x, const struct
 	return NULL;
 }
 
+static int try_sandbox(const struct execution *x, struct gg_err *err)
+{
+	_cleanup_store_tmp_ struct store_tmp tmp = STORE_TMP_INIT;
+	struct userns *ns = &x->session->userns;
+
+	if (userns_allows_sandbox(ns, err) < 0)
+		return -1;
+	if (!trial_in_doubt(ns))
+		return 0;
+	if (store_tmp_new(x->session->store, geteuid(), &tmp, err) < 0)
+		return -1;
+	return trial_of_sandbox(ns, tmp.fd, err);
+}
+
 /* What cannot be run here is told before anything is. */
 static int check_commands(const struct execution *x, struct gg_err *err)
 {
-	for (size_t i = 0; i < x->plan->n_nodes; i++) {
-		const struct plan_node *n = &x->plan->nodes[i];
-		const struct gg_pos *pos = x->slots[i].state == NEEDED ? runs_command(x, n) : NULL;
+	const struct gg_pos *pos = NULL;
+	size_t i = 0;
 
-		if (pos && userns_allows_sandbox(&x->session->userns, err) < 0) {
-			err->pos = *pos;
-			return gg_context(err, "%s", n->name);
-		}
-	}
-	return 0;
+	for (; !pos && i < x->plan->n_nodes; i++)
+		if (x->slots[i].state == NEEDED)
+			pos = runs_command(x, &x->plan->nodes[i]);
+	if (!pos || try_sandbox(x, err) == 0)
+		return 0;
+	err->pos = *pos;
+	return gg_context(err, "%s", x->plan->nodes[i - 1].name);
 }
 
 static bool is_needed(const struct execution *x)

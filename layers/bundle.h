@@ -65,6 +65,7 @@ struct bundle_part {
 	uint64_t size;
 	struct gg_digest tree;    /* INPUT, FETCH: of its manifest; else zero */
 	struct bundle_file *file; /* where it is read from; borrowed */
+	bool again;               /* an earlier part is the same blob */
 	uint64_t offset; /* in the file; BUNDLE_ABSENT: a delta's base has it, which is not there */
 };
 

@@ -55,3 +55,9 @@ int bundle_zeros(const struct bundle_file *f, uint64_t at, size_t len,
 int bundle_each(const struct bundle_part *p,
 		int (*each)(void *ctx, const void *bytes, size_t len, struct gg_err *err),
 		void *ctx, struct gg_err *err) GG_MUST_USE;
+int bundle_check_digest(const void *bytes, size_t len, const struct gg_digest *want,
+			struct gg_err *err) GG_MUST_USE;
+/* bundle_file_read for an archive_source. */
+ssize_t bundle_read_source(void *ctx, void *bytes, size_t len, uint64_t offset);
+/* An archive that another tool wrote: sets own and the parts' places, as reading one of ours does. */
+int bundle_read_foreign(struct bundle *b, struct gg_err *err) GG_MUST_USE;

@@ -145,7 +145,7 @@ static int read_program(struct walk *w, uint64_t *ret_size, struct gg_err *err)
 	return 0;
 }
 
-static int check_digest(const void *bytes, size_t len, const struct gg_digest *want,
+int bundle_check_digest(const void *bytes, size_t len, const struct gg_digest *want,
 			struct gg_err *err)
 {
 	struct gg_digest is;
@@ -166,7 +166,7 @@ static int read_manifest(struct walk *w, uint64_t size, struct gg_err *err)
 	    expect(w, "blobs/sha256", true, 0755, 0, err) < 0)
 		return -1;
 	if (expect_text(w, path, size, &text, err) < 0 ||
-	    check_digest(text.data, text.len, &w->b->manifest, err) < 0)
+	    bundle_check_digest(text.data, text.len, &w->b->manifest, err) < 0)
 		return gg_context(err, "the manifest");
 	w->b->manifest_offset = w->at - size - tar_padding(size);
 	w->b->manifest_size = size;
@@ -175,7 +175,7 @@ static int read_manifest(struct walk *w, uint64_t size, struct gg_err *err)
 	gg_digest_of(BUNDLE_EMPTY_CONFIG, strlen(BUNDLE_EMPTY_CONFIG), &empty);
 	config_path = bundle_blob_path(&empty);
 	if (expect_text(w, config_path, strlen(BUNDLE_EMPTY_CONFIG), &config, err) < 0 ||
-	    check_digest(config.data, config.len, &empty, err) < 0)
+	    bundle_check_digest(config.data, config.len, &empty, err) < 0)
 		return gg_context(err, "the config");
 	return 0;
 }
@@ -219,6 +219,7 @@ static int place_parts(struct walk *w, struct gg_err *err)
 		if (first[i] != p) {
 			if (first[i]->size != p->size)
 				return bad_part(p, "one blob has two sizes", err);
+			p->again = true;
 			p->offset = first[i]->offset;
 			p->file = first[i]->file;
 			continue;
@@ -333,15 +334,31 @@ static int check_program(const struct bundle *b, uint64_t size, struct gg_err *e
 	return 0;
 }
 
-static int read_all(struct bundle *b, struct gg_err *err)
+/* Ours begin with this very block; an archive that does not is another tool's. */
+static bool is_ours(struct bundle *b)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	struct walk w = { .b = b };
+
+	return b->file->size < TAR_BLOCK ||
+	       expect(&w, "oci-layout", false, 0644, strlen(OCI_LAYOUT_TEXT), &ignored) == 0;
+}
+
+static int read_ours(struct bundle *b, struct gg_err *err)
 {
 	struct walk w = { .b = b };
 	uint64_t manifest_size, program_size;
 
+	if (read_head(&w, &manifest_size, err) < 0 || read_program(&w, &program_size, err) < 0 ||
+	    read_manifest(&w, manifest_size, err) < 0 || check_program(b, program_size, err) < 0)
+		return -1;
+	return place_parts(&w, err);
+}
+
+static int read_all(struct bundle *b, struct gg_err *err)
+{
 	if (bundle_file_open(b->path, &b->file, err) < 0 ||
-	    read_head(&w, &manifest_size, err) < 0 || read_program(&w, &program_size, err) < 0 ||
-	    read_manifest(&w, manifest_size, err) < 0 || check_program(b, program_size, err) < 0 ||
-	    place_parts(&w, err) < 0)
+	    (is_ours(b) ? read_ours(b, err) : bundle_read_foreign(b, err)) < 0)
 		return -1;
 	return check_delta(b, err);
 }
@@ -476,14 +493,14 @@ int bundle_copy(const struct bundle_part *p, int fd, struct gg_err *err)
 	return bundle_each(p, write_bytes, &fd, err);
 }
 
-static ssize_t read_source(void *ctx, void *bytes, size_t len, uint64_t offset)
+ssize_t bundle_read_source(void *ctx, void *bytes, size_t len, uint64_t offset)
 {
 	return bundle_file_read(ctx, bytes, len, offset);
 }
 
 int bundle_content(const struct bundle_part *p, struct archive_stream **ret, struct gg_err *err)
 {
-	const struct archive_source source = { .read = read_source, .ctx = p->file };
+	const struct archive_source source = { .read = bundle_read_source, .ctx = p->file };
 
 	if (archive_open_source(&source, p->offset, p->size, ret, err) < 0)
 		return bundle_blame(p, err);

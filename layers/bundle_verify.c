@@ -65,7 +65,8 @@ static int verify_program(const struct bundle *b, struct gg_err *err)
 	for (size_t i = 0; i < b->own.n_parts; i++) {
 		struct bundle_part entry = b->own.parts[i];
 
-		if (entry.role != BUNDLE_PROGRAM_FILE)
+		/* Tools that carry layouts leave it behind. */
+		if (entry.role != BUNDLE_PROGRAM_FILE || b->program_offset == BUNDLE_ABSENT)
 			continue;
 		entry.offset = b->program_offset;
 		if (bundle_each(&entry, NULL, NULL, err) < 0 ||
@@ -78,20 +79,13 @@ static int verify_program(const struct bundle *b, struct gg_err *err)
 
 static int verify_file(struct verify *v, const struct bundle *b, struct gg_err *err)
 {
-	uint64_t end = 0;
-
 	if (bundle_file_verify(b->file, err) < 0 || verify_program(b, err) < 0)
 		return -1;
-	/* Parts that share a blob are at one place; those come in the order of the file. */
 	for (size_t i = 0; i < b->own.n_parts; i++) {
 		const struct bundle_part *p = &b->own.parts[i];
 
-		if (p->offset < end && !is_content(p))
-			continue;
-		if (verify_part(v, b, p, err) < 0)
+		if ((!p->again || is_content(p)) && verify_part(v, b, p, err) < 0)
 			return -1;
-		if (p->offset + p->size > end)
-			end = p->offset + p->size;
 	}
 	return 0;
 }

@@ -32,6 +32,24 @@ uint64_t caps_owner(void)
 	return caps_default() | BIT(CAP_SYS_PTRACE);
 }
 
+uint64_t caps_root(void)
+{
+	return BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_SETGID) |
+	       BIT(CAP_SETUID);
+}
+
+bool caps_have(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	uint64_t have;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	have = data[0].effective | (uint64_t)data[1].effective << 32;
+	return (have & wanted) == wanted;
+}
+
 int caps_bound(uint64_t keep, struct gg_err *err)
 {
 	for (unsigned long cap = 0; cap < 64; cap++) {

@@ -24,8 +24,7 @@ static long sysctl_number(const char *path, long fallback)
 	return strtol(text.data, NULL, 10);
 }
 
-/* Whether somebody else's seccomp filter holds us: we are in a container. */
-static bool is_filtered(void)
+bool explain_is_filtered(void)
 {
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	_cleanup_buf_ struct gg_buf text = { 0 };
@@ -88,7 +87,7 @@ void explain_userns(struct gg_err *err)
 	else if (err->errnum == EPERM && lacks_setfcap())
 		gg_hint(err, "root without CAP_SETFCAP can have none: start the container as "
 			     "another user, or with --cap-add setfcap");
-	else if (is_filtered())
+	else if (explain_is_filtered())
 		gg_hint(err, "a container's seccomp profile forbids it: start that container with "
 			     "--security-opt seccomp=unconfined, or with --privileged");
 	else if (err->errnum == EINVAL || err->errnum == ENOSYS)
@@ -131,7 +130,7 @@ void explain_proc(struct gg_err *err)
 
 void explain_overlay(struct gg_err *err)
 {
-	if (err->errnum == ENOSYS || (err->errnum == EPERM && is_filtered()))
+	if (err->errnum == ENOSYS || (err->errnum == EPERM && explain_is_filtered()))
 		gg_hint(err, "a container's seccomp profile hides the calls that mount: start that "
 			     "container with "
 			     "--security-opt seccomp=unconfined, or with --privileged");
@@ -148,7 +147,7 @@ void explain_overlay(struct gg_err *err)
 
 void explain_filtered(struct gg_err *err)
 {
-	if ((err->errnum == EPERM || err->errnum == ENOSYS) && is_filtered())
+	if ((err->errnum == EPERM || err->errnum == ENOSYS) && explain_is_filtered())
 		gg_hint(err, "a container's seccomp profile hides the call: start that container "
 			     "with --security-opt seccomp=unconfined, or with --privileged");
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "layers/base/err.h"
 
 /* A user namespace was refused. */
@@ -19,3 +21,5 @@ void explain_overlay(struct gg_err *err);
 void explain_filtered(struct gg_err *err);
 /* A user.* attribute was refused by a file system. */
 void explain_xattrs(struct gg_err *err);
+/* Whether somebody else's seccomp filter holds us: we are in a container. */
+bool explain_is_filtered(void);

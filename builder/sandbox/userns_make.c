@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builder/sandbox/caps.h"
 #include "builder/sandbox/explain.h"
 #include "builder/sandbox/spawn.h"
 #include "builder/sandbox/subids.h"
@@ -42,20 +43,25 @@ static bool both_available(uint32_t first, uint32_t count)
 	       ids_available("/proc/self/gid_map", first, count);
 }
 
-/* How many ids from 1 on this namespace holds. */
-static uint32_t own_ids(void)
+/* This namespace's other ids, as far as they are needed; a map may not reach over two lines of the one above it. */
+static void own_ids(const char *map, struct userns_ranges *ret)
 {
-	uint32_t low = 0, high = USERNS_COUNT - 1;
+	unsigned long inside, outside, n, left = USERNS_COUNT - 1;
+	FILE *f = fopen(map, "re");
 
-	while (low < high) {
-		uint32_t middle = low + (high - low + 1) / 2;
+	*ret = (struct userns_ranges){ 0 };
+	while (f && ret->n < USERNS_MAX_RANGES && left > 0 &&
+	       fscanf(f, "%lu %lu %lu", &inside, &outside, &n) == 3) {
+		unsigned long first = inside ? inside : 1, count = inside + n - first;
 
-		if (both_available(1, middle))
-			low = middle;
-		else
-			high = middle - 1;
+		count = count < left ? count : left;
+		left -= count;
+		if (count)
+			ret->v[ret->n++] = (struct userns_range){ .first = (uint32_t)first,
+								  .count = (uint32_t)count };
 	}
-	return low;
+	if (f)
+		fclose(f);
 }
 
 static int look_shifted(struct userns *ns, struct gg_err *err)
@@ -64,6 +70,11 @@ static int look_shifted(struct userns *ns, struct gg_err *err)
 		gg_fail(err, GG_SYSTEM, "shift ids as uid %u: only root holds ids to shift into",
 			(unsigned)geteuid());
 		return gg_hint(err, "--userns auto takes what this user has");
+	}
+	if (!caps_have(caps_root())) {
+		gg_fail(err, GG_SYSTEM, "shift ids: root's capabilities were taken away");
+		return gg_hint(err, "start the container that ggbuild runs in with CHOWN, "
+				    "DAC_OVERRIDE, FOWNER, SETGID and SETUID");
 	}
 	if (!both_available(USERNS_ROOT_BASE, USERNS_COUNT)) {
 		gg_fail(err, GG_SYSTEM,
@@ -84,14 +95,14 @@ static int look_subuid(struct userns *ns, struct gg_err *err)
 
 	if (geteuid() == 0) {
 		/* Who holds the shifted range is the host's root, and its other ids are the host's. */
-		uids = both_available(USERNS_ROOT_BASE, USERNS_COUNT) ? 0 : own_ids();
-		if (uids == 0)
+		if (!both_available(USERNS_ROOT_BASE, USERNS_COUNT)) {
+			own_ids("/proc/self/uid_map", &ns->uids);
+			own_ids("/proc/self/gid_map", &ns->gids);
+		}
+		if (ns->uids.n == 0 || ns->gids.n == 0)
 			return gg_fail(
 				err, GG_SYSTEM,
 				"find ids besides root that are not the host's: there are none");
-		ns->uids.n = 1;
-		ns->uids.v[0] = (struct userns_range){ .first = 1, .count = uids };
-		ns->gids = ns->uids;
 	} else {
 		_cleanup_free_ char *program = subids_program(SUBIDS_UIDS, err);
 
@@ -110,6 +121,7 @@ static int look(struct userns *ns, struct gg_err *err)
 	ns->base = geteuid();
 	ns->gid = getegid();
 	ns->count = 1;
+	ns->uids = ns->gids = (struct userns_ranges){ 0 };
 	switch (ns->kind) {
 	case USERNS_SHIFTED:
 		return look_shifted(ns, err);
@@ -186,19 +198,27 @@ static int map_range(pid_t pid, uint32_t uid, uint32_t gid, uint32_t count, stru
 	return write_proc(pid, "gid_map", gids, err);
 }
 
-/* Every id to itself; a line may not reach over two lines of our own map. */
-static int map_same(pid_t pid, const char *name, const struct userns_ranges *ranges,
-		    struct gg_err *err)
+/* 1… to the ranges, or to themselves where the ranges stand for them already. */
+static int map_ranges(pid_t pid, const char *name, const struct userns_ranges *ranges, bool same,
+		      struct gg_err *err)
 {
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	uint32_t first = 1;
 
 	gg_buf_puts(&text, "0 0 1\n");
 	for (size_t i = 0; i < ranges->n; i++) {
-		gg_buf_printf(&text, "%u %u %u\n", first, first, ranges->v[i].count);
+		gg_buf_printf(&text, "%u %u %u\n", first, same ? first : ranges->v[i].first,
+			      ranges->v[i].count);
 		first += ranges->v[i].count;
 	}
 	return write_proc(pid, name, text.data, err);
+}
+
+static int map_both(const struct userns *ns, pid_t pid, bool same, struct gg_err *err)
+{
+	if (map_ranges(pid, "uid_map", &ns->uids, same, err) < 0)
+		return -1;
+	return map_ranges(pid, "gid_map", &ns->gids, same, err);
 }
 
 static int map_subuid(const struct userns *ns, pid_t pid, struct gg_err *err)
@@ -206,7 +226,7 @@ static int map_subuid(const struct userns *ns, pid_t pid, struct gg_err *err)
 	static const enum subids_which both[] = { SUBIDS_UIDS, SUBIDS_GIDS };
 
 	if (geteuid() == 0)
-		return map_range(pid, 0, 0, ns->count, err);
+		return map_both(ns, pid, false, err);
 	for (size_t i = 0; i < GG_LEN(both); i++) {
 		_cleanup_free_ char *program = subids_program(both[i], err);
 		bool uids = both[i] == SUBIDS_UIDS;
@@ -221,11 +241,8 @@ static int map_subuid(const struct userns *ns, pid_t pid, struct gg_err *err)
 int userns_map(const struct userns *ns, pid_t pid, struct gg_err *err)
 {
 	/* A job's is one more below ours, with the same ids. */
-	if (ns->inside) {
-		if (map_same(pid, "uid_map", &ns->uids, err) < 0)
-			return -1;
-		return map_same(pid, "gid_map", &ns->gids, err);
-	}
+	if (ns->inside)
+		return map_both(ns, pid, true, err);
 	switch (ns->kind) {
 	case USERNS_SHIFTED:
 		return map_range(pid, ns->base, ns->gid, ns->count, err);

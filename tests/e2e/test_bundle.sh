@@ -213,12 +213,38 @@ quiet "$ggbuild" bundle extract app.bundle app.lock -o - | cmp - app.lock || fai
 ends 2 "has no part 'nothing'" "$ggbuild" bundle extract app.bundle nothing -o extracted
 ends 6 'add --base' "$ggbuild" bundle extract new.bundle base.tar -o extracted
 
+# The program itself: a bare machine has tar.
+mkdir bin
+cp "$ggbuild" bin/ggbuild
+ends 2 'there is no static program' bin/ggbuild bundle app.recipe --arg V=2 --offline --store here --with-self -o self.bundle
+echo 'int main(void) { return 7; }' >seven.c
+cc -o bin/ggbuild-static seven.c
+ends 2 'there is no static program' bin/ggbuild bundle app.recipe --arg V=2 --offline --store here --with-self -o self.bundle
+cc -static -o bin/ggbuild-static seven.c
+quiet bin/ggbuild bundle app.recipe --arg V=2 --offline --store here --with-self -o self.bundle >/dev/null
+mkdir bare
+(cd bare && tar -xf ../self.bundle ggbuild && ./ggbuild) || [ $? = 7 ] || fail "the program did not come out of the bundle"
+quiet "$ggbuild" bundle extract self.bundle self -o bare/self
+cmp bare/self bare/ggbuild || fail "it is another program"
+quiet "$ggbuild" bundle verify self.bundle >/dev/null
+got=$(quiet "$ggbuild" build self.bundle --store here -o oci:self.oci)
+[ "$got" = "$new" ] || fail "another image from a bundle with a program: $got"
+skopeo copy -q oci-archive:self.bundle oci:self.carried:latest || fail "skopeo cannot copy it with the program"
+at=$(tar -tvf self.bundle --block-number ggbuild | sed -n 's/^block \([0-9]*\):.*ggbuild$/\1/p')
+printf 'X' | dd of=self.bundle bs=1 seek=$((at * 512 + 600)) conv=notrunc 2>/dev/null
+ends 6 "the entry 'ggbuild'" "$ggbuild" build self.bundle --store none
+
 # Others' tools carry it, and it is what it was.
 skopeo copy -q oci-archive:app.bundle oci:carried:latest || fail "skopeo cannot copy it"
 [ "sha256:$(sha256sum carried/blobs/sha256/"${digest#sha256:}" | cut -d' ' -f1)" = "$digest" ] ||
 	fail "skopeo changed the manifest"
 [ "$(find carried/blobs/sha256 -type f | wc -l)" = "$(tar -tf app.bundle | grep -c 'sha256/.')" ] ||
 	fail "skopeo left parts behind"
+skopeo copy -q oci:carried:latest oci-archive:back.tar || fail "skopeo cannot copy it back"
+quiet "$ggbuild" bundle verify back.tar >/dev/null
+quiet "$ggbuild" bundle diff app.bundle back.tar
+got=$(quiet "$ggbuild" build back.tar --store back.store -o oci:back.oci)
+[ "$got" = "$want" ] || fail "another image from what skopeo carried: $got"
 skopeo inspect --raw oci:carried:latest | python3 -c '
 import json, sys
 for part in json.load(sys.stdin)["layers"]:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 300
-# One digest for everybody: as root, as a user with subordinate ids, with a single id, and, for what runs nothing, without
-# user namespaces. Packages' scripts that chown, steps of root and of another user, set-id bits, closed files and
+# One digest for everybody: as root, as a user with subordinate ids, with a single id, as root of a user's own user
+# namespace, and, for what runs nothing, without user namespaces and in containers with podman's default profile. Packages' scripts that chown, steps of root and of another user, set-id bits, closed files and
 # directories, a local input, libraries, tests as the image's user.
 #   test_rootless.sh GGBUILD
 set -eu
@@ -16,6 +16,8 @@ mkdir "$work/here"
 cd "$work/here"
 # shellcheck disable=SC1091
 . "$TESTS/http/serve.sh"
+# shellcheck source=tests/e2e/engines.sh
+. "$here/engines.sh"
 fail() {
 	echo "test_rootless.sh: $*" >&2
 	[ ! -e "$work/log" ] || sed 's/^/  log: /' "$work/log" >&2
@@ -89,6 +91,25 @@ image:
       make: [ { directory: /home/app, owner: app, mode: "0700" }, { file: /home/app/key, owner: app, content: k, mode: "0000" } ]
   entrypoint: [/opt/dpkg]
 END
+# The same from archives alone, for machines without anything.
+cat >bare.recipe <<'END'
+recipe: 1
+name: bare
+inputs: { src: { local: src } }
+stages:
+  odd:
+    from: { rootfs: odd.tar }
+    steps:
+      - make: [ { directory: /closed/more, mode: "0500" }, { file: /closed/more/none, content: "x", mode: "0000" } ]
+      - copy: [ { from: src, path: /, to: /closed/src } ]
+  plain: { from: { rootfs: plain.tar } }
+image:
+  from: plain
+  user: { name: app, uid: 54321, gid: 54322, home: /home/app }
+  layers:
+    - { name: odd, copy: [ { from: odd, path: /, to: /odd } ] }
+    - { name: home, make: [ { directory: /home/app, owner: app, mode: "0700" } ] }
+END
 # Everything that runs something.
 cat >all.recipe <<'END'
 recipe: 1
@@ -155,10 +176,14 @@ for mode in subuid single none; do
 	mkdir -m 700 "$work/$mode"
 	chown 54321:54322 "$work/$mode"
 done
-for recipe in still all; do
+for recipe in bare still all; do
 	want=$(build root $recipe.recipe; [ $status = 0 ]) || fail "$recipe as root"
 	[ "${want#sha256:}" != "$want" ] || fail "no digest of $recipe"
-	[ $recipe = all ] || still=$want
+	case $recipe in
+	bare) bare=$want ;;
+	still) still=$want ;;
+	all) all=$want ;;
+	esac
 	for mode in subuid single none; do
 		[ $recipe$mode != allnone ] || continue
 		got=$(build $mode $recipe.recipe; [ $status = 0 ]) || fail "$recipe with $mode"
@@ -176,6 +201,48 @@ grep -q '^all.recipe:6:11: error: base: a sandbox is needed, and there are no us
 	fail "where and why is not told"
 grep -q '^  help: .*user.max_user_namespaces' "$work/log" || fail "no remedy is told"
 ! grep -q started "$work/log" || fail "something ran"
+
+# Root of a user's own namespace has ids, too; where the shifted range is missing, those it holds.
+for map in "-r --map-auto" -r; do
+	mode=subuid
+	[ "$map" != -r ] || mode=single
+	# shellcheck disable=SC2086 # a list of words
+	got=$("$as_user" $mode unshare $map "$ggbuild" all.recipe --locked --mirror "debian=$url" --store "$work/$mode/nested" \
+		-o "oci:$work/$mode/out" --progress plain 2>"$work/log") || fail "as root by unshare $map"
+	[ "$got" = "$all" ] || fail "as root by unshare $map it gives $got, $all as root"
+	# shellcheck disable=SC2086
+	"$as_user" $mode unshare $map "$ggbuild" store gc --all --store "$work/$mode/nested" >"$work/log" 2>&1 || fail "gc by unshare $map"
+done
+
+# In containers: nothing of the machine but the program, its libraries and the recipe.
+root=$work/container
+mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/here"
+cp "$ggbuild" "$root/ggbuild"
+ldd "$ggbuild" | grep -o '/[^ ]*' | while read -r library; do
+	mkdir -p "$root/${library%/*}"
+	cp -L "$library" "$root/$library"
+done
+cp -r bare.recipe bare.lock all.recipe all.lock plain.tar odd.tar src keyring.gpg "$root/here"
+# contained RECIPE [OPTION]...: under podman's default profile but for the options.
+contained() {
+	recipe=$1
+	shift
+	rm -rf "$root/tmp"
+	mkdir -m 1777 "$root/tmp"
+	status=0
+	podman_here run --rm --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --network none --env HOME=/tmp "$@" --rootfs "$root" \
+		/ggbuild "/here/$recipe" --locked --offline --store /tmp/store -o oci:/tmp/out --progress plain 2>"$work/log" || status=$?
+}
+for options in "--cap-drop all --user 54321:54322" "--cap-drop all" --init=false; do
+	# shellcheck disable=SC2086
+	got=$(contained bare.recipe $options; [ $status = 0 ]) || fail "in a container with $options"
+	[ "$got" = "$bare" ] || fail "in a container with $options it gives $got, $bare as root"
+	# shellcheck disable=SC2086
+	contained all.recipe $options
+	[ $status = 1 ] || fail "exit status $status for steps in a container with $options"
+	grep -q '^/here/all.recipe:6:11: error: base: a sandbox is needed, and ' "$work/log" || fail "what $options lacks is not told"
+	grep -q '^  help: .* container' "$work/log" || fail "no remedy for $options"
+done
 
 # Another mapping of ids in the same store: its trees are made anew, beside the others.
 for userns in single none subuid; do
