@@ -19,6 +19,7 @@
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/scope.h"
 #include "layers/base/fd.h"
+#include "layers/base/owners.h"
 
 enum { NOFILE_SOFT = 1024, NOFILE_HARD = 524288, NPROC = 4096 };
 static const rlim_t stack_soft = 8 << 20;
@@ -147,6 +148,18 @@ static int load_filter(const struct filter *filter, int sock, struct gg_err *err
 	return listener >= 0 ? owner_send_listener(sock, listener, err) : 0;
 }
 
+/* Made-up ids end where those of every other namespace do. */
+static int check_made_up(const struct sandbox_spec *spec, struct gg_err *err)
+{
+	errno = EINVAL;
+	for (size_t i = 0; i < spec->n_groups; i++)
+		if (spec->groups[i] >= OWNERS_LIMIT)
+			return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
+	if (spec->gid >= OWNERS_LIMIT)
+		return gg_fail_errno(err, "become gid %u", spec->gid);
+	return spec->uid < OWNERS_LIMIT ? 0 : gg_fail_errno(err, "become uid %u", spec->uid);
+}
+
 /* With made-up ids there is one real id, which we have already. */
 static int drop_privileges(const struct sandbox_spec *spec, const struct filter *filter, int sock,
 			   struct gg_err *err)
@@ -154,7 +167,7 @@ static int drop_privileges(const struct sandbox_spec *spec, const struct filter 
 	bool none = spec->flags & SANDBOX_NO_CAPABILITIES;
 	bool real = !(spec->flags & SANDBOX_OWNERSHIP);
 
-	if (real && become_groups(spec, err) < 0)
+	if ((real ? become_groups(spec, err) : check_made_up(spec, err)) < 0)
 		return -1;
 	/* Both need CAP_SYS_ADMIN, which goes with the next lines; what they call, the filter allows. */
 	if ((spec->flags & SANDBOX_NETWORK) && scope_abstract_sockets(err) < 0)
