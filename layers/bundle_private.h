@@ -48,6 +48,10 @@ int bundle_content_check(const struct tree *t, struct archive_stream *stream,
 			 struct gg_err *err) GG_MUST_USE;
 /* Calls it a name that people find again: "part 'TITLE' (ROLE)". */
 int bundle_blame(const struct bundle_part *p, struct gg_err *err);
+/* The error for a part that is wrong. */
+int bundle_bad_part(const struct bundle_part *p, const char *why, struct gg_err *err);
+/* What is described and not there yet is taken from what `from` has. */
+void bundle_fill_in(struct bundle *b, const struct bundle_info *from);
 /* Whether only zeros are where there is nothing. */
 int bundle_zeros(const struct bundle_file *f, uint64_t at, size_t len,
 		 struct gg_err *err) GG_MUST_USE;

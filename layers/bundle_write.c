@@ -84,6 +84,19 @@ static int add_member(uint64_t *at, const char *path, bool directory, unsigned m
 	return 0;
 }
 
+/* What is written can be read. */
+static int check_parts(const struct bundle_info *info, struct gg_err *err)
+{
+	if (info->n_parts > BUNDLE_MAX_PARTS)
+		return gg_fail(err, GG_USAGE, "there are %zu parts, and a bundle has at most %d",
+			       info->n_parts, BUNDLE_MAX_PARTS);
+	for (size_t i = 0; i < info->n_parts; i++)
+		if (info->parts[i].role <= BUNDLE_TREE && info->parts[i].size > BUNDLE_MAX_TEXT)
+			return gg_fail(err, GG_USAGE, "part '%s' has more than %d bytes",
+				       info->parts[i].title, BUNDLE_MAX_TEXT);
+	return 0;
+}
+
 /* Digests have one length, so what is not known yet changes no size. */
 static int lay_out(struct bundle_writer *w, struct gg_err *err)
 {
@@ -155,8 +168,8 @@ int bundle_writer_open(const char *path, struct bundle_info *info, uint64_t spli
 			w->program = i;
 	find_first(w);
 	w->dir = transport_open_file(path, &w->name, err);
-	if (w->dir < 0 || lay_out(w, err) < 0 || check_split(w, err) < 0 ||
-	    transport_temp_open(w->dir, w->name, &w->temp, err) < 0)
+	if (w->dir < 0 || check_parts(info, err) < 0 || lay_out(w, err) < 0 ||
+	    check_split(w, err) < 0 || transport_temp_open(w->dir, w->name, &w->temp, err) < 0)
 		return gg_context(err, "output '%s'", path);
 	w->fd = gg_openat(w->temp.fd, WORK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
 	if (w->fd < 0)
@@ -254,8 +267,13 @@ static int put_program(struct bundle_writer *w, struct gg_err *err)
 static int put_head(struct bundle_writer *w, struct gg_digest *ret_manifest, struct gg_err *err)
 {
 	_cleanup_free_ char *manifest = bundle_manifest(w->info), *index = NULL;
+	_cleanup_arena_ struct gg_arena *arena = gg_arena_new();
+	struct bundle_info read;
 	struct gg_digest config;
 
+	/* A name that a reader would refuse. */
+	if (bundle_manifest_parse(manifest, strlen(manifest), arena, &read, err) < 0)
+		return -1;
 	gg_digest_of(manifest, strlen(manifest), ret_manifest);
 	index = bundle_index(ret_manifest, strlen(manifest));
 	if (seek(w, 0, err) < 0 ||

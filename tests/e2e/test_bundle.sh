@@ -148,6 +148,13 @@ done
 cd ..
 mv in.away in
 mv base.away base.tar
+for mode in subuid single; do
+	# shellcheck disable=SC2016 # it is the user's sh that expands
+	quiet "$tests/tools/as_user" $mode sh -euc '
+		"$1" build there/any.name --store "$HOME/store"
+		"$1" bundle app.recipe --arg V=2 --offline --locked --store "$HOME/store" -o "$HOME/again.bundle"
+		cmp "$HOME/again.bundle" app.bundle' - "$ggbuild" >/dev/null
+done
 
 # In pieces.
 pack() { # ARGUMENT...: a bundle of what the store has
@@ -233,6 +240,16 @@ skopeo copy -q oci-archive:self.bundle oci:self.carried:latest || fail "skopeo c
 at=$(tar -tvf self.bundle --block-number ggbuild | sed -n 's/^block \([0-9]*\):.*ggbuild$/\1/p')
 printf 'X' | dd of=self.bundle bs=1 seek=$((at * 512 + 600)) conv=notrunc 2>/dev/null
 ends 6 "the entry 'ggbuild'" "$ggbuild" build self.bundle --store none
+
+# What lies outside of the recipe's directory goes in where that was allowed, and is not asked for again.
+mkdir -p outside far/in
+echo far >far/in/away
+printf 'recipe: 1\nname: b\ninputs: { far: { local: ../far/in } }\nimage:\n  layers: [ { name: a, copy: [ { from: far, path: /, to: /d } ] } ]\n' \
+	>outside/b.recipe
+ends 3 'leaves the recipe' "$ggbuild" bundle outside/b.recipe --store here -o b.bundle
+quiet "$ggbuild" bundle outside/b.recipe --allow path=../far --store here -o b.bundle >/dev/null
+mv far far.away
+quiet "$ggbuild" build b.bundle --store b.store -o oci:b.oci >/dev/null
 
 # Others' tools carry it, and it is what it was.
 skopeo copy -q oci-archive:app.bundle oci:carried:latest || fail "skopeo cannot copy it"
