@@ -38,8 +38,7 @@ const struct program_def command_program = {
 		"  ggbuild app.recipe --locked -o oci:out      in CI: as the lock has it, or not\n"
 		"  ggbuild fetch app.recipe                    all that needs a network, and then\n"
 		"  ggbuild app.recipe --offline --locked       without one\n"
-		"  ggbuild bundle app.recipe -o app.bundle     all of it in one file, for "
-		"elsewhere\n"
+		"  ggbuild bundle app.recipe -o app.bundle     all of it, in one file\n"
 		"  ggbuild app.bundle -o oci:out               without any network\n"
 		"  ggbuild plan app.recipe                     what would run\n"
 		"  ggbuild explain app.recipe                  and why\n",
