@@ -2,6 +2,7 @@
 #include "builder/settle.h"
 
 #include "builder/sandbox/userns.h"
+#include "layers/base/log.h"
 #include "layers/base/mem.h"
 #include "layers/store.h"
 
@@ -22,11 +23,15 @@ char *settle_ids(const struct userns *ns)
 int settle(struct userns *ns, struct store *store, bool *ret_changed, struct gg_err *err)
 {
 	_cleanup_free_ char *before = settle_ids(ns), *after = NULL;
+	enum userns_kind was = ns->kind;
 	bool again = ns->settled;
 
 	if (userns_settle(ns, err) < 0)
 		return -1;
 	after = settle_ids(ns);
+	if (was == USERNS_SUBUID && ns->kind == USERNS_SINGLE)
+		gg_log(GG_LOG_WARNING, "one id instead of a range: %s",
+		       ns->why.text ? ns->why.text : "");
 	if (ret_changed)
 		*ret_changed = !gg_streq(before, after);
 	if (again)

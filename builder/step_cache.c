@@ -26,6 +26,13 @@ int step_cache_open(struct action *a, struct grants *g, struct gg_err *err)
 	return 0;
 }
 
+static int give(const struct action *a, int fd, uint32_t uid, uint32_t gid)
+{
+	if (action_owners(a) == OWNERS_RECORDED)
+		return owners_write_fd(fd, (struct owners_ids){ .uid = uid, .gid = gid });
+	return fchown(fd, uid, gid);
+}
+
 int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t gid,
 		     struct gg_err *err)
 {
@@ -42,7 +49,7 @@ int step_cache_mount(struct action *a, struct grants *g, uint32_t uid, uint32_t 
 				return -1;
 			g->caches[i].fd = fd;
 		}
-		if (fchown(fd, uid, gid) < 0)
+		if (give(a, fd, uid, gid) < 0)
 			return gg_fail_errno(err, "give cache '%s' to uid %u", paths->v[i], uid);
 		grants_mount(g, fd, paths->v[i]);
 		g->mounts[g->n_mounts - 1].flags = 0;

@@ -19,6 +19,7 @@
 #include "layers/base/log.h"
 #include "layers/dirs.h"
 #include "layers/tree.h"
+#include "layers/unlock.h"
 
 enum { THREADS = 2 };
 
@@ -50,9 +51,9 @@ static int open_plain(int rootfd, const char *path, int flags)
 		}
 		path = slash + 1;
 	}
-	return gg_openat2(rootfd, path, flags | O_NOFOLLOW, 0,
-			  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-				  RESOLVE_NO_XDEV);
+	return unlock_open(rootfd, path, flags | O_NOFOLLOW,
+			   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+				   RESOLVE_NO_XDEV);
 }
 
 static char *differs(const struct tree_entry *e, const char *how)
@@ -92,8 +93,8 @@ static char *compare_file(struct compare *c, const struct stat *st, const struct
 		return NULL;
 	fd = open_plain(c->rootfd, e->path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
-		/* A subordinate id's private file: its size is all that a user can see from outside
-		 * the namespace. */
+		/* Another id's private file, by who is not in the namespace that has the id: its
+		 * size is all that can be seen. */
 		pthread_mutex_lock(&c->lock);
 		c->unread++;
 		pthread_mutex_unlock(&c->lock);

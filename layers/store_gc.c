@@ -151,7 +151,8 @@ static int remove_object(struct gc *g, const struct store_object *o, struct gg_e
 	}
 	if (r < 0) {
 		gg_context(err, "remove '%s' from the store", hex);
-		return gg_hint(err, "files of subordinate ids can only be removed by root");
+		return gg_hint(err, "files of subordinate ids are removed by who has these ids, "
+				    "or by root");
 	}
 	g->stats->removed++;
 	g->stats->removed_bytes += o->size;

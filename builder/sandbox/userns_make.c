@@ -99,10 +99,10 @@ static int look_subuid(struct userns *ns, struct gg_err *err)
 			own_ids("/proc/self/uid_map", &ns->uids);
 			own_ids("/proc/self/gid_map", &ns->gids);
 		}
-		if (ns->uids.n == 0 || ns->gids.n == 0)
-			return gg_fail(
-				err, GG_SYSTEM,
-				"find ids besides root that are not the host's: there are none");
+		if (ns->uids.n == 0 || ns->gids.n == 0) {
+			gg_fail(err, GG_SYSTEM, "find ids besides root that are not the host's");
+			return gg_hint(err, "--userns auto takes what this root has");
+		}
 	} else {
 		_cleanup_free_ char *program = subids_program(SUBIDS_UIDS, err);
 

@@ -138,9 +138,12 @@ stages:
         inputs: { src: /src }
       - name: user
         user: user
+        cache: [/cache]
         run: |
           test "$(id -u):$(id -g)" = 1234:1235
           echo mine >/home/user/mine
+          echo cached >/cache/file
+          stat -c %u:%g /cache /cache/file >/home/user/cache
           mkdir /home/user/dir
           ln -s mine /home/user/link
           test "$(stat -c %u:%g /home/user/mine)" = 1234:1235
