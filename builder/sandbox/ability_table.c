@@ -16,6 +16,7 @@ const struct ability sandbox_abilities[] = {
 	{ "user xattrs", ABILITY_ON_STORE, ABILITY_NO_STEPS, probe_user_xattrs },
 	{ "reflinks", ABILITY_ON_STORE, NULL, probe_reflink },
 	{ "landlock", 0, NULL, probe_landlock },
+	{ "cgroups", 0, NULL, probe_cgroups },
 	{ "clock", 0, "signatures and TLS certificates look outdated or not yet valid",
 	  probe_clock },
 };

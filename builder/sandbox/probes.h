@@ -15,6 +15,7 @@ PROBE(kernel);
 PROBE(openat2);
 PROBE(landlock);
 PROBE(clock);
+PROBE(cgroups);
 /* Inside the user namespace. */
 PROBE(namespaces);
 PROBE(mount_api);

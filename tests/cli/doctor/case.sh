@@ -5,7 +5,7 @@ ggbuild doctor --json >json
 [ ! -e "$XDG_CACHE_HOME/ggbuild" ] && [ -z "$(ls -A "$XDG_CACHE_HOME" "$HOME" "$TMPDIR" | grep -v :)" ]
 ggbuild doctor --store made >first
 [ ! -e made ]
-grep -c 'made.* which' first
+grep -c 'first build makes' first
 python3 - <<'END'
 import json, re
 report = json.load(open("json"))
