@@ -185,7 +185,6 @@ static int finish_parent(const struct userns *ns, pid_t pid, int sock, struct gg
 
 pid_t userns_fork(struct userns *ns, int *ret_pidfd, struct gg_err *err)
 {
-	uint64_t namespaces = ns->kind == USERNS_NONE ? 0 : CLONE_NEWUSER | CLONE_NEWNS;
 	bool joins = ns->kind == USERNS_SUBUID || ns->kind == USERNS_SINGLE;
 	int sv[2], pidfd = -1;
 	pid_t parent = getpid(), pid;
@@ -195,7 +194,7 @@ pid_t userns_fork(struct userns *ns, int *ret_pidfd, struct gg_err *err)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return gg_fail_errno(err, "socketpair");
-	pid = spawn_clone(namespaces, &pidfd);
+	pid = spawn_clone(ns->kind == USERNS_NONE ? 0 : CLONE_NEWUSER | CLONE_NEWNS, &pidfd);
 	if (pid < 0) {
 		gg_fail_errno(err, "create a user namespace");
 		explain_userns(err);

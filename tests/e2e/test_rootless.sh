@@ -255,6 +255,42 @@ for userns in single none subuid; do
 done
 [ -n "$(find "$work/subuid/store/trees-own" -mindepth 1)" ] || fail "two mappings share their trees"
 
+# What a build that was killed leaves, the next one removes, whoever owns it.
+cat >killed.recipe <<'END'
+recipe: 1
+name: killed
+args: { WAIT: "0" }
+stages:
+  base:
+    from: { rootfs: plain.tar }
+    steps:
+      - run: |
+          mkdir -p /d/e
+          echo x >/d/e/f
+          chown -R 5:6 /d
+          chmod 0500 /d/e /d
+          echo ready
+          sleep "$WAIT"
+image: { from: base }
+END
+build root killed.recipe >/dev/null
+for mode in subuid single; do
+	tmp=$work/$mode/store/tmp
+	"$as_user" $mode "$ggbuild" killed.recipe --locked --arg WAIT=60 --store "$work/$mode/store" --progress plain \
+		>"$work/log" 2>&1 &
+	killed=$!
+	until grep -q ' ready$' "$work/log"; do
+		kill -0 $killed || fail "the build that was to be killed, with $mode"
+		sleep 0.1
+	done
+	kill -9 "$(pgrep -P $killed)"
+	wait $killed || :
+	[ -n "$(ls "$tmp")" ] || fail "a build that was killed with $mode left nothing"
+	build $mode killed.recipe >/dev/null
+	[ $status = 0 ] || fail "after a build that was killed, with $mode"
+	[ -z "$(ls "$tmp")" ] || fail "what a build that was killed left is there after the next, with $mode: $(ls -R "$tmp")"
+done
+
 # What subordinate ids own is removed from within.
 for mode in subuid single none; do
 	"$as_user" $mode "$ggbuild" store verify --store "$work/$mode/store" >"$work/log" 2>&1 || fail "verify with $mode"

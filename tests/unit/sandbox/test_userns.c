@@ -230,6 +230,10 @@ JOB(none)
 	CHECK(userns_allows_sandbox(&found, &err) == -1 && err.kind == GG_SYSTEM);
 	CHECK_CONTAINS(err.text, "create a user namespace");
 	CHECK_CONTAINS(err.hint, "sysctl -w user.max_user_namespaces=15000");
+	userns_done(&found);
+	/* A fork settles it, too. */
+	CHECK(userns_detect(&found, &err) == 0);
+	CHECK(found.kind == USERNS_SINGLE);
 	gg_err_done(&err);
 	pid = userns_fork(&found, &pidfd, &err);
 	if (pid == 0) {
