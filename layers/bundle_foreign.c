@@ -11,7 +11,7 @@
 #include "layers/oci.h"
 #include "layers/untar.h"
 
-enum { ENTRIES_MAX = BUNDLE_MAX_PARTS + 16, MAGIC_AT = 257 };
+enum { ENTRIES_MAX = BUNDLE_MAX_PARTS + 16 };
 
 struct place {
 	struct gg_digest digest;
@@ -88,12 +88,7 @@ static int read_entries(struct bundle *b, struct layout *l, struct gg_err *err)
 	_cleanup_archive_ struct archive_stream *stream = NULL;
 	_cleanup_untar_ struct untar *u = NULL;
 	const struct untar_entry *e;
-	char magic[5];
 
-	if (bundle_file_get(b->file, magic, sizeof(magic), MAGIC_AT, err) < 0)
-		return -1;
-	if (memcmp(magic, "ustar", sizeof(magic)) != 0)
-		return gg_fail(err, GG_INTEGRITY, "it does not begin like a bundle");
 	if (archive_open_source(&source, 0, b->file->size, &stream, err) < 0)
 		return -1;
 	u = untar_new(stream, b->file->size, NULL);

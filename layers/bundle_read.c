@@ -10,6 +10,7 @@
 #include "layers/oci.h"
 #include "layers/tar.h"
 
+#define MAGIC "ustar"
 enum { SIZE_AT = 124, MAGIC_AT = 257 };
 
 bool bundle_recognise(const char *path)
@@ -22,7 +23,7 @@ bool bundle_recognise(const char *path)
 	    pread(fd, head, sizeof(head), 0) <= 0)
 		return false;
 	return !memcmp(head, BUNDLE_SPLIT_PREFIX, strlen(BUNDLE_SPLIT_PREFIX)) ||
-	       !memcmp(head + MAGIC_AT, "ustar", strlen("ustar"));
+	       !memcmp(head + MAGIC_AT, MAGIC, strlen(MAGIC));
 }
 
 int bundle_bad_part(const struct bundle_part *p, const char *why, struct gg_err *err)
@@ -356,9 +357,21 @@ static int read_ours(struct bundle *b, struct gg_err *err)
 	return place_parts(&w, err);
 }
 
+static int check_magic(const struct bundle *b, struct gg_err *err)
+{
+	char magic[sizeof(MAGIC) - 1] = "";
+
+	if (bundle_file_read(b->file, magic, sizeof(magic), MAGIC_AT) < 0)
+		return gg_fail_errno(err, "read");
+	if (!memcmp(magic, MAGIC, sizeof(magic)))
+		return 0;
+	gg_fail(err, GG_INTEGRITY, "it does not begin like a bundle");
+	return gg_hint(err, "`ggbuild bundle RECIPE -o FILE` makes one");
+}
+
 static int read_all(struct bundle *b, struct gg_err *err)
 {
-	if (bundle_file_open(b->path, &b->file, err) < 0 ||
+	if (bundle_file_open(b->path, &b->file, err) < 0 || check_magic(b, err) < 0 ||
 	    (is_ours(b) ? read_ours(b, err) : bundle_read_foreign(b, err)) < 0)
 		return -1;
 	return check_delta(b, err);

@@ -1,0 +1,55 @@
+# The words that make and look at a bundle, and what they say when they cannot.
+. "$TESTS/tools/cases.sh"
+bundle() { try bundle "$@" --progress none; }
+mkdir in
+echo one >in/file
+cat >a.recipe <<'END'
+recipe: 1
+name: a
+inputs: { tree: { local: in } }
+image:
+  layers: [ { name: all, copy: [ { from: tree, path: /, to: /data } ] } ]
+END
+echo "# making"
+bundle a.recipe
+bundle a.recipe b.recipe -o a.bundle
+bundle a.recipe -o in
+bundle a.recipe -o absent/a.bundle
+bundle a.recipe -o a.bundle --json
+bundle a.recipe -o a.bundle --delta a.recipe
+bundle a.recipe -o a.bundle
+cp a.bundle old.bundle
+echo "# ls"
+bundle ls a.bundle
+bundle ls a.bundle --json | grep -v 'digest\|size'
+bundle ls
+bundle ls a.recipe
+bundle ls absent
+echo "# verify"
+bundle verify a.bundle
+bundle verify a.bundle --base old.bundle
+printf X | dd of=a.bundle bs=1 seek=$(($(stat -c %s a.bundle) - 2000)) conv=notrunc 2>/dev/null
+bundle verify a.bundle
+echo "# diff"
+bundle diff old.bundle old.bundle
+echo two >in/file
+bundle a.recipe -o a.bundle
+bundle diff old.bundle a.bundle
+bundle diff old.bundle a.bundle --json | grep -v 'digest\|size'
+bundle diff old.bundle
+echo "# delta"
+bundle a.recipe --delta old.bundle -o new.bundle
+bundle ls new.bundle
+echo "# extract"
+bundle extract a.bundle a.recipe -o - | cmp - a.recipe
+bundle extract a.bundle self -o -
+bundle extract a.bundle a.recipe
+echo "# a recipe that wants a network"
+cat >b.recipe <<'END'
+recipe: 1
+name: b
+stages:
+  s: { from: scratch, steps: [ { name: get, network: true, run: [/get] } ] }
+image: { from: s }
+END
+bundle b.recipe -o b.bundle
