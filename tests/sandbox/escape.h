@@ -13,6 +13,7 @@ struct escape_options {
 	int port;              /* a listener on the host's loopback */
 	int is_user;           /* not root */
 	int is_single;         /* who builds has one id, and every user of the step is that one */
+	int has_input;         /* /input/file is mounted read-only */
 	int is_setuid;         /* no_new_privs is off */
 	int has_network;       /* the caller's network is there on purpose */
 	int list;              /* name every probe, as "NAME\tRESULT" */

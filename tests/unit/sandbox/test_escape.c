@@ -44,11 +44,14 @@ static const struct way {
 	const char *name;
 	uint32_t uid;
 	unsigned flags;
+	bool has_input;
 } ways[] = {
-	{ "root", 0, 0 },
-	{ "user", 1000, 0 },
-	{ "setuid", 0, SANDBOX_SETUID },
-	{ "network", 0, SANDBOX_NETWORK },
+	{ "root", 0, 0, false },
+	{ "user", 1000, 0, false },
+	{ "setuid", 0, SANDBOX_SETUID, false },
+	{ "network", 0, SANDBOX_NETWORK, false },
+	{ "input", 0, 0, true },
+	{ "user's input", 1000, 0, true },
 };
 
 /* Who builds. */
@@ -71,6 +74,13 @@ static struct box *run(struct fixture *f, const struct way *w)
 	const char *last;
 	int status;
 
+	struct sandbox_mount input = { .fd = open_dir(f->space, "input"),
+				       .target = "/input",
+				       .flags = SANDBOX_RO };
+
+	put_file(input.fd, "file", "input");
+	b->spec.mounts = &input;
+	b->spec.n_mounts = w->has_input;
 	lay_bait(f, &bait);
 	/* Descriptors that somebody forgot to mark (S1): directories of the host, one of them "/". */
 	for (int fd = 100; fd < 110; fd++)
@@ -82,7 +92,8 @@ static struct box *run(struct fixture *f, const struct way *w)
 			 w->uid ? "user=1" : "user=0",
 			 f->ns.kind == USERNS_SINGLE ? "single=1" : "single=0",
 			 w->flags & SANDBOX_SETUID ? "setuid=1" : "setuid=0",
-			 w->flags & SANDBOX_NETWORK ? "network=1" : "network=0", NULL);
+			 w->flags & SANDBOX_NETWORK ? "network=1" : "network=0",
+			 w->has_input ? "input=1" : "input=0", NULL);
 	for (char *line = b->text; (line = strstr(line, "escape: ")); line++)
 		fprintf(stderr, "%s: %.*s\n", w->name, (int)strcspn(line, "\n"), line);
 	last = strstr(b->text, " probes, ");
@@ -90,6 +101,7 @@ static struct box *run(struct fixture *f, const struct way *w)
 		last--;
 	CHECK(last && sscanf(last, "%u probes, %u escapes", &probes, &escapes) == 2);
 	CHECK(status == 0 && escapes == 0 && probes >= 250);
+	gg_close(input.fd);
 	return b;
 }
 
@@ -257,18 +269,21 @@ static void put_list(const struct table *t, struct gg_buf *text)
 		      "%zu probes of x86-64. This list is what the suite printed, and the test "
 		      "compares it. A column says who\n"
 		      "builds: root, a user with subordinate ids, a user with a single id. Each "
-		      "probe is tried in up to four\n"
-		      "ways in which a step can run: as root, as user 1000, with `setuid: true`, "
-		      "with a network; where they\n"
-		      "differ, the cell names them. A probe must fail with the error named, "
-		      "succeed (where that is harmless),\n"
-		      "or hold, which is: the fact is true, or the way is closed by whatever "
-		      "error.\n\n"
+		      "probe is tried in the ways in which\n"
+		      "a step can run: as root, as user 1000, with `setuid: true`, with a network, "
+		      "and both users with an input that\n"
+		      "is mounted; where results differ, the cell names the ways. A probe must "
+		      "fail with the error named, succeed\n"
+		      "(where that is harmless), or hold, which is: the fact is true, or the way "
+		      "is closed by whatever error.\n\n"
 		      "With a single id, user 1000 of a step is its root by another name, and so "
 		      "may do what root may to the\n"
 		      "step's own: its /dev, its pid 1 (which does not die of it), the files of "
 		      "its root. None of this reaches\n"
-		      "out of the step.\n\n",
+		      "out of the step.\n\n"
+		      "With an input the kernel shows in mountinfo where on its file system a "
+		      "mount comes from: the path of the\n"
+		      "store, and nothing that could be reached by it.\n\n",
 		      t->n);
 	gg_buf_puts(text, "| probe |");
 	for (size_t m = 0; m < MODES; m++)
