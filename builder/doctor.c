@@ -45,7 +45,7 @@ static enum ability_state probe_store(const struct ability_place *p, struct gg_b
 	}
 	type = doctor_store_file_system(s->fd);
 	gg_buf_printf(seen, "%s%s%s%s", s->path, *type ? " on " : "", type,
-		      s->store ? "" : ", which the first build makes");
+		      s->store ? ", yours" : ", which the first build makes");
 	return ABILITY_OK;
 }
 

@@ -10,10 +10,14 @@ look() {
 }
 look no-userns "$TESTS/tools/confined" no-userns
 look seccomp "$TESTS/tools/confined" seccomp
-# As Ubuntu's kernel has it, by a file in the sysctl's place.
-cat >apparmor <<'END'
+# As Debian's and Ubuntu's kernels have it, by a file in the sysctl's place.
+cat >sysctl <<'END'
+name=$1
+value=$2
+shift 2
 mount -t tmpfs none /proc/sys/kernel
-echo 1 >/proc/sys/kernel/apparmor_restrict_unprivileged_userns
+echo "$value" >"/proc/sys/kernel/$name"
 exec "$@"
 END
-look apparmor unshare -m sh -eu apparmor "$TESTS/tools/confined" seccomp
+look "for root alone" unshare -m sh -eu sysctl unprivileged_userns_clone 0 "$TESTS/tools/confined" seccomp
+look apparmor unshare -m sh -eu sysctl apparmor_restrict_unprivileged_userns 1 "$TESTS/tools/confined" seccomp
