@@ -4,10 +4,12 @@
 
 #include "builder/compare_private.h"
 
+#define INFLATE_MAX (1ull << 30) /* bytes of all that is decompressed for one file */
+
 enum {
 	DEPTH_MAX = 5,    /* an ELF file in an ar archive in a gzip stream in a zip file … */
 	REGIONS_MAX = 64, /* that are looked at in one content */
-	PARTS_MAX = 1000, /* that differ and are looked into, of one file */
+	PARTS_MAX = 1000, /* that differ and are looked into, of one file with all that is in it */
 	GAP = 8,          /* equal bytes between two differences that are two */
 	EXCERPT = 40,
 };
@@ -22,6 +24,8 @@ struct look {
 	const char *cause;
 	enum cause_rank rank;
 	bool first; /* the first difference was found */
+	unsigned parts;
+	uint64_t inflate; /* that are left */
 };
 
 /* One content in the other. */
@@ -29,7 +33,8 @@ struct level {
 	struct look *look;
 	const struct level *above;
 	const struct part *part; /* that this is the content of; NULL at the top */
-	unsigned depth, parts;
+	unsigned depth;
+	bool has_parts; /* that differ */
 };
 
 static void look_into(struct level *level, const struct span *a, const struct span *b);
@@ -206,9 +211,10 @@ static void visit_part(void *ctx, const struct part *part)
 		.look = above->look, .above = above, .part = part, .depth = above->depth + 1
 	};
 
-	if (span_eq(&part->a, &part->b) || above->parts == PARTS_MAX)
+	if (span_eq(&part->a, &part->b) || above->look->parts == PARTS_MAX)
 		return;
-	above->parts++;
+	above->has_parts = true;
+	above->look->parts++;
 	if (part->cause)
 		found(&level, &part->a, &part->b, first_difference(&part->a, &part->b, 0),
 		      part->cause, compare_rank(part->cause), NULL);
@@ -218,13 +224,15 @@ static void visit_part(void *ctx, const struct part *part)
 
 static void look_into(struct level *level, const struct span *a, const struct span *b)
 {
+	struct part_sink sink = { visit_part, level, &level->look->inflate };
+
 	for (size_t i = 0; compare_formats[i] && level->depth < DEPTH_MAX; i++) {
 		const struct format *f = compare_formats[i];
 		const char *cause = NULL;
 
 		if (!f->is(a) || !f->is(b))
 			continue;
-		if (f->parts(a, b, visit_part, level, &cause) && level->parts)
+		if (f->parts(a, b, &sink, &cause) && level->has_parts)
 			return;
 		if (cause) {
 			_cleanup_free_ char *text =
@@ -247,7 +255,7 @@ static const char *keep_text(struct compare *c, const struct gg_buf *b)
 void compare_contents(struct compare *c, const struct span *a, const struct span *b,
 		      struct difference *d)
 {
-	struct look k = { .c = c, .path = d->path };
+	struct look k = { .c = c, .path = d->path, .inflate = INFLATE_MAX };
 	struct level top = { .look = &k };
 
 	d->located = true;

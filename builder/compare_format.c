@@ -71,7 +71,7 @@ static int by_offset(const void *x, const void *y)
 }
 
 static void visit_sections(const struct span *a, const struct span *b, const struct twins *sections,
-			   size_t n, part_visit *visit, void *ctx)
+			   size_t n, const struct part_sink *to)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct elf_section *x = sections[i].a, *y = sections[i].b;
@@ -82,12 +82,12 @@ static void visit_sections(const struct span *a, const struct span *b, const str
 				  .a = bytes_of(a, x->offset, x->size),
 				  .b = bytes_of(b, y->offset, y->size) };
 
-		visit(ctx, &p);
+		to->visit(to->ctx, &p);
 	}
 }
 
 static void visit_all(const struct span *a, const struct span *b, const struct elf_sections *in_a,
-		      const struct elf_sections *in_b, part_visit *visit, void *ctx)
+		      const struct elf_sections *in_b, const struct part_sink *to)
 {
 	_cleanup_free_ struct twins *sections = gg_calloc(in_a->n, sizeof(*sections));
 	size_t header = a->p[4] == 2 ? 64 : 52;
@@ -99,16 +99,16 @@ static void visit_all(const struct span *a, const struct span *b, const struct e
 	for (size_t i = 0; i < in_a->n; i++)
 		sections[i] = (struct twins){ &in_a->v[i], &in_b->v[i] };
 	qsort(sections, in_a->n, sizeof(*sections), by_offset);
-	visit(ctx, &p);
-	visit_sections(a, b, sections, in_a->n, visit, ctx);
+	to->visit(to->ctx, &p);
+	visit_sections(a, b, sections, in_a->n, to);
 	p = (struct part){ .label = "ELF section headers",
 			   .cause = "layout",
 			   .a = bytes_of(a, in_a->table, in_a->table_size),
 			   .b = bytes_of(b, in_b->table, in_b->table_size) };
-	visit(ctx, &p);
+	to->visit(to->ctx, &p);
 }
 
-static bool elf_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool elf_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		      const char **ret_cause)
 {
 	_cleanup_elf_sections_ struct elf_sections in_a = { 0 }, in_b = { 0 };
@@ -119,7 +119,7 @@ static bool elf_parts(const struct span *a, const struct span *b, part_visit *vi
 	(void)ret_cause;
 	if (!both || a->p[4] != b->p[4] || !same_sections(&in_a, &in_b))
 		return false;
-	visit_all(a, b, &in_a, &in_b, visit, ctx);
+	visit_all(a, b, &in_a, &in_b, to);
 	return true;
 }
 

@@ -12,6 +12,19 @@
 
 enum { MEMBERS_MAX = 200000 };
 
+/* One member of an archive. */
+struct member {
+	struct span name, header, content;
+	struct span more;   /* of the header, without fields: zip's extra field */
+	bool deflated;      /* the content, as zip has it */
+	uint32_t crc, size; /* of what it inflates to; zip */
+};
+
+struct members {
+	struct member *v;
+	size_t n, cap;
+};
+
 static void members_done(struct members *m)
 {
 	free(m->v);
@@ -60,7 +73,7 @@ static void sort(struct members *m)
 }
 
 /* zip keeps raw deflate data: with a gzip header and trailer (RFC 1952) around it, any reader takes it. */
-static bool inflate_member(const struct member *m, struct gg_buf *ret)
+static bool inflate_member(const struct member *m, uint64_t *left, struct gg_buf *ret)
 {
 	static const char header[10] = { 0x1f, (char)0x8b, 8, 0, 0, 0, 0, 0, 0, (char)0xff };
 	_cleanup_buf_ struct gg_buf stream = { 0 };
@@ -71,11 +84,12 @@ static bool inflate_member(const struct member *m, struct gg_buf *ret)
 		gg_buf_putc(&stream, (char)(m->crc >> (8 * i)));
 	for (int i = 0; i < 4; i++)
 		gg_buf_putc(&stream, (char)(m->size >> (8 * i)));
-	return compare_inflate(&(struct span){ (const uint8_t *)stream.data, stream.len }, ret);
+	return compare_inflate(&(struct span){ (const uint8_t *)stream.data, stream.len }, left,
+			       ret);
 }
 
 static void visit_content(struct part *p, const struct member *a, const struct member *b,
-			  part_visit *visit, void *ctx)
+			  const struct part_sink *to)
 {
 	_cleanup_buf_ struct gg_buf in_a = { 0 }, in_b = { 0 };
 
@@ -83,7 +97,8 @@ static void visit_content(struct part *p, const struct member *a, const struct m
 	p->b = b->content;
 	if (span_eq(&p->a, &p->b))
 		return;
-	if (a->deflated && b->deflated && inflate_member(a, &in_a) && inflate_member(b, &in_b)) {
+	if (a->deflated && b->deflated && inflate_member(a, to->inflate, &in_a) &&
+	    inflate_member(b, to->inflate, &in_b)) {
 		struct span x = { (const uint8_t *)in_a.data, in_a.len },
 			    y = { (const uint8_t *)in_b.data, in_b.len };
 
@@ -94,7 +109,7 @@ static void visit_content(struct part *p, const struct member *a, const struct m
 			p->b = y;
 		}
 	}
-	visit(ctx, p);
+	to->visit(to->ctx, p);
 }
 
 static struct span field_of(const struct span *header, const struct field *f)
@@ -105,8 +120,7 @@ static struct span field_of(const struct span *header, const struct field *f)
 }
 
 static void visit_member(const char *label, const struct field *fields, size_t n_fields,
-			 const struct member *a, const struct member *b, part_visit *visit,
-			 void *ctx)
+			 const struct member *a, const struct member *b, const struct part_sink *to)
 {
 	const struct part base = { .label = label,
 				   .name = (const char *)a->name.p,
@@ -120,20 +134,21 @@ static void visit_member(const char *label, const struct field *fields, size_t n
 		p.say = fields[i].say;
 		p.a = field_of(&a->header, &fields[i]);
 		p.b = field_of(&b->header, &fields[i]);
-		visit(ctx, &p);
+		to->visit(to->ctx, &p);
 	}
 	p = base;
 	p.field = "extra field";
 	p.a = a->more;
 	p.b = b->more;
-	visit(ctx, &p);
+	to->visit(to->ctx, &p);
 	p = base;
-	visit_content(&p, a, b, visit, ctx);
+	visit_content(&p, a, b, to);
 }
 
-bool compare_members(const char *label, const struct field *fields, size_t n_fields,
-		     struct members *a, struct members *b, part_visit *visit, void *ctx,
-		     const char **ret_cause)
+/* What differs, in the members' order; see struct format. Frees both. */
+static bool visit_members(const char *label, const struct field *fields, size_t n_fields,
+			  struct members *a, struct members *b, const struct part_sink *to,
+			  const char **ret_cause)
 {
 	bool ordered = same_names(a, b), same;
 
@@ -145,7 +160,7 @@ bool compare_members(const char *label, const struct field *fields, size_t n_fie
 	if (same && !ordered)
 		*ret_cause = "order";
 	for (size_t i = 0; ordered && i < a->n; i++)
-		visit_member(label, fields, n_fields, &a->v[i], &b->v[i], visit, ctx);
+		visit_member(label, fields, n_fields, &a->v[i], &b->v[i], to);
 	members_done(a);
 	members_done(b);
 	return ordered;
@@ -225,7 +240,7 @@ static char *say_decimal_seconds(const struct span *s)
 	return decimal(s->p, s->len, &n) ? compare_time((int64_t)n, 0) : NULL;
 }
 
-static bool ar_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool ar_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		     const char **ret_cause)
 {
 	static const struct field fields[] = {
@@ -242,8 +257,7 @@ static bool ar_parts(const struct span *a, const struct span *b, part_visit *vis
 		members_done(&in_b);
 		return false;
 	}
-	return compare_members("ar member", fields, GG_LEN(fields), &in_a, &in_b, visit, ctx,
-			       ret_cause);
+	return visit_members("ar member", fields, GG_LEN(fields), &in_a, &in_b, to, ret_cause);
 }
 
 const struct format format_ar = { .name = "ar", .is = is_ar, .parts = ar_parts };
@@ -292,7 +306,7 @@ static char *say_octal_seconds(const struct span *s)
 	return compare_time((int64_t)octal(s->p, s->len), 0);
 }
 
-static bool tar_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool tar_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		      const char **ret_cause)
 {
 	static const struct field fields[] = {
@@ -315,8 +329,7 @@ static bool tar_parts(const struct span *a, const struct span *b, part_visit *vi
 		members_done(&in_b);
 		return false;
 	}
-	return compare_members("tar member", fields, GG_LEN(fields), &in_a, &in_b, visit, ctx,
-			       ret_cause);
+	return visit_members("tar member", fields, GG_LEN(fields), &in_a, &in_b, to, ret_cause);
 }
 
 const struct format format_tar = { .name = "tar", .is = is_tar, .parts = tar_parts };
@@ -398,7 +411,7 @@ static char *say_dos_time(const struct span *s)
 			   t >> 11, t >> 5 & 63, (t & 31) * 2);
 }
 
-static bool zip_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool zip_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		      const char **ret_cause)
 {
 	static const struct field fields[] = {
@@ -414,8 +427,7 @@ static bool zip_parts(const struct span *a, const struct span *b, part_visit *vi
 		members_done(&in_b);
 		return false;
 	}
-	return compare_members("zip member", fields, GG_LEN(fields), &in_a, &in_b, visit, ctx,
-			       ret_cause);
+	return visit_members("zip member", fields, GG_LEN(fields), &in_a, &in_b, to, ret_cause);
 }
 
 const struct format format_zip = { .name = "zip", .is = is_zip, .parts = zip_parts };

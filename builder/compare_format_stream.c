@@ -9,36 +9,40 @@
 #include "layers/archive.h"
 #include "layers/base/fd.h"
 
-bool compare_inflate(const struct span *s, struct gg_buf *ret)
+bool compare_inflate(const struct span *s, uint64_t *left, struct gg_buf *ret)
 {
 	_cleanup_close_ int fd = memfd_create("compare", MFD_CLOEXEC);
 	_cleanup_archive_ struct archive_stream *stream = NULL;
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 
-	if (fd < 0 || gg_write_all(fd, s->p, s->len, &ignored) < 0 ||
+	if (*left == 0 || fd < 0 || gg_write_all(fd, s->p, s->len, &ignored) < 0 ||
 	    archive_open(fd, 0, s->len, &stream, &ignored) < 0)
 		return false;
 	for (;;) {
 		const void *bytes;
 		size_t len;
 
-		if (archive_next(stream, &bytes, &len, &ignored) < 0 ||
-		    len > COMPARE_INFLATED_MAX - ret->len)
+		if (archive_next(stream, &bytes, &len, &ignored) < 0)
 			return false;
+		if (len > *left) {
+			*left = 0; /* nobody tries again */
+			return false;
+		}
 		if (len == 0)
 			return true;
+		*left -= len;
 		gg_buf_add(ret, bytes, len);
 	}
 }
 
 /* Both decoded; what is equal then was compressed differently. */
 static bool visit_inflated(const char *label, const struct span *a, const struct span *b,
-			   part_visit *visit, void *ctx)
+			   const struct part_sink *to)
 {
 	_cleanup_buf_ struct gg_buf in_a = { 0 }, in_b = { 0 };
 	struct part p = { .label = label };
 
-	if (!compare_inflate(a, &in_a) || !compare_inflate(b, &in_b))
+	if (!compare_inflate(a, to->inflate, &in_a) || !compare_inflate(b, to->inflate, &in_b))
 		return false;
 	p.a = (struct span){ (const uint8_t *)in_a.data, in_a.len };
 	p.b = (struct span){ (const uint8_t *)in_b.data, in_b.len };
@@ -47,7 +51,7 @@ static bool visit_inflated(const char *label, const struct span *a, const struct
 		p.b = *b;
 		p.cause = "compression";
 	}
-	visit(ctx, &p);
+	to->visit(to->ctx, &p);
 	return true;
 }
 
@@ -75,7 +79,7 @@ static struct span gzip_name(const struct span *s)
 		   : (struct span){ s->p, 0 };
 }
 
-static bool gzip_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool gzip_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		       const char **ret_cause)
 {
 	static const struct field fields[] = {
@@ -92,13 +96,13 @@ static bool gzip_parts(const struct span *a, const struct span *b, part_visit *v
 		p.say = fields[i].say;
 		p.a = (struct span){ a->p + fields[i].at, fields[i].len };
 		p.b = (struct span){ b->p + fields[i].at, fields[i].len };
-		visit(ctx, &p);
+		to->visit(to->ctx, &p);
 	}
 	p = (struct part){
 		.label = "gzip header", .field = "name", .a = gzip_name(a), .b = gzip_name(b)
 	};
-	visit(ctx, &p);
-	return visit_inflated("gzip content", a, b, visit, ctx);
+	to->visit(to->ctx, &p);
+	return visit_inflated("gzip content", a, b, to);
 }
 
 const struct format format_gzip = { .name = "gzip", .is = is_gzip, .parts = gzip_parts };
@@ -110,11 +114,11 @@ static bool is_zstd(const struct span *s)
 	return s->len >= 4 && archive_kind_of(s->p, s->len < 8 ? s->len : 8) == ARCHIVE_ZSTD;
 }
 
-static bool zstd_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool zstd_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		       const char **ret_cause)
 {
 	(void)ret_cause;
-	return visit_inflated("zstd content", a, b, visit, ctx);
+	return visit_inflated("zstd content", a, b, to);
 }
 
 const struct format format_zstd = { .name = "zstd", .is = is_zstd, .parts = zstd_parts };
@@ -132,7 +136,7 @@ static bool is_pyc(const struct span *s)
 	       s->p[4] < 4 && !s->p[5] && !s->p[6] && !s->p[7];
 }
 
-static bool pyc_parts(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+static bool pyc_parts(const struct span *a, const struct span *b, const struct part_sink *to,
 		      const char **ret_cause)
 {
 	static const struct field fields[] = {
@@ -152,12 +156,12 @@ static bool pyc_parts(const struct span *a, const struct span *b, part_visit *vi
 		p.say = timed ? fields[i].say : NULL;
 		p.a = (struct span){ a->p + fields[i].at, fields[i].len };
 		p.b = (struct span){ b->p + fields[i].at, fields[i].len };
-		visit(ctx, &p);
+		to->visit(to->ctx, &p);
 	}
 	p = (struct part){ .label = "pyc code",
 			   .a = { a->p + PYC_HEADER, a->len - PYC_HEADER },
 			   .b = { b->p + PYC_HEADER, b->len - PYC_HEADER } };
-	visit(ctx, &p);
+	to->visit(to->ctx, &p);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "builder/compare_private.h"
+#include "builder/printable.h"
 #include "builder/table.h"
 #include "layers/base/json.h"
 #include "layers/oci.h"
@@ -138,9 +139,17 @@ static void put_row(struct table *t, const struct difference *d)
 	table_take(t, what_cell(d));
 }
 
+static void put_line(void *ctx, const char *text, size_t len)
+{
+	gg_buf_add(ctx, text, len);
+	gg_buf_putc(ctx, '\n');
+}
+
 void compare_text(const struct comparison *c, size_t max, struct gg_buf *ret)
 {
 	_cleanup_table_ struct table t = { .columns = 5 };
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	struct printable lines = { 0 };
 	size_t n = max && max < c->n ? max : c->n, rest = c->n - n + c->dropped;
 	static const char *const head[] = { "LAYER", "KIND", "CAUSE", "PATH", "WHAT" };
 
@@ -150,7 +159,11 @@ void compare_text(const struct comparison *c, size_t max, struct gg_buf *ret)
 		table_add(&t, head[i]);
 	for (size_t i = 0; i < n; i++)
 		put_row(&t, &c->v[i]);
-	table_print(&t, ret);
+	table_print(&t, &text);
+	/* Names and texts of strangers reach a terminal. */
+	printable_feed(&lines, text.data, text.len, put_line, ret);
+	printable_end(&lines, put_line, ret);
+	printable_done(&lines);
 	if (rest)
 		gg_buf_printf(ret, "and %zu more\n", rest);
 }

@@ -55,13 +55,18 @@ struct part {
 	char *(*say)(const struct span *s); /* the value for people, owned by the caller; NULL */
 	struct span a, b;
 };
-typedef void part_visit(void *ctx, const struct part *part);
+/* Where parts go; what was decompressed for them is taken from `inflate`, bytes that one look may cost. */
+struct part_sink {
+	void (*visit)(void *ctx, const struct part *part);
+	void *ctx;
+	uint64_t *inflate;
+};
 
 struct format {
 	const char *name;
 	bool (*is)(const struct span *s);
 	/* Visits all parts; false when they do not correspond. *ret_cause: when that itself tells the cause. */
-	bool (*parts)(const struct span *a, const struct span *b, part_visit *visit, void *ctx,
+	bool (*parts)(const struct span *a, const struct span *b, const struct part_sink *to,
 		      const char **ret_cause);
 };
 extern const struct format *const compare_formats[]; /* NULL-terminated */
@@ -75,26 +80,10 @@ struct field {
 	const char *cause; /* NULL: look into it */
 	char *(*say)(const struct span *s);
 };
-/* One member of an archive. */
-struct member {
-	struct span name, header, content;
-	struct span more;   /* of the header, without fields: zip's extra field */
-	bool deflated;      /* the content, as zip has it */
-	uint32_t crc, size; /* of what it inflates to; zip */
-};
-struct members {
-	struct member *v;
-	size_t n, cap;
-};
-/* Visits what differs between two archives' members in their order; see struct format. Frees both. */
-bool compare_members(const char *label, const struct field *fields, size_t n_fields,
-		     struct members *a, struct members *b, part_visit *visit, void *ctx,
-		     const char **ret_cause);
 /* Little-endian seconds since 1970. */
 char *compare_say_seconds(const struct span *s);
-/* At most COMPARE_INFLATED_MAX bytes of a gzip or zstd stream; false when it is damaged or larger. */
-enum { COMPARE_INFLATED_MAX = 256 << 20 };
-bool compare_inflate(const struct span *s, struct gg_buf *ret);
+/* A gzip or zstd stream of at most *left bytes, which are taken from it; false when it is damaged or larger. */
+bool compare_inflate(const struct span *s, uint64_t *left, struct gg_buf *ret);
 
 /* ---- causes ---- */
 

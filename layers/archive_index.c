@@ -11,6 +11,7 @@
 #include "layers/spool.h"
 #include "layers/untar.h"
 
+enum { NAME_MAX_BYTES = 4096 };
 #define PLAIN_MAX (256ull << 30) /* bytes of an archive after decompression */
 
 struct member {
@@ -113,6 +114,10 @@ static int read_members(struct archive_index *x, struct gg_err *err)
 		if (++n > ARCHIVE_INDEX_MAX)
 			return gg_fail(err, GG_INTEGRITY, "tar archive: more than %d members",
 				       ARCHIVE_INDEX_MAX);
+		if (strlen(e->name) > NAME_MAX_BYTES ||
+		    (e->link && strlen(e->link) > NAME_MAX_BYTES))
+			return gg_fail(err, GG_INTEGRITY,
+				       "tar archive: a name of more than %d bytes", NAME_MAX_BYTES);
 		add_member(x, u, e);
 	}
 	if (x->n)

@@ -119,7 +119,7 @@ int image_source_read(const struct image_source *s, const struct image_blob *b,
 
 	if (read_document(s, b, doc, err) == 0)
 		return 0;
-	return b->member ? gg_context(err, "'%s'", b->member)
+	return b->member ? gg_context(err, "'%.200s'", b->member)
 			 : gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
 }
 

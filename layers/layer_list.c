@@ -19,6 +19,9 @@ void layer_list_done(struct layer_list *l)
 	*l = (struct layer_list){ 0 };
 }
 
+/* Bytes of names and attributes, which are kept; a header may have a MiB of them. */
+#define NAMES_MAX (512ull << 20)
+
 /* ---- one layer ---- */
 
 static const char *clean_path(struct gg_arena *arena, const char *name)
@@ -96,11 +99,22 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
+static uint64_t names_size(const struct layer_entry *e)
+{
+	uint64_t n = strlen(e->path) + (e->link ? strlen(e->link) : 0);
+
+	for (size_t i = 0; i < e->n_xattrs; i++)
+		n += strlen(e->xattrs[i].name) + e->xattrs[i].len;
+	return n;
+}
+
 static int list_entries(struct layer_stream *stream, struct layer_list *l, struct gg_err *err)
 {
 	_cleanup_hash_ struct gg_hash *hash = gg_hash_new();
 	_cleanup_untar_ struct untar *u = untar_new(
 		layer_stream_archive(stream), IMAGE_MAX_LAYER_BYTES, layer_stream_hash(stream));
+
+	uint64_t names = 0;
 
 	l->arena = gg_arena_new();
 	for (;;) {
@@ -113,6 +127,10 @@ static int list_entries(struct layer_stream *stream, struct layer_list *l, struc
 		if (l->n == TREE_MAX_ENTRIES)
 			return gg_fail(err, GG_INTEGRITY, "more than %d entries", TREE_MAX_ENTRIES);
 		add_entry(l, e);
+		names += names_size(&l->v[l->n - 1]);
+		if (names > NAMES_MAX)
+			return gg_fail(err, GG_INTEGRITY,
+				       "more than 512 MiB of names and attributes");
 		if (e->type == '0' && hash_content(u, hash, &l->v[l->n - 1].content, err) < 0)
 			return -1;
 	}
