@@ -11,6 +11,7 @@
 #include "builder/bundle_making.h"
 #include "builder/contents.h"
 #include "builder/download.h"
+#include "builder/local.h"
 #include "builder/mirror.h"
 #include "builder/project.h"
 #include "builder/session.h"
@@ -251,6 +252,34 @@ static int only_output(const struct plan_node *n, struct bundle_files *f, struct
 	return gg_fail(err, GG_INTEGRITY, "what the store has is not what the lock pins");
 }
 
+/* An earlier bundle that lies in a local input would go into the next one, and that into the one after it. */
+static int refuse_itself(const struct bundle_making *m, const struct recipe_input *in,
+			 const struct tree *t, struct gg_err *err)
+{
+	const char *name = base_name(m->options->output);
+	_cleanup_free_ char *parent = gg_asprintf("%.*s.", (int)(name - m->options->output),
+						  m->options->output),
+			    *at = realpath(parent, NULL), *link = NULL, *dir = NULL, *path = NULL;
+	_cleanup_close_ int fd = local_open(m->session, in, err);
+	size_t len;
+
+	if (fd < 0)
+		return -1;
+	link = gg_asprintf("/proc/self/fd/%d", fd);
+	dir = realpath(link, NULL);
+	if (!at || !dir)
+		return 0;
+	len = strlen(dir);
+	if (strncmp(at, dir, len) != 0 || (at[len] && at[len] != '/'))
+		return 0;
+	path = gg_asprintf("%s/%s", at + len, name);
+	if (!tree_find(t, path + 1))
+		return 0;
+	gg_fail_at(err, GG_USAGE, in->pos, "input '%s' holds an earlier '%s'", in->name, name);
+	return gg_hint(err, "write the bundle elsewhere, or leave it out with `ignore: [%s]`",
+		       name);
+}
+
 static int add_content(struct bundle_making *m, size_t node, struct gg_err *err)
 {
 	const struct plan_node *n = &m->build.plan->nodes[node];
@@ -265,6 +294,8 @@ static int add_content(struct bundle_making *m, size_t node, struct gg_err *err)
 	p->zstd = m->options->zstd;
 	if (open_files(m, node, f, err) < 0 || (is_fetch(n) && only_output(n, f, err) < 0))
 		return gg_context(err, "%s", n->name);
+	if (!is_fetch(n) && refuse_itself(m, n->input, f->tree, err) < 0)
+		return -1;
 	tree_digest(f->tree, &p->tree);
 	if (!p->zstd && bundle_content_size(f->tree, &p->size, err) < 0)
 		return gg_context(err, "%s", n->name);

@@ -119,9 +119,9 @@ static int build(struct command_session *c, const void *options, const struct gg
 	if (check_outputs(c, o, &targets, err) < 0)
 		return -1;
 	command_take_steps(s, &o->steps);
-	if (o->relock && o->steps.locked)
-		return gg_fail(err, GG_USAGE,
-			       "--relock changes the lock, and --locked forbids that");
+	if (o->relock && s->locked)
+		return gg_fail(err, GG_USAGE, "--relock changes the lock, and %s",
+			       s->bundle ? "a bundle's is final" : "--locked forbids that");
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
 	if (build_run(s, &c->project, &how, &result, err) < 0)

@@ -52,7 +52,7 @@ enum bundle_role {
 /* "recipe", "lock", … by role. */
 extern const char *const bundle_role_names[BUNDLE_N_ROLES];
 
-enum { BUNDLE_MAX_PARTS = 20000, BUNDLE_MAX_MANIFEST = 16 << 20, BUNDLE_MAX_TEXT = 256 << 20 };
+enum { BUNDLE_MAX_PARTS = 20000, BUNDLE_MAX_MANIFEST = 16 << 20, BUNDLE_MAX_TEXT = 128 << 20 };
 #define BUNDLE_ABSENT UINT64_MAX
 
 struct bundle_file;

@@ -53,3 +53,10 @@ stages:
 image: { from: s }
 END
 bundle b.recipe -o b.bundle
+echo "# a bundle in its own input"
+printf 'recipe: 1\nname: c\ninputs: { all: { local: in } }\nimage: { layers: [ { name: a, copy: [ { from: all, path: /, to: /d } ] } ] }\n' >c.recipe
+bundle c.recipe -o in/c.bundle | sed 's/:.*//'
+bundle c.recipe -o in/c.bundle
+bundle c.recipe -o "$PWD/in/../in/c.bundle"
+bundle c.recipe -o c.bundle | sed 's/:.*//'
+try build a.bundle --relock --progress none
