@@ -211,6 +211,19 @@ JOB(chroot)
 	CHECK_TEXT(b->text, "/tmp/in 3:4\nrel 5:6\n/tmp 7:0\n3:4\n5:6\n0:0\n");
 }
 
+/* Pid 1 answers and traces at once. */
+JOB(traced)
+{
+	struct box *b = box_new(f, "traced");
+	struct sandbox_perturb perturb = { .reversed = true, .release = "9.9.9" };
+
+	b->spec.perturb = &perturb;
+	shell(b, "cd /tmp; mkdir d; cd d; for i in 1 2 3 4 5 6 7 8 9; do echo $i >f$i; done\n"
+		 "chown -R 5:6 .; find . -type f -exec stat -c '%n %u:%g' {} + | sort | tail -n 1\n"
+		 "su user -c 'touch /tmp/d/mine'; stat -c '%u:%g' mine; uname -r\n");
+	CHECK_TEXT(b->text, "./f9 5:6\n1000:1000\n9.9.9\n");
+}
+
 /* Nothing that a step asks hangs the sandbox, ends it, or gets an answer to somebody else's question. */
 JOB(hostile)
 {
@@ -227,7 +240,8 @@ int main(void)
 		cmocka_unit_test(test_chown),   cmocka_unit_test(test_bits),
 		cmocka_unit_test(test_carried), cmocka_unit_test(test_setgid_directory),
 		cmocka_unit_test(test_users),   cmocka_unit_test(test_spec_user),
-		cmocka_unit_test(test_chroot),  cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_chroot),  cmocka_unit_test(test_traced),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, lone_make, fixture_remove);
