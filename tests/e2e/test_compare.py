@@ -80,7 +80,7 @@ def archive(epoch, order="one.o two.o"):
     sh("gcc -c one.c two.c")
     for name in ("one.o", "two.o"):
         os.utime(name, (epoch, epoch))
-    sh(f"rm -f x.a; ar qcU x.a {order}")
+    sh(f"rm -f x.a; ar qcUS x.a {order}")
     return read("x.a")
 
 
