@@ -153,10 +153,8 @@ int meta_read_xattrs(int fd, struct tree *t, struct tree_entry *e, unsigned flag
 
 static int owner_fail(const struct tree_entry *e, struct gg_err *err)
 {
-	int why = errno;
-
 	gg_fail_errno(err, "give to %u:%u", e->uid, e->gid);
-	return why == EINVAL ? gg_hint(err, "owners from 0 to 65535 can be stored") : -1;
+	return err->errnum == EINVAL ? owners_hint(err) : -1;
 }
 
 int meta_touch(int fd, struct gg_err *err)

@@ -130,12 +130,18 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int fail_id(struct gg_err *err, const char *which, uint32_t id)
+{
+	gg_fail_errno(err, "become %s %u", which, id);
+	return err->errnum == EINVAL ? owners_hint(err) : -1;
+}
+
 static int become_groups(const struct sandbox_spec *spec, struct gg_err *err)
 {
 	if (setgroups(spec->n_groups, spec->groups) < 0)
 		return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
 	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
-		return gg_fail_errno(err, "become gid %u", spec->gid);
+		return fail_id(err, "gid", spec->gid);
 	return 0;
 }
 
@@ -156,8 +162,8 @@ static int check_made_up(const struct sandbox_spec *spec, struct gg_err *err)
 		if (spec->groups[i] >= OWNERS_LIMIT)
 			return gg_fail_errno(err, "set %zu supplementary groups", spec->n_groups);
 	if (spec->gid >= OWNERS_LIMIT)
-		return gg_fail_errno(err, "become gid %u", spec->gid);
-	return spec->uid < OWNERS_LIMIT ? 0 : gg_fail_errno(err, "become uid %u", spec->uid);
+		return fail_id(err, "gid", spec->gid);
+	return spec->uid < OWNERS_LIMIT ? 0 : fail_id(err, "uid", spec->uid);
 }
 
 /* With made-up ids there is one real id, which we have already. */
@@ -175,7 +181,7 @@ static int drop_privileges(const struct sandbox_spec *spec, const struct filter 
 	if (load_filter(filter, sock, err) < 0)
 		return -1;
 	if (real && setresuid(spec->uid, spec->uid, spec->uid) < 0)
-		return gg_fail_errno(err, "become uid %u", spec->uid);
+		return fail_id(err, "uid", spec->uid);
 	if (caps_set(spec->uid == 0 && !none ? caps_default() : 0, err) < 0)
 		return -1;
 	if (!(spec->flags & SANDBOX_SETUID) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

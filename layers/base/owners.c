@@ -124,3 +124,34 @@ int owners_write(const char *path, bool follow, const struct stat *st, struct ow
 	r = follow ? removexattr(path, OWNERS_XATTR) : lremovexattr(path, OWNERS_XATTR);
 	return r == 0 || errno == ENODATA || errno == ENOTSUP ? 0 : -1;
 }
+
+/* How many ids there are from 0 on without a gap. A map's lines are in the order in which they were written. */
+static unsigned long mapped(const char *path)
+{
+	unsigned long inside, outside, n, count = 0, before;
+
+	do {
+		FILE *f = fopen(path, "re");
+
+		before = count;
+		while (f && fscanf(f, "%lu %lu %lu", &inside, &outside, &n) == 3)
+			if (inside <= count && inside + n > count)
+				count = inside + n;
+		if (f)
+			fclose(f);
+	} while (count > before);
+	return count;
+}
+
+int owners_hint(struct gg_err *err)
+{
+	unsigned long uids = mapped("/proc/self/uid_map"), gids = mapped("/proc/self/gid_map");
+	unsigned long count = uids < gids ? uids : gids;
+
+	if (count <= 1 || count >= OWNERS_LIMIT)
+		return gg_hint(err, "ids are from 0 to %d", OWNERS_LIMIT - 1);
+	return gg_hint(err,
+		       "this user has the ids from 0 to %lu: lengthen the ranges in /etc/subuid "
+		       "and /etc/subgid to %d, or build with --userns single",
+		       count - 1, OWNERS_LIMIT);
+}

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "layers/base/err.h"
+
 #define OWNERS_XATTR "user.ggbuild.owner"
 /* An instant of 1972 that nothing else uses. */
 #define OWNERS_EPOCH 87654321
@@ -37,6 +39,9 @@ enum owners_kept {
 struct owners_ids {
 	uint32_t uid, gid;
 };
+
+/* EINVAL came for an id: which ids the calling process's user namespace holds, as a hint. */
+int owners_hint(struct gg_err *err);
 
 /* Canonical text only, which "0:0" is not. */
 bool owners_parse(const char *text, size_t len, struct owners_ids *ret);

@@ -7,6 +7,7 @@
 #   test_rootless.sh GGBUILD
 set -eu
 ggbuild=$(readlink -f "$1")
+[ "$(id -u)" = 0 ] || exit 77
 here=$(cd "$(dirname "$0")" && pwd)
 TESTS=${here%/*}
 as_user=$TESTS/tools/as_user

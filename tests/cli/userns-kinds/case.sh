@@ -19,6 +19,7 @@ as() {
 		sh "$@" || status=$?
 	echo "exit $status" >&2
 }
+[ "$(id -u)" = 0 ] || exit 77
 as subuid
 as single
 as single --userns subuid
@@ -26,3 +27,20 @@ as subuid --userns single
 as subuid --userns shifted
 as none --userns single
 as subuid --userns none
+# A short range: what fits into it is as ever, what does not says so.
+as subuid:1000
+stage >one.recipe <<'E'
+- make: [ { directory: /d, owner: "1000:2" } ]
+- make: [ { directory: /d, owner: "1001:2" } ]
+- run: "true"
+E
+echo 'image: { from: base }' >>one.recipe
+as subuid:1000
+stage >one.recipe <<'E'
+- run: test "$(id -u):$(id -g)" = 1000:1000
+  user: holder
+- run: chown 1001 /bin
+E
+echo 'image: { from: base }' >>one.recipe
+as subuid:1000
+as subuid:500
