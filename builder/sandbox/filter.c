@@ -149,7 +149,7 @@ static void trace(struct ranges *calls, const struct sandbox_perturb *p)
 	change(calls, SCMP_SYS(futex), ANSWER_WALL_FUTEX);
 }
 
-static void ask(struct ranges *calls)
+static void ask(unsigned flags, struct ranges *calls)
 {
 	for (size_t i = 0; i < GG_LEN(filter_asked); i++)
 		change(calls, seccomp_syscall_resolve_name(filter_asked[i]), ANSWER_ASK);
@@ -160,6 +160,10 @@ static void ask(struct ranges *calls)
 	change(calls, SCMP_SYS(statx), ANSWER_ASK_STATX);
 	change(calls, SCMP_SYS(utimensat), ANSWER_ASK_UTIMENSAT);
 	change(calls, SCMP_SYS(prctl), ANSWER_ASK_PRCTL);
+	if (flags & FILTER_SETUID) {
+		change(calls, SCMP_SYS(execve), ANSWER_ASK);
+		change(calls, SCMP_SYS(execveat), ANSWER_ASK);
+	}
 }
 
 static int by_number(const void *a, const void *b)
@@ -185,7 +189,7 @@ static void collect(unsigned flags, const struct sandbox_perturb *perturb, struc
 	add(calls, SCMP_SYS(personality), ANSWER_PERSONALITY);
 	trace(calls, perturb);
 	if (flags & FILTER_OWNERSHIP)
-		ask(calls);
+		ask(flags, calls);
 	qsort(calls->v, calls->n, sizeof(*calls->v), by_number);
 }
 

@@ -24,6 +24,7 @@ struct filter {
 enum filter_flags {
 	/* The calls about owners go to a listener (owner.h). */
 	FILTER_OWNERSHIP = 1 << 0,
+	FILTER_SETUID = 1 << 1, /* and the execution of programs, which can be set-id */
 };
 
 /* No effect on the process. What `perturb` changes goes to the tracer (perturb.h); NULL: nothing. */

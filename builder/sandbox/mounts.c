@@ -16,6 +16,7 @@
 #include "builder/sandbox/mountapi.h"
 #include "builder/sandbox/sandbox.h"
 #include "layers/base/fd.h"
+#include "layers/base/owners.h"
 
 #define HARDENED (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
@@ -177,6 +178,15 @@ static int mount_proc(int empty, int root, struct gg_err *err)
 	return mask_proc(empty, root, proc, err);
 }
 
+/* Recorded only where a tmpfs has such attributes (Linux 6.6): it can be read in any case. */
+static int give(const struct sandbox_spec *spec, int fd)
+{
+	if (!(spec->flags & SANDBOX_OWNERSHIP))
+		return fchown(fd, spec->uid, spec->gid);
+	(void)owners_write_fd(fd, (struct owners_ids){ .uid = spec->uid, .gid = spec->gid });
+	return 0;
+}
+
 /* The bytes as a file on the tmpfs that /sys will be; a detached mount of it. */
 static int make_file(int sys, const struct sandbox_spec *spec, const struct sandbox_mount *m,
 		     struct gg_err *err)
@@ -187,7 +197,7 @@ static int make_file(int sys, const struct sandbox_spec *spec, const struct sand
 
 	if (fd < 0 || gg_write_all(fd, m->bytes, m->len, err) < 0)
 		return -1;
-	if (secret && !lone_id() && fchown(fd, spec->uid, spec->gid) < 0)
+	if (secret && give(spec, fd) < 0)
 		return gg_fail_errno(err, "give the secret to uid %u", spec->uid);
 	return mountapi_clone(sys, "bytes", err);
 }

@@ -118,7 +118,7 @@ static int64_t handle(struct owner_call *c)
 {
 	static int64_t (*const families[])(struct owner_call *) = {
 		owner_call_stat,   owner_call_make,  owner_call_creds,
-		owner_call_change, owner_call_other,
+		owner_call_change, owner_call_other, owner_call_exec,
 	};
 	int64_t r = OWNER_PROCEED;
 

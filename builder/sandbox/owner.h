@@ -12,16 +12,16 @@
  *   set*id, get*id      by a table of made-up credentials
  *   listxattr family    without the record's name. utimensat keeps a recorded symlink's time
  *   setxattr family     POSIX ACLs with every id made 0
+ *   execve              with SANDBOX_SETUID: a set-id program's owner is who its process becomes
  *
  * Everything that an image or a package's script can see is there; these limits are left. Permissions are those of the
  * one real id: who became another user may do more than such a user could, never less. /proc, SO_PEERCRED and AT_UID
- * show 0; so does stat of a fifo or socket through what follows symlinks. A set-id program runs as its caller. A fifo
- * that is written to, and a file that O_CREAT makes behind a dangling symlink, lose the record. The modification time
- * of a symlink with an owner reads as the store's. openat2, setxattrat and listxattrat answer ENOSYS, as on an older
- * kernel, since their arguments lie where no filter can look. A signal whose handler is without SA_RESTART may end a
- * call that waits for us with EINTR (once we have it, no longer: Linux 5.19). Processes under a listener of an outer
- * container cannot have ours: the kernel allows one. A request costs two switches of context, some 6 us, and as much
- * again at most.
+ * show 0; so does stat of a fifo or socket through what follows symlinks. A fifo that is written to, and a file that
+ * O_CREAT makes behind a dangling symlink, lose the record. The modification time of a symlink with an owner reads as
+ * the store's. openat2, setxattrat and listxattrat answer ENOSYS, as on an older kernel, since their arguments lie
+ * where no filter can look. A signal whose handler is without SA_RESTART may end a call that waits for us with EINTR
+ * (once we have it, no longer: Linux 5.19). Processes under a listener of an outer container cannot have ours: the
+ * kernel allows one. A request costs two switches of context, some 6 us, and as much again at most.
  *
  * Credentials are kept per process, as an index into our table, in the soft RLIMIT_RTTIME, counted down from the hard
  * one: fork and execve pass it on, prlimit reads and sets it from outside, and it means nothing to what is not

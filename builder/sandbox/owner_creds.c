@@ -41,8 +41,7 @@ static bool equal(const struct owner_creds *a, const struct owner_creds *b)
 		memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)) == 0);
 }
 
-/* The caller is `wanted` from now on. */
-static int64_t become(struct owner_call *c, const struct owner_creds *wanted)
+int64_t owner_become(struct owner_call *c, const struct owner_creds *wanted)
 {
 	struct owner_server *s = c->s;
 	struct rlimit limit;
@@ -185,7 +184,7 @@ static int64_t set_groups(struct owner_call *c, struct owner_creds *creds, bool 
 			return -EINVAL;
 	creds->groups = groups;
 	creds->n_groups = n;
-	return become(c, creds);
+	return owner_become(c, creds);
 }
 
 static int64_t give_groups(const struct owner_call *c, const struct owner_creds *creds)
@@ -222,13 +221,13 @@ static int64_t keep(struct owner_call *c, struct owner_creds *creds)
 	int64_t r;
 
 	creds->keeper = argument(c, 1) ? program(c) : 0;
-	r = become(c, creds);
+	r = owner_become(c, creds);
 	return r < 0 ? r : OWNER_PROCEED;
 }
 
 static int64_t changed(struct owner_call *c, int64_t r, const struct owner_creds *creds)
 {
-	int64_t failed = r < 0 ? r : become(c, creds);
+	int64_t failed = r < 0 ? r : owner_become(c, creds);
 
 	return failed < 0 ? failed : r;
 }

@@ -88,6 +88,8 @@ const char *owner_fd_path(int fd, char ret[OWNER_FD_PATH]);
 mode_t owner_umask(const struct owner_call *c);
 
 const struct owner_creds *owner_creds_of(const struct owner_call *c);
+/* The caller has these from now on. 0 or -errno. */
+int64_t owner_become(struct owner_call *c, const struct owner_creds *wanted);
 bool owner_in_group(const struct owner_creds *creds, uint32_t gid);
 
 /* The handlers, by family. */
@@ -96,3 +98,4 @@ int64_t owner_call_stat(struct owner_call *c);
 int64_t owner_call_change(struct owner_call *c);
 int64_t owner_call_make(struct owner_call *c);
 int64_t owner_call_other(struct owner_call *c);
+int64_t owner_call_exec(struct owner_call *c);

@@ -52,6 +52,13 @@ static int check_spec(const struct sandbox_spec *spec, struct gg_err *err)
 	return 0;
 }
 
+static unsigned filter_flags(const struct sandbox_spec *spec)
+{
+	if (!(spec->flags & SANDBOX_OWNERSHIP))
+		return 0;
+	return FILTER_OWNERSHIP | (spec->flags & SANDBOX_SETUID ? FILTER_SETUID : 0);
+}
+
 static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct preparation *p,
 		   struct gg_err *err)
 {
@@ -66,8 +73,7 @@ static int prepare(const struct sandbox_spec *spec, struct sandbox *s, struct pr
 			return -1;
 	if (sources_open(spec, p->root.mount, s->upper, &s->stubs, &p->sources, err) < 0)
 		return -1;
-	filter_make(spec->flags & SANDBOX_OWNERSHIP ? FILTER_OWNERSHIP : 0, spec->perturb,
-		    &p->filter);
+	filter_make(filter_flags(spec), spec->perturb, &p->filter);
 	return 0;
 }
 

@@ -211,6 +211,24 @@ JOB(chroot)
 	CHECK_TEXT(b->text, "/tmp/in 3:4\nrel 5:6\n/tmp 7:0\n3:4\n5:6\n0:0\n");
 }
 
+/* Set-id programs, where they are allowed. */
+JOB(setuid)
+{
+	static const char script[] = "cd /tmp; cp /bin/ask s; chown 7:8 s; chmod 6755 s\n"
+				     "cp s g; chown 0:9 g; chmod 2755 g\n"
+				     "printf '#!/bin/sh\\nask ids\\n' >t; chown 7 t; chmod 4755 t\n"
+				     "su user -c '/tmp/s ids; /tmp/g ids; /tmp/t; ask ids'\n";
+	struct box *b = run(f, "setuid", script);
+
+	CHECK_TEXT(b->text, "1000 1000 1000, 1000 1000 1000\n1000 1000 1000, 1000 1000 1000\n"
+			    "1000 1000 1000, 1000 1000 1000\n1000 1000 1000, 1000 1000 1000\n");
+	b = box_new(f, "setuid2");
+	b->spec.flags = SANDBOX_SETUID;
+	shell(b, script);
+	CHECK_TEXT(b->text, "1000 7 7, 1000 8 8\n1000 1000 1000, 1000 9 9\n"
+			    "1000 1000 1000, 1000 1000 1000\n1000 1000 1000, 1000 1000 1000\n");
+}
+
 /* Pid 1 answers and traces at once. */
 JOB(traced)
 {
@@ -240,8 +258,8 @@ int main(void)
 		cmocka_unit_test(test_chown),   cmocka_unit_test(test_bits),
 		cmocka_unit_test(test_carried), cmocka_unit_test(test_setgid_directory),
 		cmocka_unit_test(test_users),   cmocka_unit_test(test_spec_user),
-		cmocka_unit_test(test_chroot),  cmocka_unit_test(test_traced),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_chroot),  cmocka_unit_test(test_setuid),
+		cmocka_unit_test(test_traced),  cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, lone_make, fixture_remove);
