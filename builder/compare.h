@@ -73,9 +73,8 @@ struct difference {
 	uint64_t size_a, size_b; /* bytes: of the files */
 	const char *
 		where; /* "ELF section .rodata", "ar member x.o, ELF section .data"; NULL: the file itself */
-	const char
-		*cause; /* one of the words above; NULL where none is to be found (an added path) */
-	const char *text; /* what led to the cause, for people; may be NULL */
+	const char *cause; /* one of the words above; NULL where none is to be found */
+	const char *text;  /* what led to the cause, for people; may be NULL */
 };
 
 struct comparison {

@@ -42,25 +42,24 @@ static const char *section_cause(const char *name)
 	return NULL;
 }
 
-static bool same_sections(const struct elf_sections *a, const struct elf_sections *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!gg_streq(a->v[i].name, b->v[i].name))
-			return false;
-	return a->n > 0;
-}
-
 static struct span bytes_of(const struct span *file, uint64_t offset, uint64_t size)
 {
 	return (struct span){ file->p + offset, (size_t)size };
 }
 
-/* Sections with their twins, as they come in the file. */
+/* A section of both, by its name; the first of a name with the first. */
 struct twins {
 	const struct elf_section *a, *b;
 };
+
+static int by_name(const void *x, const void *y)
+{
+	const struct elf_section *a = *(const struct elf_section *const *)x,
+				 *b = *(const struct elf_section *const *)y;
+	int order = strcmp(a->name, b->name);
+
+	return order ? order : (a > b) - (a < b);
+}
 
 static int by_offset(const void *x, const void *y)
 {
@@ -68,6 +67,37 @@ static int by_offset(const void *x, const void *y)
 				 *b = ((const struct twins *)y)->a;
 
 	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static const struct elf_section **sorted(const struct elf_sections *s)
+{
+	const struct elf_section **v = gg_calloc(s->n + 1, sizeof(struct elf_section *));
+
+	for (size_t i = 0; i < s->n; i++)
+		v[i] = &s->v[i];
+	qsort(v, s->n, sizeof(*v), by_name);
+	return v;
+}
+
+/* As they come in the first file. */
+static size_t pair_sections(const struct elf_sections *a, const struct elf_sections *b,
+			    struct twins *ret)
+{
+	_cleanup_free_ const struct elf_section **in_a = sorted(a), **in_b = sorted(b);
+	size_t i = 0, k = 0, n = 0;
+
+	while (i < a->n && k < b->n) {
+		int order = strcmp(in_a[i]->name, in_b[k]->name);
+
+		if (order == 0)
+			ret[n++] = (struct twins){ in_a[i++], in_b[k++] };
+		else if (order < 0)
+			i++;
+		else
+			k++;
+	}
+	qsort(ret, n, sizeof(*ret), by_offset);
+	return n;
 }
 
 static void visit_sections(const struct span *a, const struct span *b, const struct twins *sections,
@@ -89,18 +119,15 @@ static void visit_sections(const struct span *a, const struct span *b, const str
 static void visit_all(const struct span *a, const struct span *b, const struct elf_sections *in_a,
 		      const struct elf_sections *in_b, const struct part_sink *to)
 {
-	_cleanup_free_ struct twins *sections = gg_calloc(in_a->n, sizeof(*sections));
+	_cleanup_free_ struct twins *sections = gg_calloc(in_a->n + 1, sizeof(*sections));
 	size_t header = a->p[4] == 2 ? 64 : 52;
 	struct part p = { .label = "ELF header",
 			  .a = bytes_of(a, 0, header),
 			  .b = bytes_of(b, 0, header),
 			  .cause = "layout" };
 
-	for (size_t i = 0; i < in_a->n; i++)
-		sections[i] = (struct twins){ &in_a->v[i], &in_b->v[i] };
-	qsort(sections, in_a->n, sizeof(*sections), by_offset);
 	to->visit(to->ctx, &p);
-	visit_sections(a, b, sections, in_a->n, to);
+	visit_sections(a, b, sections, pair_sections(in_a, in_b, sections), to);
 	p = (struct part){ .label = "ELF section headers",
 			   .cause = "layout",
 			   .a = bytes_of(a, in_a->table, in_a->table_size),
@@ -117,7 +144,7 @@ static bool elf_parts(const struct span *a, const struct span *b, const struct p
 		    elf_sections_read(b->p, b->len, &in_b, &ignored) == 1;
 
 	(void)ret_cause;
-	if (!both || a->p[4] != b->p[4] || !same_sections(&in_a, &in_b))
+	if (!both || a->p[4] != b->p[4] || !in_a.n || !in_b.n)
 		return false;
 	visit_all(a, b, &in_a, &in_b, to);
 	return true;

@@ -254,6 +254,47 @@ static void compare_entries(struct layers *l, const struct layer_entry *a,
 	compare_content(l, a, b);
 }
 
+/* Where a path's last component begins. */
+static size_t directory_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* One that is gone and one that came in the same directory may be one thing, whose name holds what differs. */
+static bool name_tells(struct layers *l, struct difference *gone, struct difference *came)
+{
+	size_t len = directory_len(gone->path);
+	const char *text = NULL, *cause;
+
+	if (len != directory_len(came->path) || memcmp(gone->path, came->path, len) != 0 ||
+	    !gg_streq(gone->a, came->b))
+		return false;
+	cause = compare_cause_of_texts(l->c, gone->path + len, came->path + len, &text);
+	if (!cause || gg_streq(cause, "unknown"))
+		return false;
+	gone->cause = came->cause = cause;
+	gone->text = came->text = text;
+	return true;
+}
+
+static void compare_lone_names(struct layers *l, size_t first)
+{
+	enum { TRIES = 1000000 };
+	struct comparison *r = l->c->ret;
+	size_t tries = 0;
+
+	for (size_t i = first; i < r->n; i++) {
+		if (r->v[i].kind != DIFFERENCE_REMOVED)
+			continue;
+		for (size_t k = first; k < r->n && tries < TRIES; k++, tries++)
+			if (r->v[k].kind == DIFFERENCE_ADDED && !r->v[k].cause &&
+			    name_tells(l, &r->v[i], &r->v[k]))
+				break;
+	}
+}
+
 static void lone_entry(struct layers *l, enum difference_kind kind, const struct layer_entry *e)
 {
 	struct difference *d = add(l, kind, e->path);
@@ -302,6 +343,7 @@ static void compare_order(struct layers *l, const bool *common_a, const bool *co
 static void compare_lists(struct layers *l)
 {
 	const struct layer_list *a = &l->lists[0], *b = &l->lists[1];
+	size_t first = l->c->ret->n;
 	_cleanup_free_ bool *common_a = gg_zalloc(a->n + 1), *common_b = gg_zalloc(b->n + 1);
 	size_t i = 0, k = 0;
 
@@ -317,6 +359,7 @@ static void compare_lists(struct layers *l)
 			compare_entries(l, &a->v[i++], &b->v[k++]);
 		}
 	}
+	compare_lone_names(l, first);
 	compare_order(l, common_a, common_b);
 }
 

@@ -93,6 +93,9 @@ static void put_kind(struct gg_buf *b, const struct difference *d)
 {
 	if (d->kind == DIFFERENCE_ADDED || d->kind == DIFFERENCE_REMOVED) {
 		gg_buf_puts(b, d->a ? d->a : d->b);
+		if (d->text)
+			gg_buf_puts(b, ": ");
+		put_clean(b, d->text ? d->text : "");
 	} else if (d->kind == DIFFERENCE_COMPRESSION) {
 		put_blob(b, d->a);
 		gg_buf_puts(b, " -> ");

@@ -95,7 +95,8 @@ struct evidence {
 	size_t at;           /* where they begin to differ */
 	size_t end_a, end_b; /* where this difference ends */
 };
-enum cause_rank { CAUSE_UNKNOWN, CAUSE_DERIVED, CAUSE_PATTERN, CAUSE_SURE };
+/* What follows from something else is the cause only when there is nothing else. */
+enum cause_rank { CAUSE_DERIVED, CAUSE_UNKNOWN, CAUSE_PATTERN, CAUSE_SURE };
 /* The likely cause of one place; text says what was seen. */
 const char *compare_cause(const struct evidence *e, enum cause_rank *ret_rank, struct gg_buf *text);
 /* What shows only in the whole: the same things in another order. NULL: not that. */

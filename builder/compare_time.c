@@ -227,16 +227,29 @@ static bool is_text(const struct span *s, size_t at, size_t len)
 	return true;
 }
 
-/* Without windows too many numbers look like times: only aligned ones outside of code and texts. */
+static bool may_hold_times(const char *section)
+{
+	static const char *const sections[] = { ".data", ".rodata", ".note" };
+
+	if (!section || section[0] != '.')
+		return true;
+	for (size_t i = 0; i < GG_LEN(sections); i++)
+		if (gg_starts(section, sections[i]))
+			return true;
+	return false;
+}
+
+/* Without windows too many numbers look like times: only aligned ones, where everything else stayed in its place, outside
+ * of code, tables and texts. */
 static bool may_be_number(const struct evidence *e, size_t at, size_t width)
 {
 	if (at + width > e->a.len || at + width > e->b.len)
 		return false;
 	if (knows_windows(e))
 		return true;
-	return !is_text(&e->a, at, width) && !is_text(&e->b, at, width) && at % 4 == 0 &&
-	       e->end_a - e->at <= width && at + width >= e->end_a &&
-	       !(e->section && (gg_starts(e->section, ".text") || gg_starts(e->section, ".debug")));
+	return e->a.len == e->b.len && at % 4 == 0 && e->end_a - e->at <= width &&
+	       at + width >= e->end_a && may_hold_times(e->section) && !is_text(&e->a, at, width) &&
+	       !is_text(&e->b, at, width);
 }
 
 static const char *binary_times(const struct evidence *e, struct gg_buf *text)
