@@ -118,12 +118,11 @@ static int remove_tree_object(struct store *s, const struct gg_digest *d, struct
 {
 	char name[STORE_TREE_NAME], mark[STORE_MARK_NAME];
 	_cleanup_free_ char *aside = gg_temp_name("gone");
-	int tmpfd = s->dirs[STORE_TMP_DIR];
 
 	store_mark_remove(s, store_mark_tree(d, mark));
-	if (renameat(s->dirs[STORE_TREES], store_tree_name(d, name), tmpfd, aside) < 0)
+	if (store_move_aside(s, s->dirs[STORE_TREES], store_tree_name(d, name), aside) < 0)
 		return errno == ENOENT ? 0 : gg_fail_errno(err, "move tree '%s' aside", name);
-	return gg_remove_tree(tmpfd, aside, err);
+	return gg_remove_tree(s->dirs[STORE_TMP_DIR], aside, err);
 }
 
 static int remove_object(struct gc *g, const struct store_object *o, struct gg_err *err)
@@ -267,7 +266,6 @@ static int drop_foreign_tree(void *ctx, int dirfd, const char *name, struct gg_e
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 	_cleanup_free_ char *aside = gg_temp_name("gone");
 	struct prefix p = { .hex = name };
-	int tmpfd = g->s->dirs[STORE_TMP_DIR];
 
 	if (fan < 0 && err->kind != GG_OK)
 		return -1;
@@ -275,9 +273,9 @@ static int drop_foreign_tree(void *ctx, int dirfd, const char *name, struct gg_e
 		return -1;
 	if (p.found)
 		return 0;
-	if (renameat(dirfd, name, tmpfd, aside) < 0)
+	if (store_move_aside(g->s, dirfd, name, aside) < 0)
 		gg_fail_errno(&problem, "move it aside");
-	else if (gg_remove_tree(tmpfd, aside, &problem) == 0)
+	else if (gg_remove_tree(g->s->dirs[STORE_TMP_DIR], aside, &problem) == 0)
 		g->stats->removed++;
 	if (problem.kind != GG_OK)
 		gg_log(GG_LOG_WARNING, "tree '%s' of other ids stays: %s", name, problem.text);

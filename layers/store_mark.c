@@ -166,11 +166,20 @@ int store_commit(struct store *s, int fromfd, const char *from, int dirfd, const
 	return 0;
 }
 
+int store_move_aside(struct store *s, int dirfd, const char *name, const char *aside)
+{
+	int tmpfd = s->dirs[STORE_TMP_DIR], r = renameat(dirfd, name, tmpfd, aside);
+
+	if (r < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		r = renameat(dirfd, name, tmpfd, aside);
+	return r;
+}
+
 void store_quarantine(struct store *s, int dirfd, const char *name, const char *why)
 {
 	_cleanup_free_ char *prefix = gg_asprintf("bad-%s", name), *bad = gg_temp_name(prefix);
 
-	if (renameat(dirfd, name, s->dirs[STORE_TMP_DIR], bad) == 0 || errno == ENOENT)
+	if (store_move_aside(s, dirfd, name, bad) == 0 || errno == ENOENT)
 		gg_log(GG_LOG_WARNING, "store: '%s' is damaged (%s); moved to tmp/%s", name, why,
 		       bad);
 	else

@@ -77,6 +77,8 @@ int store_stage(struct store *s, const void *bytes, size_t len, mode_t mode, cha
 void store_batch_add(struct store *s, char *temp, int dirfd, const char *name);
 /* Forgets what a batch has not done. */
 void store_batch_drop(struct store *s);
+/* To tmp/ASIDE, whatever the mode of a directory of ours is: its ".." is written. -1 with errno. */
+int store_move_aside(struct store *s, int dirfd, const char *name, const char *aside) GG_MUST_USE;
 /* Moves a damaged object to tmp/bad-NAME-RANDOM and warns. */
 void store_quarantine(struct store *s, int dirfd, const char *name, const char *why);
 /* Notes use on a file whose times are `st`. */

@@ -126,13 +126,12 @@ static int tree_rename(struct store *s, int dirfd, const char *from, int fd, con
 int store_tree_adopt(struct store *s, int dirfd, const char *name, const char *manifest, size_t len,
 		     struct gg_digest *ret, struct gg_err *err)
 {
-	_cleanup_close_ int fd =
-		gg_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	_cleanup_close_ int fd = open_root(dirfd, name);
 	char tree[STORE_TREE_NAME], mark[STORE_MARK_NAME];
 	struct stat st;
 
 	if (fd < 0)
-		return -1;
+		return gg_fail_errno(err, "open '%s'", name);
 	/* One syncfs, not an fsync a file: tens of thousands of files are one journal commit. */
 	if (fstat(fd, &st) < 0 || (!s->batch && syncfs(fd) < 0))
 		return gg_fail_errno(err, "syncfs of '%s'", name);

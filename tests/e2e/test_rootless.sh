@@ -65,6 +65,7 @@ chmod 0111 odd/closed/below/exec
 chmod 4750 odd/closed/shared
 chmod 0300 odd/closed/below
 chmod 0555 odd/closed
+chmod 0011 odd
 tar -C odd --numeric-owner --sort=name --mtime=@0 -cf odd.tar .
 
 # Everything that runs nothing.
