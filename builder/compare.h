@@ -56,8 +56,8 @@ enum difference_kind {
 	DIFFERENCE_DEVICE,   /* "major:minor" */
 	DIFFERENCE_HARDLINK, /* a, b: what the name is linked to, NULL: content of its own */
 	DIFFERENCE_ORDER, /* the first path that comes at another place in the layer; a, b: the path there */
-	DIFFERENCE_BYTES,   /* content; a, b: what stands at the offset, as text or hex */
-	DIFFERENCE_ARCHIVE, /* no entry differs, and yet the diffIDs do: headers, padding */
+	DIFFERENCE_BYTES, /* content; a, b: what stands at the offset, as text or hex */
+	DIFFERENCE_ARCHIVE, /* how an entry is written, or (no path) padding and the end, when nothing else differs */
 };
 extern const char *const difference_kind_names[]; /* "config", "manifest", "layer", … */
 

@@ -238,9 +238,24 @@ static void compare_types(struct layers *l, const struct layer_entry *a,
 	d->cause = "unknown";
 }
 
+/* What no field here holds: times of access, comments, another way to write the same. */
+static void compare_headers(struct layers *l, const struct layer_entry *a,
+			    const struct layer_entry *b)
+{
+	struct difference *d;
+
+	if (a->headers == b->headers || a->mtime != b->mtime || a->mtime_ns != b->mtime_ns)
+		return;
+	d = add(l, DIFFERENCE_ARCHIVE, a->path);
+	d->cause = "unknown";
+	d->text = "headers that say the same in other bytes, or times of access and change";
+}
+
 static void compare_entries(struct layers *l, const struct layer_entry *a,
 			    const struct layer_entry *b)
 {
+	size_t found = l->found;
+
 	if (a->type != b->type)
 		compare_types(l, a, b);
 	compare_mode(l, a, b);
@@ -252,6 +267,8 @@ static void compare_entries(struct layers *l, const struct layer_entry *a,
 	compare_link(l, a, b);
 	compare_device(l, a, b);
 	compare_content(l, a, b);
+	if (l->found == found)
+		compare_headers(l, a, b);
 }
 
 /* Where a path's last component begins. */
@@ -456,7 +473,7 @@ int compare_layer_pair(struct compare *c, size_t layer_a, size_t layer_b, struct
 	if (l.found == 0 && !(c->options->ignore & COMPARE_IGNORE_MTIME)) {
 		d = compare_add(c, DIFFERENCE_ARCHIVE);
 		d->cause = "unknown";
-		d->text = "the same entries; how they are written in the tar differs";
+		d->text = "the same entries and headers; padding or the end of the tar differs";
 	}
 	return 0;
 }

@@ -63,6 +63,7 @@ static void add_entry(struct layer_list *l, const struct untar_entry *e)
 				 .size = e->size,
 				 .mtime = e->mtime,
 				 .mtime_ns = e->mtime_ns,
+				 .headers = e->headers,
 				 .place = l->n };
 
 	n.path = clean_path(l->arena, e->name);
@@ -117,6 +118,7 @@ static int list_entries(struct layer_stream *stream, struct layer_list *l, struc
 	uint64_t names = 0;
 
 	l->arena = gg_arena_new();
+	untar_sum_headers(u);
 	for (;;) {
 		const struct untar_entry *e;
 

@@ -27,6 +27,7 @@ struct layer_entry {
 	int64_t mtime;
 	uint32_t mtime_ns;
 	struct gg_digest content; /* type '0' */
+	uint64_t headers;         /* a sum of all bytes of its headers */
 	const struct tree_xattr *xattrs;
 	size_t n_xattrs;
 	size_t place; /* in the tar, from 0 */

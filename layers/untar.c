@@ -38,6 +38,8 @@ struct untar {
 	uint64_t total, max; /* of the stream */
 	uint64_t left;       /* of the entry's content */
 	unsigned padding;
+	bool sums;
+	uint64_t headers;       /* FNV-1a */
 	struct gg_arena *arena; /* strings of the current entry */
 	struct untar_entry entry;
 };
@@ -51,6 +53,19 @@ struct untar *untar_new(struct archive_stream *stream, uint64_t max, struct gg_h
 	u->hash = hash;
 	u->arena = gg_arena_new();
 	return u;
+}
+
+void untar_sum_headers(struct untar *u)
+{
+	u->sums = true;
+}
+
+static void sum(struct untar *u, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; u->sums && i < len; i++)
+		u->headers = (u->headers ^ p[i]) * 0x100000001b3;
 }
 
 void untar_free(struct untar *u)
@@ -264,6 +279,7 @@ static int read_extension(struct untar *u, uint64_t size, char **ret, struct gg_
 	*ret = gg_arena_alloc(u->arena, (size_t)size + 1);
 	if (read_bytes(u, *ret, (size_t)size, err) < 0)
 		return -1;
+	sum(u, *ret, (size_t)size);
 	return skip_bytes(u, padding_of(size), err);
 }
 
@@ -433,6 +449,7 @@ static int read_header(struct untar *u, struct header *h, uint64_t *ret_size, bo
 {
 	if (read_bytes(u, (char *)h, BLOCK, err) < 0)
 		return -1;
+	sum(u, h, BLOCK);
 	*ret_end = all_zero((const char *)h, BLOCK);
 	if (*ret_end)
 		return 0;
@@ -458,6 +475,7 @@ int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *e
 	gg_arena_free(u->arena);
 	u->arena = pax.arena = gg_arena_new();
 	u->entry = (struct untar_entry){ 0 };
+	u->headers = 0xcbf29ce484222325;
 	*ret = NULL;
 	while (r == 0) {
 		if (read_header(u, &h, &size, &end, err) < 0)
@@ -480,6 +498,7 @@ int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *e
 	}
 	if (r < 0 || set_entry(u, &h, &pax, long_name, long_link, err) < 0)
 		return -1;
+	u->entry.headers = u->sums ? u->headers : 0;
 	*ret = &u->entry;
 	return 0;
 }

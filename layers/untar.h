@@ -32,7 +32,9 @@ struct untar_entry {
 	uint64_t size; /* 0 but for '0' */
 	int64_t mtime; /* seconds since 1970; INT64_MIN: what is written is no time */
 	uint32_t mtime_ns;
-	const char *uname, *gname;       /* of the header; mostly empty */
+	const char *uname, *gname; /* of the header; mostly empty */
+	uint64_t
+		headers; /* untar_sum_headers: a sum of all bytes of its headers, for comparing; else 0 */
 	const struct tree_xattr *xattrs; /* sorted, unfiltered */
 	size_t n_xattrs;
 };
@@ -40,6 +42,7 @@ struct untar_entry {
 struct untar;
 /* A stream of more than `max` bytes is an error. `hash` may be NULL; both are borrowed. */
 struct untar *untar_new(struct archive_stream *stream, uint64_t max, struct gg_hash *hash);
+void untar_sum_headers(struct untar *u);
 void untar_free(struct untar *u);
 void untar_freep(struct untar **u);
 #define _cleanup_untar_ GG_CLEANUP(untar_freep)

@@ -38,6 +38,7 @@ pair("order", Layout(layer({"a": b"1", "b": b"2", "c": b"3"})), Layout(layer({"a
 pair("compression", Layout(same, compress=images.compressed, kind="+gzip"),
      Layout(same, compress=lambda tar: gzip.compress(tar, 1, mtime=0), kind="+gzip"))
 pair("padding", Layout(same), Layout(same + b"\0" * 512))
+pair("headers", *(Layout(layer({"f": entry(b"x", pax={"atime": atime})})) for atime in ("1", "2")))
 pair("names", *(Layout(layer({name: b"" for name in names})) for names in (
     ["log/2026-11-25.log", "tmp/tmp.aBcDeFgHiJ", "x/only-here", "y/moved"],
     ["log/2026-11-26.log", "tmp/tmp.zYxWvUtSrQ", "x/other", "z/moved"])))
@@ -47,7 +48,7 @@ pair("fewer", Layout(one, two, three), Layout(two))
 pair("documents", Layout(config={"created": "2026-11-25T04:26:47Z", "config": {"Env": ["A=1", "B=2"], "Labels": {"a.b": "x"}}}),
      Layout(config={"created": "2026-11-26T04:26:47Z", "config": {"Env": ["B=2", "A=1"], "Labels": {"a.b": "y"}, "User": "0"}}))
 END2
-for name in equal entries order compression padding names layers fewer documents; do
+for name in equal entries order compression padding headers names layers fewer documents; do
 	echo "== $name"
 	ggbuild diff $name/a $name/b || echo "exit $?"
 done
