@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include "builder/compare_private.h"
 
 #define INFLATE_MAX (1ull << 30) /* bytes of all that is decompressed for one file */
 

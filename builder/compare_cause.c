@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "builder/compare_private.h"
 
 enum cause_rank compare_rank(const char *cause)
 {
@@ -239,6 +239,28 @@ static const char *cause_temporary(const struct evidence *e, struct gg_buf *text
 	return "temporary-name";
 }
 
+/* Files whose content is known to be of one kind, whatever it looks like. */
+static const char *cause_file(const struct evidence *e, struct gg_buf *text)
+{
+	static const struct {
+		const char *end, *cause, *why;
+	} files[] = {
+		{ ".pid", "process-id", "a number of a process" },
+		{ "etc/hostname", "host-name", "the host's name" },
+		{ "machine-id", "random", "an identifier of the machine" },
+		{ "random-seed", "random", "random bytes" },
+		{ "ldconfig/aux-cache", "file-system", "inode numbers and times of libraries" },
+	};
+
+	for (size_t i = 0; e->path && i < GG_LEN(files); i++) {
+		if (!gg_ends(e->path, files[i].end))
+			continue;
+		gg_buf_puts(text, files[i].why);
+		return files[i].cause;
+	}
+	return NULL;
+}
+
 /* ---- the table ---- */
 
 struct detector {
@@ -257,6 +279,7 @@ static const struct detector detectors[] = {
 	{ "temporary names", cause_temporary, CAUSE_PATTERN },
 	{ "locales", cause_locale, CAUSE_PATTERN },
 	{ "random bytes", cause_random, CAUSE_PATTERN },
+	{ "known files", cause_file, CAUSE_PATTERN },
 };
 
 const char *compare_cause(const struct evidence *e, enum cause_rank *ret_rank, struct gg_buf *text)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <string.h>
 
-#include "builder/compare_private.h"
 #include "layers/base/json.h"
 #include "layers/image_source.h"
 

@@ -3,9 +3,10 @@
  * What files are made of: ELF sections here, members of archives in compare_format_archive.c, streams in
  * compare_format_stream.c.
  */
+#include "builder/compare_private.h"
+
 #include <string.h>
 
-#include "builder/compare_private.h"
 #include "layers/elf_section.h"
 
 const struct format *const compare_formats[] = { &format_elf,  &format_ar,   &format_tar,

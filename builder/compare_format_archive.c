@@ -3,12 +3,12 @@
  * Archives' members: ar (ar(5), GNU and BSD long names), tar (ustar headers), zip (APPNOTE.TXT 4.3, without ZIP64).
  * What is malformed is not this format; nothing beyond the bytes is read.
  */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "builder/compare_private.h"
 
 enum { MEMBERS_MAX = 200000 };
 

@@ -2,10 +2,11 @@
  *
  * Files that are a header and one content: gzip (RFC 1952), zstd (RFC 8878), Python's .pyc (PEP 552).
  */
+#include "builder/compare_private.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
-#include "builder/compare_private.h"
 #include "layers/archive.h"
 #include "layers/base/fd.h"
 

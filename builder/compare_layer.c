@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/compare_private.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "builder/compare_private.h"
 #include "layers/base/fd.h"
 #include "layers/image_source.h"
 #include "layers/layer_list.h"

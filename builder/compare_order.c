@@ -2,11 +2,11 @@
  *
  * What two contents look like as a whole: the same things in another order; and what has no order at all.
  */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "builder/compare_private.h"
 
 enum {
 	WHOLE_MAX = 64 << 20, /* bytes that are cut into lines */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/compare_private.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-#include "builder/compare_private.h"
 #include "builder/printable.h"
 #include "builder/table.h"
 #include "layers/base/json.h"

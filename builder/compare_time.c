@@ -2,11 +2,11 @@
  *
  * Times in what differs: as texts, and as numbers.
  */
+#include "builder/compare_private.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
-
-#include "builder/compare_private.h"
 
 /* Y M D h m s: a digit of year, month, day, hour, minute, second. E: the same as D, or a blank. N: a month's name,
  * W: a day's, Z: a time zone's, three letters each. Anything else stands for itself. The longer come first. */

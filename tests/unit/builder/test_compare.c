@@ -222,6 +222,26 @@ static void test_order(void **state)
 	assert_cause(&unknown, "a\nb\nc\n", "c\na\nd\n", "unknown");
 }
 
+static void test_files(void **state)
+{
+	static const char *const cases[][2] = { { "run/x.pid", "process-id" },
+						{ "etc/hostname", "host-name" },
+						{ "var/cache/ldconfig/aux-cache", "file-system" },
+						{ "etc/other", "unknown" } };
+
+	(void)state;
+	for (size_t i = 0; i < GG_LEN(cases); i++) {
+		struct comparison ret = { .arena = gg_arena_new() };
+		struct compare c = { .options = &unknown, .ret = &ret };
+		struct difference d = { .kind = DIFFERENCE_BYTES, .path = cases[i][0] };
+		struct span a = { (const uint8_t *)"17\n", 3 }, b = { (const uint8_t *)"4\n", 2 };
+
+		compare_contents(&c, &a, &b, &d);
+		assert_string_equal(d.cause, cases[i][1]);
+		comparison_done(&ret);
+	}
+}
+
 /* The first of several differences says where, the one that tells most says why. */
 static void test_several(void **state)
 {
@@ -244,7 +264,7 @@ int main(void)
 		cmocka_unit_test(test_facts),        cmocka_unit_test(test_text_times),
 		cmocka_unit_test(test_number_times), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_random),       cmocka_unit_test(test_order),
-		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_several),      cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
