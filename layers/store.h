@@ -24,8 +24,8 @@
  * (owners on disk are those of the manifest, shifted), "FIRST-FIRST" for a user's subordinate ids (the first uid and
  * gid of the range that stands for 1…), "own" where every inode is the caller's. One meaning cannot be read as another,
  * so each has its directories, and a handle knows one: a tree that only another has is absent and made again, to the
- * same digest; everything else is shared. Maintenance is about the handle's own, but that
- * a collection removes trees of the others whose manifest is gone, where it has the right to.
+ * same digest; everything else is shared. Maintenance is about the handle's own; but a collection also removes trees of
+ * the others whose manifest is gone, where it has the right to.
  *
  * Objects appear whole or not at all: written in tmp, fsync, verify, rename without replacement, fsync of the
  * directory; EEXIST is success. Trees: one syncfs before the rename. In a batch syncfs stands for the fsyncs of all. Blobs are mode 0444, never hard-linked into an
