@@ -43,7 +43,7 @@ static bool is_ours(const struct owner_call *c, int dirfd, uint64_t path, bool n
 	return r == 0 && heir(c, p.path, &ids);
 }
 
-/* For the object that was just made: an error leaves it root's, as far as anybody sees. */
+/* For the object that was just made. Where there is no place for a record it stays root's. */
 static int64_t record(int dir, const char *name, struct owners_ids ids)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -52,9 +52,9 @@ static int64_t record(int dir, const char *name, struct owners_ids ids)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0;
-	return owners_write(owner_fd_path(fd, path), true, &st, ids) < 0 && errno == ENOSPC
-		       ? -ENOSPC
-		       : 0;
+	if (owners_write(owner_fd_path(fd, path), true, &st, ids) == 0)
+		return 0;
+	return errno == ENOSPC || errno == EOVERFLOW ? -errno : 0;
 }
 
 static int64_t hand_over(const struct owner_call *c, int fd, int flags)

@@ -101,13 +101,24 @@ int owners_write_fd(int fd, struct owners_ids ids)
 static int write_mark(const char *path, bool follow, const struct stat *st, struct owners_ids ids)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
-	struct owners_ids before;
+	int flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
+	struct owners_ids now;
+	struct stat after;
 
 	if (ids.uid || ids.gid)
 		times[1] = owners_mark(ids);
-	else if (!owners_marked(&st->st_mtim, &before))
+	else if (!owners_marked(&st->st_mtim, &now))
 		return 0;
-	return utimensat(AT_FDCWD, path, times, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+	if (utimensat(AT_FDCWD, path, times, flags) < 0)
+		return -1;
+	if (!ids.uid && !ids.gid)
+		return 0;
+	if (fstatat(AT_FDCWD, path, &after, flags) == 0 && owners_marked(&after.st_mtim, &now) &&
+	    now.uid == ids.uid && now.gid == ids.gid)
+		return 0;
+	/* Coarser times: an error, since what is lost would not be noticed. */
+	errno = EOVERFLOW;
+	return -1;
 }
 
 int owners_write(const char *path, bool follow, const struct stat *st, struct owners_ids ids)

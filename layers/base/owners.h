@@ -8,8 +8,8 @@
  *   what has no user.* xattrs (symlinks, fifos, sockets)   the modification time, which the store would otherwise set
  *                           to one value: OWNERS_EPOCH seconds and UID * 65536 + GID nanoseconds
  *
- * Ids are 0…65535, what the range of any other store holds. A record is never part of a manifest. A file system whose
- * times are coarser than a nanosecond loses the second kind.
+ * Ids are 0…65535, what the range of any other store holds. A record is never part of a manifest. Where times
+ * are coarser than a nanosecond, writing the second kind is EOVERFLOW.
  */
 #pragma once
 
