@@ -64,6 +64,13 @@ static void own_ids(const char *map, struct userns_ranges *ret)
 		fclose(f);
 }
 
+/* With its capabilities, and ids besides its own to do without them. */
+static bool is_host_root(void)
+{
+	return geteuid() == 0 && caps_have(caps_root()) &&
+	       both_available(USERNS_ROOT_BASE, USERNS_COUNT);
+}
+
 static int look_shifted(struct userns *ns, struct gg_err *err)
 {
 	if (geteuid() != 0) {
@@ -128,6 +135,10 @@ static int look(struct userns *ns, struct gg_err *err)
 	case USERNS_SUBUID:
 		return look_subuid(ns, err);
 	case USERNS_SINGLE:
+		if (ns->choice == USERNS_AUTO && is_host_root())
+			return gg_fail(err, GG_SYSTEM,
+				       "be root with one id: it would be the host's root");
+		break;
 	case USERNS_NONE:
 		break;
 	}
@@ -142,11 +153,10 @@ static void look_on(struct userns *ns)
 
 		if (look(ns, &why) == 0)
 			return;
-		/* To an ordinary user it says nothing that root could do better. */
-		if (ns->kind != USERNS_SHIFTED || geteuid() == 0) {
-			gg_err_done(&ns->why);
+		/* To an ordinary user it says nothing that root could do better; and what was tried and refused says
+		 * more than what was looked at. */
+		if (ns->why.kind == GG_OK && (ns->kind != USERNS_SHIFTED || geteuid() == 0))
 			gg_err_move(&ns->why, &why);
-		}
 	}
 }
 
