@@ -13,8 +13,8 @@
  *   SINGLE   Inside 0 is the caller, and no other id exists; every inode belongs to the caller, and chown is refused by
  *            the kernel. The calling process is in there too. The kernel gives such a namespace only to who gives up
  *            setgroups: jobs keep the caller's supplementary groups, so what is open to one of those groups is open to
- *            a job; a sandbox shows no such thing, since nothing of the host is in it. The host's root has it only if it asks: it would
- *            be the host's root in there.
+ *            a job; a sandbox shows no such thing, since nothing of the host is in it. The host's root has it only if
+ *            it asks: it would be the host's root in there.
  *   NONE     User namespaces are refused. Jobs are plain children with the caller's ids: no sandbox, so neither steps
  *            nor tests nor packages' scripts can run; all else can. On disk as SINGLE.
  *
