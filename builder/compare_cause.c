@@ -214,9 +214,9 @@ const char *cause_path(const struct evidence *e, struct gg_buf *text)
 	       at = (size_t)(e->at - (size_t)(a.p - e->a.p));
 	bool temporary;
 
-	/* "-I/usr/x": the path begins at its slash; both share what is before the difference. */
-	if (!slash || skip > at || skip >= b.len || b.p[skip] != '/' || a.len - skip < 4 ||
-	    b.len - skip < 4)
+	/* "/usr/x" or "-I/usr/x", but not "text/x"; both share what is before the difference. */
+	if (!slash || (skip && a.p[0] != '-') || skip > at || skip >= b.len || b.p[skip] != '/' ||
+	    a.len - skip < 4 || b.len - skip < 4)
 		return NULL;
 	a = (struct span){ a.p + skip, a.len - skip };
 	b = (struct span){ b.p + skip, b.len - skip };

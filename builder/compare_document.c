@@ -118,16 +118,48 @@ static void compare_values(const struct documents *d, const char *path, const st
 		add(d, path, a, b, NULL);
 }
 
-/* What layers do shows in the config's diff_ids, and what the config does in the manifest. */
+/* What layers do shows in the config's diff_ids. */
 static bool follows_in_config(const char *path)
 {
 	return gg_starts(path, "rootfs.diff_ids");
 }
 
+/* Descriptors of the config and of layers: what those differ in is told of them. Of one blob, everything else counts. */
 static bool follows_in_manifest(const char *path)
 {
-	return gg_streq(path, "config.digest") || gg_streq(path, "config.size") ||
-	       gg_streq(path, "layers");
+	return gg_streq(path, "layers") || gg_streq(path, "config");
+}
+
+static void compare_descriptors(struct documents *d, const char *path, const struct gg_json *a,
+				const struct gg_json *b)
+{
+	const char *one = gg_json_get_str(a, "digest", ""), *two = gg_json_get_str(b, "digest", "");
+	_cleanup_strv_ struct gg_strv keys = { 0 };
+
+	gg_json_keys(a, &keys);
+	gg_json_keys(b, &keys);
+	gg_strv_sort(&keys);
+	for (size_t i = 0; i < keys.n; i++) {
+		const char *key = keys.v[i];
+		_cleanup_free_ char *at = below(path, key);
+		bool of_blob = gg_streq(key, "digest") || gg_streq(key, "size") ||
+			       gg_streq(key, "mediaType");
+
+		if ((i == 0 || !gg_streq(keys.v[i - 1], key)) && (gg_streq(one, two) || !of_blob))
+			compare_values(d, at, gg_json_get(a, key), gg_json_get(b, key));
+	}
+}
+
+static void compare_manifests(struct documents *d, const struct gg_json *a, const struct gg_json *b)
+{
+	const struct gg_json *in_a = gg_json_get(a, "layers"), *in_b = gg_json_get(b, "layers");
+
+	compare_descriptors(d, "config", gg_json_get(a, "config"), gg_json_get(b, "config"));
+	for (size_t i = 0; i < gg_json_len(in_a) && i < gg_json_len(in_b); i++) {
+		_cleanup_free_ char *at = gg_asprintf("layers[%zu]", i);
+
+		compare_descriptors(d, at, gg_json_at(in_a, i), gg_json_at(in_b, i));
+	}
 }
 
 static bool same_bytes(const struct image_document *a, const struct image_document *b)
@@ -161,5 +193,6 @@ void compare_documents(struct compare *c)
 				      .follows = follows_in_manifest };
 
 	compare_document(&manifest, &c->a->manifest, &c->b->manifest);
+	compare_manifests(&manifest, c->a->manifest.json, c->b->manifest.json);
 	compare_document(&config, &c->a->config, &c->b->config);
 }

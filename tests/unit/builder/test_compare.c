@@ -198,6 +198,7 @@ static void test_names(void **state)
 	assert_cause(&unknown, "-I/home/one/x", "-I/home/three/x", "build-path");
 	assert_cause(&unknown, "DW_AT /a/b/c.c", "DW_AT /a/bb/c.c", "build-path");
 	assert_cause(&unknown, "a/b", "a/c", "unknown");
+	assert_cause(&unknown, "text/plain", "text/html", "unknown");
 }
 
 static void test_random(void **state)
