@@ -50,7 +50,7 @@ enum answer {
 	ANSWER_ASK,
 	ANSWER_ASK_OPEN, /* only what makes a file */
 	ANSWER_ASK_OPENAT,
-	ANSWER_ASK_STATX,     /* only what wants to know an owner */
+	ANSWER_ASK_STATX,     /* only what wants to know an owner, or a time that may hold one */
 	ANSWER_ASK_UTIMENSAT, /* only what does not follow symlinks */
 	ANSWER_ASK_PRCTL,     /* only what keeps capabilities */
 };
@@ -314,7 +314,7 @@ static void emit_leaf(struct filter *f, enum answer answer)
 		break;
 	case ANSWER_ASK_STATX:
 		emit_argument(f, 3);
-		emit_if(f, BPF_JSET, STATX_UID | STATX_GID, ANSWER_ASK);
+		emit_if(f, BPF_JSET, STATX_UID | STATX_GID | STATX_MTIME, ANSWER_ASK);
 		break;
 	case ANSWER_ASK_UTIMENSAT:
 		emit_argument(f, 3);

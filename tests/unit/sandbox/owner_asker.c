@@ -138,6 +138,23 @@ static void undumpable(void)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
+/* Where a symlink's owner is kept, every way of asking for its time shows another. */
+static void times(void)
+{
+	struct statx sx;
+	struct stat st;
+
+	want("symlink", symlink("n", "link"), 0);
+	want("its owner", lchown("link", 3, 4), 0);
+	want("its time", lstat("link", &st) == 0 && st.st_mtime == 315532800 ? 0 : -1, 0);
+	want("its time alone",
+	     statx(AT_FDCWD, "link", AT_SYMLINK_NOFOLLOW, STATX_MTIME, &sx) == 0 &&
+			     sx.stx_mtime.tv_sec == 315532800 && sx.stx_uid == 3
+		     ? 0
+		     : -1,
+	     0);
+}
+
 static void attributes(void)
 {
 	char names[256] = "";
@@ -168,6 +185,7 @@ static void users(void)
 		want("no groups", setgroups(0, NULL), EPERM);
 		want("no group", setresgid(5, 5, 5), EPERM);
 		want("chown", chown("n", 1000, 1000), EPERM);
+		want("chown to nobody else", chown("n", -1, -1), 0);
 		_exit(failures);
 	}
 	wait(&r);
@@ -301,6 +319,7 @@ int main(int argc, char **argv)
 	edges();
 	links();
 	undumpable();
+	times();
 	attributes();
 	users();
 	credentials();
