@@ -21,11 +21,13 @@
  * the store's. openat2, setxattrat and listxattrat answer ENOSYS, as on an older kernel, since their arguments lie
  * where no filter can look. A signal whose handler is without SA_RESTART may end a call that waits for us with EINTR
  * (once we have it, no longer: Linux 5.19). Processes under a listener of an outer container cannot have ours: the
- * kernel allows one. A request costs two switches of context, some 6 us, and as much again at most.
+ * kernel allows one. A request costs two switches of context, some 6 us, and as much again at most: 12 % of processor
+ * time for configuring a Debian root, 3 % for compiling a Rust crate.
  *
  * Credentials are kept per process, as an index into our table, in the soft RLIMIT_RTTIME, counted down from the hard
  * one: fork and execve pass it on, prlimit reads and sets it from outside, and it means nothing to what is not
- * scheduled in real time. So no process needs to be watched from its birth, and none is confused with a dead one's pid.
+ * scheduled in real time (getrlimit shows it). So no process needs to be watched from its birth, and none is confused
+ * with a dead one's pid.
  *
  * Why a step gains nothing. We are in all of its namespaces with its root, user and capabilities. What is changed is
  * reached without the links of /proc that we may follow and the step may not (CAP_SYS_PTRACE, for the memory of
