@@ -7,6 +7,7 @@
 
 #include "builder/beside.h"
 #include "builder/bundle_import.h"
+#include "builder/compressor.h"
 #include "builder/local.h"
 #include "builder/results.h"
 #include "builder/session.h"
@@ -226,18 +227,50 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 	return 0;
 }
 
+/* Looks what is to be done. When the lock knows another compressor, and may be left as it is, what this one gives has
+ * keys of its own: whoever can keep the lock's promise must not find it. */
+static int look(struct session *s, struct project *p, const struct build_options *o,
+		const struct build_goals *goals, struct build_result *ret, struct gg_err *err)
+{
+	struct lock_formats *f = &p->lock->formats, kept = *f;
+	struct lock_compressor own;
+	bool other;
+	int r;
+
+	ret->execution = execution_new(s, p->recipe, ret->plan);
+	if (execution_look(ret->execution, goals->v, goals->n, err) < 0)
+		return -1;
+	if (!execution_packs(ret->execution))
+		return 0;
+	if (compressor_check(s, p, &own, &other, err) < 0)
+		return -1;
+	if (!other)
+		return 0;
+	execution_freep(&ret->execution);
+	plan_freep(&ret->plan);
+	ret->execution = NULL;
+	ret->plan = NULL;
+	compressor_set(f, compressor_kind(&p->recipe->image), &own);
+	r = build_plan(s, p, o->platform, &ret->plan, err);
+	*f = kept;
+	if (r < 0)
+		return -1;
+	ret->execution = execution_new(s, p->recipe, ret->plan);
+	return execution_look(ret->execution, goals->v, goals->n, err);
+}
+
 static int run_rounds(struct session *s, struct project *p, const struct build_options *o,
 		      struct build_result *ret, struct gg_err *err)
 {
 	_cleanup_build_goals_ struct build_goals goals = { 0 };
 	bool known = true;
 
-	if (build_lock(s, p, o, ret, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0)
+	if (build_lock(s, p, o, ret, err) < 0 || build_goals(s, ret->plan, o, &goals, err) < 0 ||
+	    look(s, p, o, &goals, ret, err) < 0)
 		return -1;
 	if (!o->fetch_only &&
 	    results_are_last(s->store, p->recipe, ret->plan, goals.v, goals.n, &known, err) < 0)
 		return -1;
-	ret->execution = execution_new(s, p->recipe, ret->plan);
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;
 	return known ? 0

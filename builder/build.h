@@ -15,7 +15,8 @@ struct build_options {
 	const char *platform;         /* "linux/amd64" */
 	bool relock;                  /* resolve everything anew */
 	const struct gg_strv *update; /* stages and fetches to resolve anew; may be NULL */
-	bool every_fetch;             /* the lock shall pin fetches that no goal needs, too */
+	/* the lock shall have everything: fetches that no goal needs, and what only old locks lack */
+	bool complete;
 	bool prune; /* the lock shall hold nothing that the recipe, with these arguments, does not use */
 	bool dry;        /* the lock changes in memory only */
 	bool fetch_only; /* only what comes from outside: packages, URLs, fetches */

@@ -41,7 +41,7 @@ static int reach(const struct session *s, const struct plan *p, const struct bui
 		return -1;
 	plan_reach(p, goals.v, goals.n, reached);
 	for (size_t i = 0; i < p->n_nodes; i++)
-		reached[i] = reached[i] || o->every_fetch || o->relock;
+		reached[i] = reached[i] || o->complete || o->relock;
 	return 0;
 }
 
@@ -160,7 +160,10 @@ static int complete(struct session *s, struct project *p, const struct build_opt
 {
 	struct pinning pinning GG_CLEANUP(pinning_done) = {
 		.o = o,
-		.resolve = { .platform = o->platform, .all = o->relock, .names = o->update },
+		.resolve = { .platform = o->platform,
+			     .all = o->relock,
+			     .complete = o->complete,
+			     .names = o->update },
 	};
 	bool changed;
 

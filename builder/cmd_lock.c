@@ -24,7 +24,9 @@ static const struct option_def defs[] = {
 	  .arg = "NAME",
 	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct options, update),
-	  .help = "resolve this stage's packages, or run this fetch, anew" },
+	  .help = "resolve this stage's packages, or run this fetch, anew; 'compression': take "
+		  "this "
+		  "program's compressors" },
 	{ .name = "all",
 	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct options, all),
@@ -53,7 +55,7 @@ static int update(struct command_session *c, const void *options, const struct g
 	struct build_options how = { .platform = command_platform(),
 				     .relock = o->all,
 				     .update = &o->update,
-				     .every_fetch = true,
+				     .complete = true,
 				     .prune = o->prune,
 				     .dry = o->diff };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;

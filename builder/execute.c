@@ -45,6 +45,7 @@ struct execution {
 	size_t *download_nodes; /* parallel to downloads */
 	size_t cap_download_nodes;
 	bool downloading;
+	bool looked;
 	unsigned running, ran, cached;
 	unsigned unpacking;     /* packages that are running */
 	struct action *unsaved; /* packages that are done and wait to be saved together; a list */
@@ -617,10 +618,13 @@ static int need_all(struct execution *x, const size_t *goals, size_t n, struct g
 }
 
 /* The user namespace is made when there is something to be made in it, and no earlier. */
-static int look(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
+int execution_look(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
 {
 	bool changed;
 
+	if (x->looked)
+		return 0;
+	x->looked = true;
 	if (need_all(x, goals, n, err) < 0)
 		return -1;
 	if (!is_needed(x))
@@ -635,9 +639,17 @@ static int look(struct execution *x, const size_t *goals, size_t n, struct gg_er
 	return check_commands(x, err);
 }
 
+bool execution_packs(const struct execution *x)
+{
+	for (size_t i = 0; i < x->plan->n_nodes; i++)
+		if (x->plan->nodes[i].kind == PLAN_PACK && x->slots[i].state == NEEDED)
+			return true;
+	return false;
+}
+
 int execution_run(struct execution *x, const size_t *goals, size_t n, struct gg_err *err)
 {
-	int r = look(x, goals, n, err);
+	int r = execution_look(x, goals, n, err);
 
 	if (r == 0)
 		r = bundle_import(x->session, &x->imports, err);

@@ -19,6 +19,11 @@ void execution_free(struct execution *x);
 void execution_freep(struct execution **x);
 #define _cleanup_execution_ GG_CLEANUP(execution_freep)
 
+/* Looks what there is of the goals, once: execution_run does it, too, and makes these and no others. */
+int execution_look(struct execution *x, const size_t *goals, size_t n,
+		   struct gg_err *err) GG_MUST_USE;
+/* That a layer is to be packed, as far as has been looked. */
+bool execution_packs(const struct execution *x);
 /* Makes every goal. Kinds of errors: as the actions report them; GG_REMOTE for downloads. */
 int execution_run(struct execution *x, const size_t *goals, size_t n,
 		  struct gg_err *err) GG_MUST_USE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/plan_private.h"
 
+#include "builder/compressor.h"
+
 static size_t add_user(struct plan_making *m, const struct plan_ids *below)
 {
 	const struct recipe_user *u = &m->in->recipe->image.user;
@@ -38,17 +40,19 @@ static size_t add_layer(struct plan_making *m, const struct recipe_layer *l,
 	return plan_add_node(m, &n, &text, &deps);
 }
 
-static int pack_version(const struct lock *lock, enum recipe_compression c)
+/* What decides the bytes: the golden block's digest, or where the lock knows none, the library's version. */
+static void describe_compressor(const struct lock_formats *f, const struct recipe_image *image,
+				struct gg_buf *text)
 {
-	switch (c) {
-	case RECIPE_GZIP:
-		return lock->formats.gzip;
-	case RECIPE_ZSTD:
-		return lock->formats.zstd;
-	case RECIPE_UNCOMPRESSED:
-		return 0;
-	}
-	return 0;
+	enum compress_kind kind = compressor_kind(image);
+	const struct lock_compressor *c = compressor_of(f, kind),
+				     *known = compressor_known(f, image);
+
+	plan_line_int(text, "compressor", c ? c->format : 0);
+	if (known)
+		plan_line_digest(text, "golden", &known->golden);
+	else
+		plan_line_optional(text, "library", compress_library(kind));
 }
 
 static size_t add_pack(struct plan_making *m, size_t tree)
@@ -63,7 +67,7 @@ static size_t add_pack(struct plan_making *m, size_t tree)
 	plan_text_begin(&text, PLAN_PACK, m->in->lock->formats.tar);
 	plan_line_digest(&text, "tree", &plan_node_at(m, tree)->key);
 	plan_line(&text, "compression", names[image->compression]);
-	plan_line_int(&text, "compressor", pack_version(m->in->lock, image->compression));
+	describe_compressor(&m->in->lock->formats, image, &text);
 	plan_line_int(&text, "level", image->level);
 	plan_line_int(&text, "mtime", m->plan->epoch);
 	plan_ids_add(&deps, tree);

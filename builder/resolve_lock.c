@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/resolve_lock.h"
 
+#include "builder/compressor.h"
 #include "builder/download.h"
 #include "builder/plan.h"
 #include "builder/resolve_distro.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
-#include "layers/compress.h"
 #include "layers/store.h"
 #include "layers/tar.h"
 #include "layers/tree.h"
@@ -113,31 +113,62 @@ static int lock_step_piece(struct session *s, const struct recipe_step *step, st
 	return 0;
 }
 
-/* The lock names the formats that its bytes were made with: what a lock promises does not change under it. */
-static int lock_formats(const struct session *s, struct lock *lock, bool *changed,
-			struct gg_err *err)
+static bool is_our_format(const struct lock_compressor *c, enum compress_kind kind)
 {
-	const struct lock_formats ours = { .tar = TAR_FORMAT,
-					   .gzip = COMPRESS_FORMAT,
-					   .zstd = COMPRESS_FORMAT,
-					   .tree = TREE_FORMAT };
-	const struct lock_formats *f = &lock->formats;
+	return c->format == COMPRESS_FORMAT &&
+	       (gg_digest_is_zero(&c->golden) || c->block == compress_block_size(kind));
+}
 
-	if (f->tar == ours.tar && f->gzip == ours.gzip && f->zstd == ours.zstd &&
-	    f->tree == ours.tree)
+/* The level is the recipe's where the image is compressed so. A lock that knows no golden block is as good as it was
+ * when it was written. */
+static int lock_compressor(const struct session *s, const struct recipe *r, struct lock *lock,
+			   enum compress_kind kind, const struct resolve_options *o, bool fresh,
+			   bool *changed, struct gg_err *err)
+{
+	const struct lock_compressor *entry = compressor_of(&lock->formats, kind);
+	struct lock_compressor own;
+	bool used = r->image.present && compressor_kind(&r->image) == kind;
+	int level = used ? compressor_level(&r->image) : compress_default_level(kind);
+	bool known = !gg_digest_is_zero(&entry->golden);
+
+	if (!fresh && (known ? !used || entry->level == level : s->locked || !o->complete))
 		return 0;
 	if (s->locked) {
+		_cleanup_free_ char *text = gg_asprintf("%d", level);
+
+		return refuse_when_locked(s, r->image.pos, "the image's compression level", text,
+					  err);
+	}
+	if (compressor_describe(kind, level, &own, err) < 0)
+		return -1;
+	compressor_set(&lock->formats, kind, &own);
+	*changed = true;
+	return 0;
+}
+
+/* The lock names the formats that its bytes were made with: what a lock promises does not change under it. */
+static int lock_formats(const struct session *s, const struct recipe *r, struct lock *lock,
+			const struct resolve_options *o, bool *changed, struct gg_err *err)
+{
+	struct lock_formats *f = &lock->formats;
+	bool fresh = f->tar != TAR_FORMAT || f->tree != TREE_FORMAT ||
+		     !is_our_format(&f->gzip, COMPRESS_GZIP) ||
+		     !is_our_format(&f->zstd, COMPRESS_ZSTD);
+
+	if (fresh && s->locked) {
 		gg_fail(err, GG_LOCK,
 			"the lock is for other versions of the formats that this ggbuild writes "
-			"(tar %d, "
-			"gzip %d, zstd %d, tree %d)",
-			f->tar, f->gzip, f->zstd, f->tree);
+			"(tar %d, gzip %d, zstd %d, tree %d)",
+			f->tar, f->gzip.format, f->zstd.format, f->tree);
 		return gg_hint(err, "build with the ggbuild that wrote it, or run `ggbuild lock` "
 				    "and commit the lock file");
 	}
-	lock->formats = ours;
-	*changed = true;
-	return 0;
+	f->tar = TAR_FORMAT;
+	f->tree = TREE_FORMAT;
+	fresh |= resolve_wants(o, COMPRESSOR_WORD);
+	if (lock_compressor(s, r, lock, COMPRESS_GZIP, o, fresh, changed, err) < 0)
+		return -1;
+	return lock_compressor(s, r, lock, COMPRESS_ZSTD, o, fresh, changed, err);
 }
 
 /* One fetch per platform and name; steps of one piece can share it. */
@@ -166,23 +197,23 @@ static int unknown_name(const struct recipe *r, const char *name, struct gg_err 
 			if (stage->steps[j].fetch && !gg_strv_has(&known, stage->steps[j].fetch))
 				gg_strv_add(&known, stage->steps[j].fetch);
 	}
+	gg_strv_add(&known, COMPRESSOR_WORD);
 	for (size_t i = 0; i < known.n; i++)
 		gg_buf_printf(&list, "%s%s", i ? ", " : "", known.v[i]);
 	near = gg_nearest(name, (const char *const *)known.v, known.n);
 	gg_fail(err, GG_USAGE,
-		"nothing in the lock belongs to '%s': stages with packages, and fetches, can be "
-		"resolved "
-		"anew",
+		"nothing in the lock belongs to '%s': stages with packages, fetches and "
+		"'" COMPRESSOR_WORD "' can be resolved anew",
 		name);
 	if (near)
 		return gg_hint(err, "did you mean '%s'?", near);
-	return known.n ? gg_hint(err, "there are: %s", list.data) : -1;
+	return gg_hint(err, "there are: %s", list.data);
 }
 
 static int check_names(const struct recipe *r, const struct gg_strv *names, struct gg_err *err)
 {
 	for (size_t i = 0; names && i < names->n; i++) {
-		bool found = has_fetch(r, names->v[i]);
+		bool found = gg_streq(names->v[i], COMPRESSOR_WORD) || has_fetch(r, names->v[i]);
 
 		for (size_t j = 0; j < r->n_stages && !found; j++)
 			found = r->stages[j].from.kind == RECIPE_FROM_DISTRO &&
@@ -218,7 +249,7 @@ int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
 		lock_clear(lock, lock_platform(lock, options->platform));
 		*ret_changed = true;
 	}
-	if (lock_formats(s, lock, ret_changed, err) < 0)
+	if (lock_formats(s, r, lock, options, ret_changed, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->n_stages; i++) {
 		if (lock_stage(s, &r->stages[i], lock, options, ret_changed, err) < 0)

@@ -19,12 +19,14 @@ struct resolve_options {
 	const char *platform;
 	bool all; /* forget what the platform has and resolve everything anew: drops what the recipe as it stands, with
 		   * these arguments, does not use */
-	/* stages to resolve anew, and fetches, which are the caller's; may be NULL */
+	/* also what a build can do without: what an old lock does not know of the compressor */
+	bool complete;
+	/* stages to resolve anew, fetches, which are the caller's, and COMPRESSOR_WORD; may be NULL */
 	const struct gg_strv *names;
 };
 
 /* Adds what is missing; *ret_changed tells whether anything did. GG_LOCK under --locked when something is missing or
- * was made for another version of our formats. GG_USAGE for a name that is neither a stage with packages nor a fetch. */
+ * was made for another version of our formats. GG_USAGE for a name of nothing that the lock pins. */
 int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
 		 const struct resolve_options *options, bool *ret_changed,
 		 struct gg_err *err) GG_MUST_USE;

@@ -14,10 +14,6 @@
 #include "layers/base/mem.h"
 
 enum {
-	GZIP_LEVEL = 5,
-	GZIP_LEVEL_MAX = 12,
-	ZSTD_LEVEL = 3,
-	ZSTD_LEVEL_MAX = 19,
 	THREADS_MAX = 16,
 	GZIP_OS_BYTE = 9,
 	GZIP_OS_UNKNOWN = 255,
@@ -54,6 +50,31 @@ struct compress {
 	struct worker *workers;
 	unsigned n_started;
 };
+
+static const struct {
+	const char *library;
+	int level, level_max;
+	size_t block;
+} kinds[] = {
+	[COMPRESS_GZIP] = { "libdeflate " LIBDEFLATE_VERSION_STRING, 5, 12, COMPRESS_GZIP_BLOCK },
+	[COMPRESS_ZSTD] = { "zstd " ZSTD_VERSION_STRING, 3, 19, COMPRESS_ZSTD_BLOCK },
+	[COMPRESS_NONE] = { NULL, 0, 0, COMPRESS_ZSTD_BLOCK },
+};
+
+const char *compress_library(enum compress_kind kind)
+{
+	return kinds[kind].library;
+}
+
+int compress_default_level(enum compress_kind kind)
+{
+	return kinds[kind].level;
+}
+
+size_t compress_block_size(enum compress_kind kind)
+{
+	return kinds[kind].block;
+}
 
 static unsigned count_cpus(void)
 {
@@ -166,7 +187,7 @@ int compress_new(const struct compress_options *options, struct compress **ret, 
 	_cleanup_compress_ struct compress *c = gg_zalloc(sizeof(*c));
 	unsigned threads = options->threads ? options->threads : count_cpus();
 	bool gzip = options->kind == COMPRESS_GZIP;
-	int max = gzip ? GZIP_LEVEL_MAX : ZSTD_LEVEL_MAX;
+	int max = kinds[options->kind].level_max;
 
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->work, NULL);
@@ -174,11 +195,11 @@ int compress_new(const struct compress_options *options, struct compress **ret, 
 	c->kind = options->kind;
 	c->sink = options->sink;
 	c->ctx = options->ctx;
-	c->level = options->level ? options->level : gzip ? GZIP_LEVEL : ZSTD_LEVEL;
-	if (c->level < 1 || c->level > max)
+	c->level = options->level ? options->level : kinds[c->kind].level;
+	if (c->kind != COMPRESS_NONE && (c->level < 1 || c->level > max))
 		return gg_fail(err, GG_USAGE, "compression level %d is not within 1..%d", c->level,
 			       max);
-	c->in_cap = gzip ? COMPRESS_GZIP_BLOCK : COMPRESS_ZSTD_BLOCK;
+	c->in_cap = kinds[c->kind].block;
 	c->out_cap = gzip ? libdeflate_gzip_compress_bound(NULL, c->in_cap)
 			  : ZSTD_compressBound(c->in_cap);
 	if (c->kind == COMPRESS_NONE) {

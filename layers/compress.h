@@ -31,6 +31,13 @@ enum { COMPRESS_FORMAT = 1, COMPRESS_GZIP_BLOCK = 1 << 20, COMPRESS_ZSTD_BLOCK =
 
 enum compress_kind { COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_NONE };
 
+/* What the bytes come from: "libdeflate 1.14"; NULL for none. */
+const char *compress_library(enum compress_kind kind);
+/* The level that is meant by 0; 0 for none. */
+int compress_default_level(enum compress_kind kind);
+/* Bytes of input in a member or frame. */
+size_t compress_block_size(enum compress_kind kind);
+
 typedef int compress_sink(void *ctx, const void *bytes, size_t len, struct gg_err *err);
 
 struct compress_options {

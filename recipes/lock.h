@@ -4,7 +4,9 @@
  * final newline), no host names, no paths but pool paths, no user information. Pure: text in, text out.
  *
  *   { "lock": 1,
- *     "formats": { "tar": 1, "gzip": 1, "zstd": 1, "tree": 1 },
+ *     "formats": { "tar": 1, "tree": 1,
+ *        "gzip": { "format": 1, "library": "libdeflate 1.14", "level": 5, "block": 1048576, "golden": "sha256:…" },
+ *        "zstd": { … } },
  *     "epoch": 1763716544,
  *     "platforms": { "linux/amd64": {
  *        "debian": { "<KEY>": { "distro": "debian", "suites": ["trixie", …], "components": […],
@@ -17,6 +19,10 @@
  *
  * <KEY> is the first 16 hex digits of the sha256 of the request's canonical text, so that equal requests of
  * two stages share one resolution and a changed package list is a new entry. Unknown keys are errors.
+ *
+ * "gzip" and "zstd" say what compressed bytes come from: our format, and the library by what it makes of the golden block
+ * (layers/golden.h) at this level; its name is for people. A lock without promises about a library has the format's
+ * number instead of the object, as the first locks had.
  */
 #pragma once
 
@@ -79,8 +85,19 @@ struct lock_platform {
 	size_t n_fetches;
 };
 
+/* What compressed bytes come from. */
+struct lock_compressor {
+	int format;
+	/* the rest only with a golden digest; all zero: none is known */
+	struct gg_digest golden;
+	const char *library; /* "libdeflate 1.14" */
+	int level;           /* that the digest is for */
+	uint64_t block;      /* bytes */
+};
+
 struct lock_formats {
-	int tar, gzip, zstd, tree;
+	int tar, tree;
+	struct lock_compressor gzip, zstd;
 };
 
 struct lock {

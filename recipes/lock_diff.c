@@ -292,6 +292,28 @@ static void diff_format(struct gg_strv *lines, const char *name, int from, int t
 		gg_strv_addf(lines, "format %s %d -> %d", name, from, to);
 }
 
+static void diff_compressor(struct gg_strv *lines, const char *name,
+			    const struct lock_compressor *from, const struct lock_compressor *to)
+{
+	_cleanup_free_ char *what = gg_asprintf("compressor %s", name);
+	bool knew = !gg_digest_is_zero(&from->golden), knows = !gg_digest_is_zero(&to->golden);
+
+	diff_format(lines, name, from->format, to->format);
+	if (knew != knows)
+		gg_strv_addf(lines, "%s %s %s", what, knew ? from->library : to->library,
+			     knew ? "removed" : "added");
+	if (!knew || !knows)
+		return;
+	if (!gg_streq(from->library, to->library))
+		gg_strv_addf(lines, "%s %s -> %s", what, from->library, to->library);
+	if (from->level != to->level)
+		gg_strv_addf(lines, "%s level %d -> %d", what, from->level, to->level);
+	if (from->block != to->block)
+		gg_strv_addf(lines, "%s block %" PRIu64 " -> %" PRIu64, what, from->block,
+			     to->block);
+	diff_digest(lines, what, &from->golden, &to->golden);
+}
+
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret)
 {
 	_cleanup_strv_ struct gg_strv lines = { 0 };
@@ -302,8 +324,8 @@ void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *re
 			     from->epoch < 0 ? "none" : date_text(from->epoch, old),
 			     to->epoch < 0 ? "none" : date_text(to->epoch, new));
 	diff_format(&lines, "tar", from->formats.tar, to->formats.tar);
-	diff_format(&lines, "gzip", from->formats.gzip, to->formats.gzip);
-	diff_format(&lines, "zstd", from->formats.zstd, to->formats.zstd);
+	diff_compressor(&lines, "gzip", &from->formats.gzip, &to->formats.gzip);
+	diff_compressor(&lines, "zstd", &from->formats.zstd, &to->formats.zstd);
 	diff_format(&lines, "tree", from->formats.tree, to->formats.tree);
 	diff_platforms(&lines, from, to);
 	diff_urls(&lines, from, to);

@@ -83,9 +83,9 @@ static int check_keys(struct reader *r, const struct place *at, struct gg_json *
 	return 0;
 }
 
-/* A non-empty text without control characters, white space or a NUL that JSON smuggled in. */
-static int read_word(struct reader *r, const struct place *up, struct gg_json *v, const char *key,
-		     const char **ret)
+/* A non-empty text without control characters or a NUL that JSON smuggled in, and nothing before `lowest`. */
+static int read_text(struct reader *r, const struct place *up, struct gg_json *v, const char *key,
+		     char lowest, const char **ret)
 {
 	struct place at = { up, key, 0 };
 	const char *text = gg_json_text(v);
@@ -95,12 +95,18 @@ static int read_word(struct reader *r, const struct place *up, struct gg_json *v
 	if (!*text || strlen(text) > NAME_MAX_LEN)
 		return complain(r, &at, "empty or too long");
 	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '"' || *p == '\\')
+		if ((unsigned char)*p < lowest || *p == 0x7f || *p == '"' || *p == '\\')
 			return complain(r, &at, "'%s' holds a character that may not be there",
 					text);
 	}
 	*ret = gg_arena_strdup(r->lock->arena, text);
 	return 0;
+}
+
+static int read_word(struct reader *r, const struct place *up, struct gg_json *v, const char *key,
+		     const char **ret)
+{
+	return read_text(r, up, v, key, '!', ret);
 }
 
 static int read_member(struct reader *r, const struct place *at, struct gg_json *o, const char *key,
@@ -368,19 +374,52 @@ static int read_platform(struct reader *r, const struct place *up, const char *n
 	return 0;
 }
 
+/* An object, or the format's number alone. */
+static int read_compressor(struct reader *r, const struct place *up, struct gg_json *formats,
+			   const char *key, struct lock_compressor *c)
+{
+	static const char *const known[] = {
+		"format", "library", "level", "block", "golden", NULL
+	};
+	struct gg_json *o = gg_json_get(formats, key);
+	struct place at = { up, key, 0 }, at_golden = { &at, "golden", 0 };
+	int64_t format, level, block;
+
+	if (!gg_json_is_object(o)) {
+		if (read_int(r, up, formats, key, INT_MAX, &format) < 0)
+			return -1;
+		*c = (struct lock_compressor){ .format = (int)format };
+		return 0;
+	}
+	if (check_keys(r, &at, o, known) < 0 ||
+	    read_int(r, &at, o, "format", INT_MAX, &format) < 0 ||
+	    read_int(r, &at, o, "level", INT_MAX, &level) < 0 ||
+	    read_int(r, &at, o, "block", INT64_MAX, &block) < 0 ||
+	    read_text(r, &at, gg_json_get(o, "library"), "library", ' ', &c->library) < 0 ||
+	    read_digest(r, &at, gg_json_get(o, "golden"), "golden", &c->golden) < 0)
+		return -1;
+	if (gg_digest_is_zero(&c->golden))
+		return complain(r, &at_golden, "no digest of anything");
+	c->format = (int)format;
+	c->level = (int)level;
+	c->block = (uint64_t)block;
+	return 0;
+}
+
 static int read_formats(struct reader *r, struct gg_json *o)
 {
 	static const char *const known[] = { "tar", "gzip", "zstd", "tree", NULL };
 	struct lock_formats *f = &r->lock->formats;
 	struct place at = { NULL, "formats", 0 };
-	int64_t tar, gzip, zstd, tree;
+	int64_t tar, tree;
 
 	if (check_keys(r, &at, o, known) < 0 || read_int(r, &at, o, "tar", INT_MAX, &tar) < 0 ||
-	    read_int(r, &at, o, "gzip", INT_MAX, &gzip) < 0 ||
-	    read_int(r, &at, o, "zstd", INT_MAX, &zstd) < 0 ||
+	    read_compressor(r, &at, o, "gzip", &f->gzip) < 0 ||
+	    read_compressor(r, &at, o, "zstd", &f->zstd) < 0 ||
 	    read_int(r, &at, o, "tree", INT_MAX, &tree) < 0)
 		return -1;
-	*f = (struct lock_formats){ (int)tar, (int)gzip, (int)zstd, (int)tree };
+	f->tar = (int)tar;
+	f->tree = (int)tree;
 	return 0;
 }
 

@@ -92,14 +92,32 @@ static struct gg_json *platform_json(const struct lock_platform *p)
 	return o;
 }
 
+static void set_compressor(struct gg_json *formats, const char *key,
+			   const struct lock_compressor *c)
+{
+	struct gg_json *o;
+
+	if (gg_digest_is_zero(&c->golden)) {
+		gg_json_set_int(formats, key, c->format);
+		return;
+	}
+	o = gg_json_object();
+	gg_json_set_int(o, "format", c->format);
+	gg_json_set_str(o, "library", c->library);
+	gg_json_set_int(o, "level", c->level);
+	gg_json_set_int(o, "block", (int64_t)c->block);
+	set_digest(o, "golden", &c->golden);
+	gg_json_take(formats, key, o);
+}
+
 static struct gg_json *formats_json(const struct lock_formats *f)
 {
 	struct gg_json *o = gg_json_object();
 
 	gg_json_set_int(o, "tar", f->tar);
-	gg_json_set_int(o, "gzip", f->gzip);
-	gg_json_set_int(o, "zstd", f->zstd);
 	gg_json_set_int(o, "tree", f->tree);
+	set_compressor(o, "gzip", &f->gzip);
+	set_compressor(o, "zstd", &f->zstd);
 	return o;
 }
 

@@ -10,6 +10,12 @@ try() {
 	echo "exit $status" >&2
 }
 
+# say WORD...: marks a place in both outputs.
+say() {
+	echo "== $*"
+	echo "== $*" >&2
+}
+
 # stage: the head of a recipe with stage "base" made of busybox; the lines of standard input are its steps.
 stage() {
 	[ -e rootfs.tar ] || "$TESTS/tools/busybox_rootfs" rootfs.tar

@@ -62,7 +62,12 @@ static struct lock *sample(void)
 {
 	struct lock *l = lock_new();
 
-	l->formats = (struct lock_formats){ 1, 2, 3, 4 };
+	l->formats = (struct lock_formats){ .tar = 1, .tree = 4, .gzip = { .format = 2 } };
+	l->formats.zstd = (struct lock_compressor){ .format = 3,
+						    .library = "zstd 1.5.4",
+						    .level = 5,
+						    .block = 1 << 22,
+						    .golden = digest_of("golden") };
 	l->epoch = 1763716544;
 	put_distro(l, "linux/amd64", "curl bash", "8.14.1-2");
 	lock_put_fetch(
@@ -89,7 +94,7 @@ static void test_golden(void **state)
 	assert_true(gg_ends(text, "\n}\n"));
 	/* a change here changes every lock that was ever written */
 	assert_string_equal(gg_digest_hex(&d, hex),
-			    "4236a10effc0024aaf4a4681465399dc2a5737a9b23bf706aed78b536940ffba");
+			    "98d2e5b96f8cc038ae8c9667316cfd87710d83f856070d3421f35e99a1bc3e64");
 }
 
 static void test_round_trip(void **state)
@@ -112,6 +117,11 @@ static void test_round_trip(void **state)
 	assert_int_equal(p->distros[0].packages[1].size, 1);
 	assert_int_equal(back->urls[0].size, 77);
 	assert_int_equal(back->formats.tree, 4);
+	assert_int_equal(back->formats.gzip.format, 2);
+	assert_true(gg_digest_is_zero(&back->formats.gzip.golden));
+	assert_int_equal(back->formats.zstd.level, 5);
+	assert_int_equal(back->formats.zstd.block, 1 << 22);
+	assert_string_equal(back->formats.zstd.library, "zstd 1.5.4");
 }
 
 static uint32_t seed;
@@ -168,6 +178,12 @@ static const struct {
 	{ "\"gzip\": 2", "\"gzip\": -2", "$.formats.gzip: -2 is not between 0 and 2147483647" },
 	{ "\"gzip\": 2,", "", "$.formats: 'gzip' is missing" },
 	{ "\"gzip\": 2", "\"gzip\": 2.5", "$.formats.gzip: not an integer" },
+	{ "\"format\": 3", "\"format\": -3", "$.formats.zstd.format: -3 is not between 0 and" },
+	{ "\"level\": 5,", "", "$.formats.zstd: 'level' is missing" },
+	{ "zstd 1.5.4", "zstd\\t1", "$.formats.zstd.library: 'zstd\t1' holds a character" },
+	{ "\"level\": 5", "\"level\": \"5\"", "$.formats.zstd.level: not an integer" },
+	{ "\"level\": 5", "\"level\": 5, \"x\": 1", "$.formats.zstd.x: unknown key" },
+	{ "\"golden\": \"sha256:", "\"golden\": \"sha1:", ".zstd.golden: not \"sha256:\" and 64" },
 	{ "\"epoch\": 1763716544", "\"epoch\": -1", "$.epoch: -1 is not between" },
 	{ "linux/amd64", "Linux amd64",
 	  "$.platforms[\"Linux amd64\"]: not a platform like 'linux/amd64'" },
@@ -287,6 +303,32 @@ static void test_diff(void **state)
 		    "package curl 8.14.1-2 -> 8.14.1-3\n");
 }
 
+static void test_diff_compressors(void **state)
+{
+	_cleanup_lock_ struct lock *a = sample(), *b = sample();
+
+	(void)state;
+	b->formats.gzip = a->formats.zstd;
+	b->formats.zstd.library = "zstd 1.5.7";
+	b->formats.zstd.golden = digest_of("other");
+	expect_diff(a, b,
+		    "compressor gzip zstd 1.5.4 added\n"
+		    "compressor zstd sha256:dd56de413795 -> sha256:d9298a10d1b0\n"
+		    "compressor zstd zstd 1.5.4 -> zstd 1.5.7\n"
+		    "format gzip 2 -> 3\n");
+	b->formats.zstd = a->formats.zstd;
+	b->formats.zstd.level = 6;
+	b->formats.zstd.block = 7;
+	b->formats.gzip = (struct lock_compressor){ .format = 2 };
+	expect_diff(a, b,
+		    "compressor zstd block 4194304 -> 7\n"
+		    "compressor zstd level 5 -> 6\n");
+	a->formats.zstd = a->formats.gzip;
+	expect_diff(b, a,
+		    "compressor zstd zstd 1.5.4 removed\n"
+		    "format zstd 3 -> 2\n");
+}
+
 static void test_diff_pairs(void **state)
 {
 	_cleanup_lock_ struct lock *a = lock_new(), *b = lock_new();
@@ -368,10 +410,15 @@ static void test_prune(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),     cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_property),   cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_key),        cmocka_unit_test(test_diff),
-		cmocka_unit_test(test_diff_pairs), cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_property),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_key),
+		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_diff_compressors),
+		cmocka_unit_test(test_diff_pairs),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_prune),
 	};
 
