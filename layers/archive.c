@@ -1,39 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/archive.h"
+#include "layers/archive_private.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <archive.h>
 
 #include "layers/base/digest.h"
 #include "layers/base/fd.h"
 
 enum { BLOCK = 128 * 1024, MAGIC = 6 };
-
-/* What is used of libarchive, by its own prototypes. */
-#define FUNCTIONS(X)                                                                               \
-	X(archive_read_new)                                                                        \
-	X(archive_read_free)                                                                       \
-	X(archive_read_support_format_raw)                                                         \
-	X(archive_read_append_filter)                                                              \
-	X(archive_read_set_read_callback)                                                          \
-	X(archive_read_set_callback_data)                                                          \
-	X(archive_read_open1)                                                                      \
-	X(archive_read_next_header)                                                                \
-	X(archive_read_data_block)                                                                 \
-	X(archive_filter_bytes)                                                                    \
-	X(archive_filter_count)                                                                    \
-	X(archive_errno)                                                                           \
-	X(archive_error_string)
-
-struct library {
-#define MEMBER(name) __typeof__(name) *name;
-	FUNCTIONS(MEMBER)
-#undef MEMBER
-};
 
 struct archive_stream {
 	int fd; /* borrowed */
@@ -42,36 +17,18 @@ struct archive_stream {
 	struct gg_hash *hash; /* borrowed, may be NULL */
 	uint64_t hashed;      /* the input up to here is in it: some is read twice */
 	int read_errno;       /* of a pread below libarchive, which keeps the text only */
-	struct library lib;
+	struct archive_library lib;
 	struct archive *reader; /* NULL: not compressed */
 	uint64_t next_offset;   /* where the next decoded block must begin: there are no holes */
 	bool ended;
 	char *block;
 };
 
-static int load(struct library *lib, struct gg_err *err)
-{
-	/* Never closed: its dependencies are not made for that, and a second dlopen is free. */
-	void *handle = dlopen("libarchive.so.13", RTLD_LAZY | RTLD_LOCAL);
-
-	if (!handle) {
-		gg_fail(err, GG_SYSTEM, "load libarchive: %s", dlerror());
-		return gg_hint(err, "install the package libarchive13 (libarchive13t64)");
-	}
-#define FIND(name)                                                                                 \
-	*(void **)&lib->name = dlsym(handle, #name);                                               \
-	if (!lib->name)                                                                            \
-		return gg_fail(err, GG_SYSTEM, "load libarchive: it has no " #name);
-	FUNCTIONS(FIND)
-#undef FIND
-	return 0;
-}
-
 int archive_load(struct gg_err *err)
 {
-	struct library lib;
+	struct archive_library lib;
 
-	return load(&lib, err);
+	return archive_library_find(&lib, err);
 }
 
 static ssize_t read_fd(void *ctx, void *bytes, size_t len, uint64_t offset)
@@ -170,7 +127,7 @@ static int open_reader(struct archive_stream *s, enum archive_kind kind, struct 
 	};
 	struct archive_entry *entry;
 
-	if (load(&s->lib, err) < 0)
+	if (archive_library_find(&s->lib, err) < 0)
 		return -1;
 	s->reader = s->lib.archive_read_new();
 	if (!s->reader)

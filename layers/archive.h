@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decompression: the one door to libarchive, which is loaded when the first compressed stream is opened and not
+ * Decompression: the one door to libarchive, which (unless it is linked) is loaded when the first compressed stream is opened and not
  * before; used as a reader of gzip, xz, zstd and bzip2 filters only, never of formats (untar.c does those).
  * Uncompressed input passes through. Every member of a concatenation is decoded; after the last only zero bytes may
  * follow. Memory is bounded by the decoder's window, which an xz stream may declare as up to 4 GiB: who reads strangers'

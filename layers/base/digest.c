@@ -3,54 +3,9 @@
 
 #include <string.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include "layers/base/fd.h"
 
 enum { READ_STEP = 256 * 1024 };
-
-struct gg_hash {
-	EVP_MD_CTX *ctx;
-};
-
-static void check(int ok)
-{
-	if (ok != 1)
-		abort();
-}
-
-struct gg_hash *gg_hash_new(void)
-{
-	struct gg_hash *h = gg_zalloc(sizeof(*h));
-
-	/* openssl.cnf is ambient: it may load providers that change what a digest costs or is. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	h->ctx = EVP_MD_CTX_new();
-	if (!h->ctx)
-		abort();
-	check(EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL));
-	return h;
-}
-
-void gg_hash_add(struct gg_hash *h, const void *bytes, size_t len)
-{
-	check(EVP_DigestUpdate(h->ctx, bytes, len));
-}
-
-void gg_hash_end(struct gg_hash *h, struct gg_digest *ret)
-{
-	check(EVP_DigestFinal_ex(h->ctx, ret->bytes, NULL));
-	check(EVP_DigestInit_ex(h->ctx, NULL, NULL));
-}
-
-void gg_hash_free(struct gg_hash *h)
-{
-	if (!h)
-		return;
-	EVP_MD_CTX_free(h->ctx);
-	free(h);
-}
 
 void gg_hash_freep(struct gg_hash **h)
 {
@@ -161,9 +116,8 @@ int gg_digest_parse(const char *text, struct gg_digest *ret, struct gg_err *err)
 
 void gg_md5_hex(const void *bytes, size_t len, char ret[33])
 {
-	uint8_t md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	uint8_t md[GG_MD5_LEN];
 
-	check(EVP_Digest(bytes, len, md, &n, EVP_md5(), NULL));
-	to_hex(md, 16, ret);
+	gg_md5(bytes, len, md);
+	to_hex(md, sizeof(md), ret);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sha256, in its two shapes: 32 raw bytes (struct gg_digest) and the OCI text "sha256:<64 lower-case hex>"
- * (image-spec descriptor.md, "Digests"). The one door to OpenSSL's EVP. Paths are made from the bytes,
+ * (image-spec descriptor.md, "Digests"). The door to the library is hash_openssl.c, or
+ * hash_nettle.c in the static program. Paths are made from the bytes,
  * never from a text that somebody sent.
  */
 #pragma once
@@ -42,5 +43,7 @@ char *gg_digest_text(const struct gg_digest *d, char ret[GG_DIGEST_TEXT]);
 int gg_digest_from_hex(const char *hex, struct gg_digest *ret) GG_MUST_USE;
 /* Strict: "sha256:" and 64 lower-case hex digits. */
 int gg_digest_parse(const char *text, struct gg_digest *ret, struct gg_err *err) GG_MUST_USE;
+enum { GG_MD5_LEN = 16 };
+void gg_md5(const void *bytes, size_t len, uint8_t ret[GG_MD5_LEN]);
 /* md5 in hex, for dpkg's conffile records only. */
 void gg_md5_hex(const void *bytes, size_t len, char ret[33]);

@@ -80,7 +80,7 @@ if [ "$(id -u)" = 0 ]; then
 	want='apt-get update -q
 apt-get install -y --no-install-recommends libyaml-dev gpgv
 cmake --preset release
-cmake --build --preset release --target ggbuild'
+cmake --build --preset release --target programs'
 	[ "$(calls)" = "$want" ] || fail "the first build was something else"
 	grep -q 'installing libyaml-dev gpgv' "$work/log" || fail "it does not say what it installs"
 fi
