@@ -60,7 +60,8 @@ int compressor_describe(enum compress_kind kind, int level, struct lock_compress
 }
 
 #define MOVES                                                                                      \
-	"digests of layer blobs and of the manifest become others, diffIDs and the image's id do " \
+	"digests of layer blobs and of the manifest may become others, diffIDs and the image's "   \
+	"id do "                                                                                   \
 	"not"
 
 int compressor_check(const struct session *s, const struct project *p,
