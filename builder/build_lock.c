@@ -5,6 +5,7 @@
 #include "builder/build.h"
 
 #include "builder/grants.h"
+#include "builder/policy_report.h"
 #include "builder/resolve_lock.h"
 #include "builder/session.h"
 #include "layers/store.h"
@@ -155,6 +156,17 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 	return lock_prune(lock, lock_platform(lock, platform), &use);
 }
 
+/* Now the lock names every package, and no fetch has run for it yet. */
+static int check_resolved(struct session *s, struct project *p, const struct build_options *o,
+			  struct gg_err *err)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+
+	if (build_plan(s, p, o->platform, &plan, err) < 0)
+		return -1;
+	return policy_check(s, p, o, plan, err);
+}
+
 static int complete(struct session *s, struct project *p, const struct build_options *o,
 		    struct build_result *ret, struct gg_err *err)
 {
@@ -167,7 +179,8 @@ static int complete(struct session *s, struct project *p, const struct build_opt
 	};
 	bool changed;
 
-	if (grants_check(s, p->recipe, err) < 0)
+	if (grants_check(s, p->recipe, err) < 0 ||
+	    (s->policy && policy_check(s, p, o, NULL, err) < 0))
 		return -1;
 	if (s->locked && p->lock_missing) {
 		gg_fail(err, GG_LOCK, "there is no lock '%s/%s', and --locked forbids writing one",
@@ -175,6 +188,8 @@ static int complete(struct session *s, struct project *p, const struct build_opt
 		return gg_hint(err, "run `ggbuild lock %s` and commit the lock file", p->path);
 	}
 	if (resolve_lock(s, p->recipe, p->lock, &pinning.resolve, &changed, err) < 0)
+		return -1;
+	if (s->policy && check_resolved(s, p, o, err) < 0)
 		return -1;
 	if ((changed || p->lock_missing) && !o->relock && save(p, o, err) < 0)
 		return -1;

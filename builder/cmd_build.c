@@ -7,6 +7,7 @@
 #include "builder/build.h"
 #include "builder/commands.h"
 #include "builder/image.h"
+#include "builder/policy_report.h"
 #include "builder/progress.h"
 #include "layers/bundle.h"
 
@@ -125,6 +126,9 @@ static int build(struct command_session *c, const void *options, const struct gg
 	s->no_cache = o->no_cache;
 	s->no_test = o->no_test;
 	if (build_run(s, &c->project, &how, &result, err) < 0)
+		return -1;
+	if (s->policy && !o->target && c->project.recipe->image.present &&
+	    policy_check_image(s, &c->project, &result, err) < 0)
 		return -1;
 	execution_counts(result.execution, &ran, &cached);
 	ran += result.pinning_ran;

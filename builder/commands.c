@@ -55,6 +55,11 @@ const struct option_def command_common_defs[COMMAND_N_COMMON] = {
 	  .offset = offsetof(struct common_options, progress),
 	  .help = "how progress is shown on standard error",
 	  .values = progress_mode_names },
+	{ .name = "policy",
+	  .arg = "FILE",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct common_options, policy),
+	  .help = "what the build may consist of; a violation ends it" },
 };
 
 const struct option_def command_step_defs[COMMAND_N_STEP] = {
@@ -157,6 +162,13 @@ static int take_settings(struct session *s, const struct common_options *o, char
 	return *ret_store ? 0 : -1;
 }
 
+static int take_policy(struct session *s, const struct common_options *o, struct gg_err *err)
+{
+	const char *path = o->policy ? o->policy : s->config ? s->config->policy : NULL;
+
+	return path ? settings_read_policy(path, &s->policy, err) : 0;
+}
+
 static void open_view(struct session *s, const struct common_options *o)
 {
 	struct progress_options view = { .fd = STDERR_FILENO,
@@ -180,8 +192,8 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->offline = o->offline;
 	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = gg_strv_has(&o->allow, ALLOW_NETWORK);
-	if (take_settings(s, o, &path, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
-	    userns_choose(o->userns, &s->userns, err) < 0)
+	if (take_settings(s, o, &path, err) < 0 || take_policy(s, o, err) < 0 ||
+	    sandbox_check_kernel(NULL, err) < 0 || userns_choose(o->userns, &s->userns, err) < 0)
 		return -1;
 	ids = settle_ids(&s->userns);
 	store.ids = ids;
@@ -297,6 +309,7 @@ void command_close(struct command_session *c)
 	userns_done(&c->session.userns);
 	gg_strv_done(&c->session.mirrors);
 	config_free(c->session.config);
+	policy_free(c->session.policy);
 	gg_strv_done(&c->session.fetch_env);
 	gg_strv_done(&c->session.fetch_mounts);
 	gg_strv_done(&c->session.secrets);

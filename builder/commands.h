@@ -21,6 +21,7 @@ struct common_options {
 	unsigned userns;   /* enum userns_choice */
 	unsigned progress; /* enum progress_mode */
 	bool offline;
+	const char *policy;
 	struct gg_strv args, mirrors, allow;
 };
 /* The group of those options; a command's struct begins with them. */
@@ -28,7 +29,7 @@ struct common_options {
 	{                                                                                          \
 		.title = "Common", .defs = command_common_defs, .n_defs = COMMAND_N_COMMON         \
 	}
-enum { COMMAND_N_STORE = 2, COMMAND_N_LOOK = 4, COMMAND_N_COMMON = 7 };
+enum { COMMAND_N_STORE = 2, COMMAND_N_LOOK = 4, COMMAND_N_COMMON = 8 };
 /* The first of them: for commands that only know the store, and for those that make nothing. */
 #define COMMAND_STORE_GROUP                                                                        \
 	{                                                                                          \

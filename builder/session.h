@@ -16,6 +16,7 @@ struct config;
 struct jobs;
 struct local_trees;
 struct mirror_cache;
+struct policy;
 struct progress;
 struct store;
 
@@ -35,6 +36,7 @@ struct session {
 	bool read_only;     /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report; /* failure_report.h: where a failed action is to be told, or NULL */
 	bool allow_network; /* steps with `network: true` may run */
+	struct policy *policy; /* what a build may consist of, NULL: anything; owned */
 	struct config *config; /* the user's, NULL when there is none; owned */
 	/* What the command line adds to it. */
 	struct gg_strv mirrors; /* "debian=URL" */

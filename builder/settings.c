@@ -41,3 +41,21 @@ int settings_read(struct config **ret, struct gg_err *err)
 	recipe_errors_done(&errors);
 	return r;
 }
+
+int settings_read_policy(const char *path, struct policy **ret, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 }, words = { 0 };
+	struct recipe_errors errors = { 0 };
+	int r;
+
+	if (gg_read_regular(AT_FDCWD, path, RECIPE_MAX_BYTES, &text, err) < 0)
+		return gg_context(err, "policy");
+	r = policy_parse(path, text.data ? text.data : "", text.len, ret, &errors);
+	if (r < 0) {
+		recipe_errors_print(&errors, text.data, text.len, &words);
+		gg_fail(err, GG_USAGE, "%s", words.data ? words.data : "the policy is wrong");
+		err->whole = true;
+	}
+	recipe_errors_done(&errors);
+	return r;
+}

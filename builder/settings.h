@@ -7,6 +7,9 @@
 #pragma once
 
 #include "recipes/config.h"
+#include "recipes/policy.h"
 
 /* *ret stays NULL when there is no such file. A file with mistakes is GG_USAGE, all of them in the text. */
 int settings_read(struct config **ret, struct gg_err *err) GG_MUST_USE;
+/* `path` must outlive the policy. */
+int settings_read_policy(const char *path, struct policy **ret, struct gg_err *err) GG_MUST_USE;

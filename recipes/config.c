@@ -126,7 +126,7 @@ static void read_fetch_mount(struct check *c, const struct yaml_node *node, void
 	}
 }
 
-static void read_store(struct check *c, const struct yaml_node *node, void *out)
+static void read_absolute(struct check *c, const struct yaml_node *node, void *out)
 {
 	const char *text = check_raw(c, node, "an absolute path");
 
@@ -148,7 +148,8 @@ static const struct check_field fields[] = {
 	{ "mirrors", read_mirrors, offsetof(struct config, mirrors), 0, 0, NULL },
 	{ "fetch-env", read_fetch_env, offsetof(struct config, fetch_env), 0, 0, NULL },
 	{ "fetch-mount", read_fetch_mount, offsetof(struct config, fetch_mounts), 0, 0, NULL },
-	{ "store", read_store, offsetof(struct config, store), 0, 0, NULL },
+	{ "store", read_absolute, offsetof(struct config, store), 0, 0, NULL },
+	{ "policy", read_absolute, offsetof(struct config, policy), 0, 0, NULL },
 	{ "jobs", read_jobs, offsetof(struct config, jobs), 0, 0, NULL },
 };
 static const struct check_shape shape = CHECK_SHAPE("the configuration", fields);

@@ -7,6 +7,7 @@
  *   fetch-env: { NAME: value, "STEP:NAME": value }         # variables of fetch steps, or of that one
  *   fetch-mount: { HOSTDIR: DIR, "STEP:HOSTDIR": DIR }     # read-only directories for them
  *   store: DIR
+ *   policy: FILE                                           # recipes/policy.h; --policy goes before it
  *   jobs: N
  *
  * Complaints are a recipe's (recipes/recipe.h): all at once, with line, column and the nearest key. Pure.
@@ -18,11 +19,11 @@
 enum { CONFIG_MAX_JOBS = 4096 };
 
 struct config {
-	struct gg_arena *arena;      /* owns `store` */
+	struct gg_arena *arena;      /* owns the texts */
 	struct gg_strv mirrors;      /* "NAME=URL" */
 	struct gg_strv fetch_env;    /* "[STEP:]NAME=value" */
 	struct gg_strv fetch_mounts; /* "[STEP:]HOSTDIR=DIR" */
-	const char *store;           /* absolute, or NULL */
+	const char *store, *policy;  /* absolute, or NULL */
 	int64_t jobs;                /* 0: not said */
 };
 

@@ -17,6 +17,7 @@ Usage: make_archive.py --dir DIR [options] "NAME VERSION [FIELD: VALUE & FIELD: 
     --shell              also a package "shell": this machine's sh and what a few lines of it call
     --dpkg               also a package "dpkg": this machine's, with busybox for what it and scripts call
     --postinst NAME=FILE what package NAME runs when it is configured
+    --copyright NAME=FILE its copyright; NAME=-OTHER: its documents are those of package OTHER
 
 The archive comes to DIR/archive, its keyring to DIR/keyring.gpg, the keys to DIR/gnupg, where a second run finds them. A
 package NAME holds /usr/share/NAME/version. Packages of earlier runs stay in the pool, not in the index.
@@ -39,6 +40,7 @@ for name, default in (("suite", "trixie"), ("date", "2024-01-01"), ("valid-until
 for name in ("no-by-hash", "stranger", "tampered", "half", "wrong-size", "wrong-hash", "shell", "dpkg"):
     arguments.add_argument("--" + name, action="store_true")
 arguments.add_argument("--postinst", action="append", default=[])
+arguments.add_argument("--copyright", action="append", default=[])
 arguments.add_argument("--dir", required=True)
 arguments.add_argument("packages", nargs="*")
 options = arguments.parse_args()
@@ -104,6 +106,14 @@ def package(spec, arch):
         programs(tree, ("sh", "cat", "cp", "mkdir", "ls", "touch", "id"))
     if name == "dpkg":
         dpkg(tree)
+    for about in (p.split("=", 1)[1] for p in options.copyright if p.startswith(name + "=")):
+        documents = os.path.join(tree, "usr/share/doc", name)
+        os.makedirs(os.path.dirname(documents))
+        if about.startswith("-"):
+            os.symlink(about[1:], documents)
+            continue
+        os.mkdir(documents)
+        shutil.copy(about, documents + "/copyright")
     for script in (p.split("=", 1)[1] for p in options.postinst if p.startswith(name + "=")):
         shutil.copy(script, os.path.join(tree, "DEBIAN/postinst"))
         os.chmod(os.path.join(tree, "DEBIAN/postinst"), 0o755)
