@@ -44,6 +44,7 @@ chmod 755 in/dir/kept
 ln -s file in/link
 ln in/file in/twin
 head -c 3000000 /dev/zero | tr '\0' 'x' >in/large
+: >port
 python3 -u -m http.server --bind 127.0.0.1 --directory www 0 >port 2>/dev/null &
 server=$!
 until grep -q port port; do sleep 0.05; done

@@ -278,6 +278,7 @@ END
 build root killed.recipe >/dev/null
 for mode in subuid single; do
 	tmp=$work/$mode/store/tmp
+	: >"$work/log"
 	"$as_user" $mode "$ggbuild" killed.recipe --locked --arg WAIT=60 --store "$work/$mode/store" --progress plain \
 		>"$work/log" 2>&1 &
 	killed=$!

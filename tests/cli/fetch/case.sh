@@ -2,6 +2,7 @@
 mkdir www
 "$TESTS/tools/busybox_rootfs" www/root.tar
 echo data >www/data
+: >port
 python3 -u -m http.server --bind 127.0.0.1 --directory www 0 >port 2>/dev/null &
 server=$!
 until grep -q port port; do sleep 0.05; done
