@@ -45,6 +45,7 @@ int command_run(struct action *a, const struct command_run *r, struct gg_err *er
 		.groups = r->groups,
 		.n_groups = r->n_groups,
 		.flags = r->flags,
+		.perturb = a->session->perturb,
 		.timeout = r->timeout,
 		.stdout_fd = r->stdout_fd > 0 ? r->stdout_fd : r->port->output,
 		.stderr_fd = r->stderr_fd > 0 ? r->stderr_fd : r->port->output,

@@ -14,6 +14,7 @@
 #include "builder/settings.h"
 #include "builder/settle.h"
 #include "builder/step_network.h"
+#include "builder/variation.h"
 #include "layers/base/fd.h"
 #include "layers/bundle.h"
 #include "layers/store.h"
@@ -169,6 +170,19 @@ static int take_policy(struct session *s, const struct common_options *o, struct
 	return path ? settings_read_policy(path, &s->policy, err) : 0;
 }
 
+/* How `verify` tells the builds that it starts what their steps shall see. */
+static int take_perturb(struct command_session *c, struct gg_err *err)
+{
+	const char *text = getenv(PERTURB_VARIABLE);
+
+	if (!text || !*text)
+		return 0;
+	if (perturb_parse(text, &c->perturb, &c->perturb_text, err) < 0)
+		return -1;
+	c->session.perturb = &c->perturb;
+	return 0;
+}
+
 static void open_view(struct session *s, const struct common_options *o)
 {
 	struct progress_options view = { .fd = STDERR_FILENO,
@@ -192,8 +206,9 @@ static int open_session(struct command_session *c, const struct common_options *
 	s->offline = o->offline;
 	s->report = getenv("GGBUILD_REPORT");
 	s->allow_network = gg_strv_has(&o->allow, ALLOW_NETWORK);
-	if (take_settings(s, o, &path, err) < 0 || take_policy(s, o, err) < 0 ||
-	    sandbox_check_kernel(NULL, err) < 0 || userns_choose(o->userns, &s->userns, err) < 0)
+	if (take_perturb(c, err) < 0 || take_settings(s, o, &path, err) < 0 ||
+	    take_policy(s, o, err) < 0 || sandbox_check_kernel(NULL, err) < 0 ||
+	    userns_choose(o->userns, &s->userns, err) < 0)
 		return -1;
 	ids = settle_ids(&s->userns);
 	store.ids = ids;
@@ -314,6 +329,7 @@ void command_close(struct command_session *c)
 	gg_strv_done(&c->session.fetch_mounts);
 	gg_strv_done(&c->session.secrets);
 	project_done(&c->project);
+	free(c->perturb_text);
 	bundle_free(c->session.bundle);
 }
 
@@ -337,6 +353,13 @@ static void settle_position(const struct project *p, struct gg_err *err)
 	err->text = gg_buf_steal(&text);
 	err->pos = (struct gg_pos){ 0 };
 	err->whole = true;
+}
+
+int command_reload(struct command_session *c, const struct common_options *o, const char *recipe,
+		   struct gg_err *err)
+{
+	project_done(&c->project);
+	return open_project(c, o, recipe, err);
 }
 
 int command_within(int (*open)(struct command_session *c, const struct common_options *o,

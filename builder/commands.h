@@ -7,13 +7,14 @@
 
 #include "builder/options.h"
 #include "builder/project.h"
+#include "builder/sandbox/sandbox.h"
 #include "builder/session.h"
 
 struct config;
 
 extern const struct command_def command_init, command_build, command_lock, command_fetch,
-	command_bundle, command_plan, command_explain, command_diff, command_store, command_doctor,
-	command_completion, command_man;
+	command_bundle, command_plan, command_explain, command_verify, command_diff, command_store,
+	command_doctor, command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {
@@ -59,6 +60,8 @@ void command_take_steps(struct session *s, const struct step_options *o);
 struct command_session {
 	struct session session;
 	struct project project;
+	struct sandbox_perturb perturb; /* session.perturb, when that is set */
+	char *perturb_text;
 };
 /* Opens the store, the view and, unless `recipe` is NULL, the recipe with its lock. */
 int command_open(struct command_session *c, const struct common_options *o, const char *recipe,
@@ -80,6 +83,9 @@ int command_open_view(struct command_session *c, const struct common_options *o,
 /* The same for commands that make nothing: no user namespace is needed, and a store that does not exist stays NULL. */
 int command_look(struct command_session *c, const struct common_options *o, const char *recipe,
 		 struct gg_err *err) GG_MUST_USE;
+/* Reads the recipe and its lock again: somebody else may have written the lock. */
+int command_reload(struct command_session *c, const struct common_options *o, const char *recipe,
+		   struct gg_err *err) GG_MUST_USE;
 void command_close(struct command_session *c);
 /* A command's run: `open`, which is one of the two, of its first argument, then `work`, and closes in any case. */
 int command_within(int (*open)(struct command_session *c, const struct common_options *o,

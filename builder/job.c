@@ -387,3 +387,55 @@ int jobs_poll(struct jobs *j, int timeout_ms, struct gg_err *err)
 	j->n = kept;
 	return 0;
 }
+
+struct call {
+	const struct job_spec *spec;
+	bool ended;
+	struct gg_json *result;
+	struct gg_err err;
+};
+
+static int call_run(void *ctx, const struct job_port *port, struct gg_json *result,
+		    struct gg_err *err)
+{
+	const struct call *c = ctx;
+
+	return c->spec->run(c->spec->ctx, port, result, err);
+}
+
+static void call_done(void *ctx, const struct gg_json *result, struct gg_err *err)
+{
+	struct call *c = ctx;
+
+	c->ended = true;
+	c->result = result ? gg_json_ref((struct gg_json *)result) : NULL;
+	gg_err_move(&c->err, err);
+}
+
+int jobs_call(struct jobs *j, const struct job_spec *spec, struct gg_json **ret, struct gg_err *err)
+{
+	struct call c = { .spec = spec, .err = GG_ERR_INIT };
+	struct job_spec wrapped = { .run = call_run,
+				    .done = call_done,
+				    .ctx = &c,
+				    .file = spec->file,
+				    .userns = spec->userns };
+	_cleanup_json_ struct gg_json *result = NULL;
+
+	if (jobs_start(j, &wrapped, err) < 0)
+		return -1;
+	while (!c.ended)
+		if (jobs_poll(j, -1, err) < 0) {
+			/* What it would tell is about to be gone. */
+			jobs_kill(j);
+			return -1;
+		}
+	result = c.result;
+	if (c.err.kind != GG_OK) {
+		gg_err_move(err, &c.err);
+		return -1;
+	}
+	if (ret)
+		*ret = gg_steal(&result);
+	return 0;
+}

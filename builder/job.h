@@ -51,6 +51,9 @@ void jobs_freep(struct jobs **j);
 #define _cleanup_jobs_ GG_CLEANUP(jobs_freep)
 
 int jobs_start(struct jobs *j, const struct job_spec *spec, struct gg_err *err) GG_MUST_USE;
+/* Starts one job and waits for its end. *ret, which may be NULL, is its result; spec's done and killed are not called. */
+int jobs_call(struct jobs *j, const struct job_spec *spec, struct gg_json **ret,
+	      struct gg_err *err) GG_MUST_USE;
 size_t jobs_running(const struct jobs *j);
 /* Ends every job now; `killed` is called instead of `done`. */
 void jobs_kill(struct jobs *j);

@@ -18,6 +18,7 @@ struct local_trees;
 struct mirror_cache;
 struct policy;
 struct progress;
+struct sandbox_perturb;
 struct store;
 
 struct session {
@@ -35,7 +36,9 @@ struct session {
 	bool no_test;
 	bool read_only;     /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report; /* failure_report.h: where a failed action is to be told, or NULL */
-	bool allow_network; /* steps with `network: true` may run */
+	const struct sandbox_perturb
+		*perturb;      /* rebuilds that verify: what steps see otherwise; or NULL */
+	bool allow_network;    /* steps with `network: true` may run */
 	struct policy *policy; /* what a build may consist of, NULL: anything; owned */
 	struct config *config; /* the user's, NULL when there is none; owned */
 	/* What the command line adds to it. */
