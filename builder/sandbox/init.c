@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <net/if.h>
 #include <poll.h>
@@ -100,6 +101,35 @@ static int arrange_descriptors(struct init_plan *plan, int workdir, struct gg_er
 	return 0;
 }
 
+/* proc_pid_stat(5): fields 48 and 49 */
+enum { STAT_ARG_START = 48, STAT_FIRST_AFTER_NAME = 3, STAT_MAX = 4096 };
+
+/*
+ * What started us is in our memory, with paths of the host in it, and /proc/1/cmdline would show it to the step. A last
+ * byte that is no NUL makes the kernel end the text at the first NUL, whatever the length was.
+ */
+static int hide_command_line(struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	uintptr_t start = 0, end = 0;
+	char *p;
+
+	if (gg_read_file(AT_FDCWD, "/proc/self/stat", STAT_MAX, &text, err) < 0)
+		return -1;
+	p = strrchr(text.data, ')');
+	for (int field = STAT_FIRST_AFTER_NAME; p && field <= STAT_ARG_START; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, "%" SCNuPTR " %" SCNuPTR, &start, &end) != 2 || end < start)
+		return gg_fail(err, GG_SYSTEM,
+			       "'/proc/self/stat' does not say where arguments are");
+	memset((void *)start, 0, end - start);
+	if (end - start > sizeof("init")) {
+		memcpy((void *)start, "init", sizeof("init"));
+		*(char *)(end - 1) = 1;
+	}
+	return 0;
+}
+
 static int set_up(struct init_plan *plan, struct gg_err *err)
 {
 	const struct sandbox_spec *spec = plan->spec;
@@ -113,6 +143,8 @@ static int set_up(struct init_plan *plan, struct gg_err *err)
 	    recv(plan->sock, &go, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		_exit(EXIT_FAILURE);
 	umask(0);
+	if (hide_command_line(err) < 0)
+		return -1;
 	if (!(spec->flags & SANDBOX_NETWORK) && bring_up_loopback(err) < 0)
 		return -1;
 	if (set_names(spec, err) < 0 ||
