@@ -20,6 +20,7 @@
  *   umask           modes that differ by what a umask takes away, or a umask as text
  *   order           the same lines, members or bytes in another order: directory order, hash order, parallel work
  *   random          identifiers and keys
+ *   address         where something lay in memory
  *   build-id        a .note.gnu.build-id: the digest of a program that differs elsewhere
  *   layout          addresses and sizes that follow from other parts of a file
  *   checksum        likewise

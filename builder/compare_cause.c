@@ -239,6 +239,29 @@ static const char *cause_temporary(const struct evidence *e, struct gg_buf *text
 	return "temporary-name";
 }
 
+static bool is_hex(uint8_t c)
+{
+	return isxdigit(c);
+}
+
+/* "0x7ffd3d6304ac", "55d0c2a4b000-…": where the kernel puts stacks, libraries and programs, on 64 bits. */
+static bool is_address(const struct span *s)
+{
+	return s->len == 12 &&
+	       (s->p[0] == '7' || (s->p[0] == '5' && (s->p[1] == '5' || s->p[1] == '6')));
+}
+
+static const char *cause_address(const struct evidence *e, struct gg_buf *text)
+{
+	struct span a = compare_run(&e->a, e->at, 16, is_hex),
+		    b = compare_run(&e->b, e->at, 16, is_hex);
+
+	if (!is_address(&a) || !is_address(&b))
+		return NULL;
+	gg_buf_printf(text, "the addresses %.*s and %.*s", (int)a.len, a.p, (int)b.len, b.p);
+	return "address";
+}
+
 /* Files whose content is known to be of one kind, whatever it looks like. */
 static const char *cause_file(const struct evidence *e, struct gg_buf *text)
 {
@@ -278,6 +301,7 @@ static const struct detector detectors[] = {
 	{ "paths", cause_path, CAUSE_SURE },
 	{ "temporary names", cause_temporary, CAUSE_PATTERN },
 	{ "locales", cause_locale, CAUSE_PATTERN },
+	{ "addresses", cause_address, CAUSE_PATTERN },
 	{ "random bytes", cause_random, CAUSE_PATTERN },
 	{ "known files", cause_file, CAUSE_PATTERN },
 };

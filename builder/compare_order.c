@@ -147,6 +147,15 @@ static bool is_hex(const struct span *s)
 	return true;
 }
 
+/* A count of something, rather. */
+static bool is_decimal(const struct span *s)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (!isdigit(s->p[i]))
+			return false;
+	return s->len < 20;
+}
+
 /* How many of the bytes are different ones. */
 static size_t variety(const uint8_t *p, size_t len)
 {
@@ -180,7 +189,8 @@ static const char *random_text(const struct evidence *e, struct gg_buf *text)
 		return NULL;
 	if (is_uuid(&a) && is_uuid(&b))
 		what = "UUIDs";
-	else if (is_hex(&a) && is_hex(&b) && variety(a.p, a.len) >= 5)
+	else if (is_hex(&a) && is_hex(&b) && variety(a.p, a.len) >= 5 &&
+		 !(is_decimal(&a) && is_decimal(&b)))
 		what = "hexadecimal numbers, random or digests";
 	else if (a.len >= 16 && variety(a.p, a.len) >= 10 && variety(b.p, b.len) >= 10)
 		what = "random letters";

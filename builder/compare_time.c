@@ -127,6 +127,10 @@ static size_t fits(const char *tpl, const struct span *s, size_t from)
 	}
 	if (at < s->len && isdigit(s->p[at]) && isdigit(s->p[at - 1]))
 		return 0;
+	/* "12:34:56.134216435" */
+	if (tpl[-1] == 's' && at + 1 < s->len && s->p[at] == '.' && isdigit(s->p[at + 1]))
+		for (at++; at < s->len && isdigit(s->p[at]);)
+			at++;
 	return is_time(&f) ? at - from : 0;
 }
 
