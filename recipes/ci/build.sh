@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds, verifies and keeps the store small, as a job of any CI would. Change the recipe's name and what is done with the
 # image; the lock is in the repository.
+# Of the store, keep format, actions, blobs and names: a cache forgets the owners of trees, which are made again where
+# they are needed.
 #   build.sh [RECIPE]
 set -eu
 recipe=${1:-app.recipe}

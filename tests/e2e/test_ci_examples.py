@@ -25,8 +25,11 @@ stages:
       - fetch: numbers
         run: [/bin/busybox, sh, -c, "mkdir /numbers && echo 1 >/numbers/one"]
         output: /numbers
-      - run: cp /numbers/one /made
-image: { from: base }
+      - run: "cp /numbers/one /made; echo >/owned; chown 42:43 /owned"
+image:
+  layers:
+    - { name: made, copy: [ { from: base, path: /made, to: /made } ] }
+    - { name: owned, copy: [ { from: base, path: /owned, to: /owned } ] }
 """
 
 
@@ -40,7 +43,7 @@ def example(name):
 
 
 def github():
-    """(commands, environment, cached path, artifacts)"""
+    """(commands, environment, cached paths, artifacts)"""
     job, = example("github.yaml")["jobs"].values()
     steps = job["steps"]
     cache, = [s["with"] for s in steps if s.get("uses", "").startswith("actions/cache@")]
@@ -49,19 +52,18 @@ def github():
         fail("github: the cache's key does not come from the lock: " + cache["key"])
     # What has a condition is for that system's own machines.
     commands = [["bash", "-eo", "pipefail", "-c", s["run"]] for s in steps if "run" in s and "if" not in s]
-    return commands, job["env"], cache["path"], upload["path"].split()
+    return commands, job["env"], cache["path"].split(), upload["path"].split()
 
 
 def gitlab():
     job, = example("gitlab.yaml").values()
     if job["cache"]["key"]["files"] != ["app.lock"]:
         fail("gitlab: the cache's key does not come from the lock")
-    path, = job["cache"]["paths"]
-    return [["sh", "-euc", line] for line in job["script"]], job["variables"], path, job["artifacts"]["paths"]
+    return [["sh", "-euc", line] for line in job["script"]], job["variables"], job["cache"]["paths"], job["artifacts"]["paths"]
 
 
 def shell():
-    return [[os.path.join(tree, "recipes/ci/build.sh")]], {}, ".ggbuild", ["image.tar", "image.intoto.json"]
+    return [[os.path.join(tree, "recipes/ci/build.sh")]], {}, gitlab()[2], ["image.tar", "image.intoto.json"]
 
 
 def repository(where):
@@ -74,10 +76,10 @@ def repository(where):
 
 def job(name, parts, repo, checkout, cache):
     """Runs it in a new checkout; what it printed, and the image's bytes."""
-    commands, env, path, artifacts = parts
+    commands, env, paths, artifacts = parts
     shutil.copytree(repo, checkout)
     if os.path.exists(cache):
-        shutil.copytree(cache, os.path.join(checkout, path), symlinks=True)
+        shutil.copytree(cache, checkout, symlinks=True, dirs_exist_ok=True)
     env = dict(os.environ, PATH=os.path.dirname(ggbuild) + ":" + os.environ["PATH"], **env)
     said = ""
     for command in commands:
@@ -86,7 +88,10 @@ def job(name, parts, repo, checkout, cache):
         if done.returncode:
             fail("%s: %s: status %d\n%s" % (name, command[-1], done.returncode, done.stdout[-3000:]))
     shutil.rmtree(cache, ignore_errors=True)
-    shutil.copytree(os.path.join(checkout, path), cache, symlinks=True)
+    for path in paths:
+        # As caches do it: without owners.
+        os.makedirs(os.path.join(cache, os.path.dirname(path)), exist_ok=True)
+        subprocess.run(["cp", "-R", os.path.join(checkout, path), os.path.join(cache, path)], check=True)
     for artifact in artifacts:
         if not os.path.getsize(os.path.join(checkout, artifact)):
             fail("%s: '%s' is empty" % (name, artifact))
