@@ -29,7 +29,9 @@ const struct program_def command_program = {
 		"`ggbuild RECIPE` is short for `ggbuild build RECIPE`.\n\n"
 		"Results go to standard output, progress and errors to standard error. Exit "
 		"status: 0 ok, 1 system, "
-		"2 usage, 3 recipe, 4 lock, 5 step failed, 6 integrity, 7 remote, 8 test failed, "
+		"2 usage, 3 recipe, 4 lock, 5 step failed, 6 integrity, 7 remote, 8 test, policy "
+		"or "
+		"verification failed, "
 		"70 internal error, "
 		"128 + n ended by signal n.",
 	.examples =

@@ -111,10 +111,10 @@ class Material:
         distro, = inputs["debian"].values()
         return distro["packages"]
 
-    def forget_trees(self):
-        """Leaves of the store "archives" what a fetch alone would have left. Nothing is deleted but moved away: ext4
+    def forget_trees(self, name="archives"):
+        """Leaves of a store what a fetch of the archives alone would have left. Nothing is deleted but moved away: ext4
         makes files slowly for a while after many were deleted."""
-        store, keep = self.path("archives"), {p["sha256"] for p in self.packages}
+        store, keep = self.path(name), {p["sha256"] for p in self.packages}
         away = tempfile.mkdtemp(dir=self.work, prefix="away-")
         # Records and markers before what they speak of, so that an interruption leaves nothing that lies.
         for part in ("actions", "names", "verified", "trees", "blobs/sha256"):
