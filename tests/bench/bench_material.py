@@ -117,7 +117,9 @@ class Material:
         store, keep = self.path(name), {p["sha256"] for p in self.packages}
         away = tempfile.mkdtemp(dir=self.work, prefix="away-")
         # Records and markers before what they speak of, so that an interruption leaves nothing that lies.
-        for part in ("actions", "names", "verified", "trees", "blobs/sha256"):
+        # Trees of each meaning of ids have a directory of their own.
+        trees = [os.path.basename(path) for path in glob.glob(os.path.join(store, "trees*"))]
+        for part in ("actions", "names", "verified", *trees, "blobs/sha256"):
             for path in glob.glob(os.path.join(store, part, "*")):
                 if part == "blobs/sha256":
                     for blob in set(os.listdir(path)) - keep:
