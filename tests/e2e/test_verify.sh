@@ -3,6 +3,12 @@
 # `ggbuild verify`: what is the same under every variation, what is not, what it states and what it leaves behind.
 #   test_verify.sh GGBUILD
 set -eu
+# Others use the machine's memory file system, too.
+if [ "${OWN_SHM-}" != yes ]; then
+	[ "$(id -u)" = 0 ] || exit 77
+	# shellcheck disable=SC2016 # for the other shell
+	OWN_SHM=yes exec unshare --mount sh -euc 'mount -t tmpfs shm /dev/shm; exec "$0" "$@"' "$0" "$@"
+fi
 ggbuild=$1
 tests=$(cd "$(dirname "$0")/.." && pwd)
 work=${TMPDIR:-/tmp}/gg-verify-$$
@@ -58,8 +64,6 @@ verify() {
 	# Nothing is left, neither in the store nor in memory.
 	[ -z "$(ls store/tmp)" ] || fail "left in the store: $(ls store/tmp)"
 }
-before=$(ls /dev/shm)
-
 # What a careful step does is the same under everything, one by one and all at once.
 recipe good <<'END'
 cp /tree/file /copied
@@ -151,4 +155,4 @@ sed 's/^        run:/        network: true\n&/' good.recipe >net.recipe
 cp good.lock net.lock
 verify 2 net.recipe --allow network
 grep -q "step 'base/step' has a network" log || fail "$(cat log)"
-[ "$(ls /dev/shm)" = "$before" ] || fail "left in memory: $(ls /dev/shm)"
+[ -z "$(ls /dev/shm)" ] || fail "left in memory: $(ls /dev/shm)"
