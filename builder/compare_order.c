@@ -179,15 +179,26 @@ static size_t distance(const struct span *a, const struct span *b)
 	return n;
 }
 
+/* Of 64 bits or more, without the zeros that some begin with. */
+static bool is_short_of_zeros(const struct span *a, const struct span *b)
+{
+	size_t less = a->len < b->len ? a->len : b->len, more = a->len + b->len - less;
+
+	return less >= 13 && more - less <= 3 && is_hex(a) && is_hex(b) && !is_decimal(a) &&
+	       !is_decimal(b);
+}
+
 static const char *random_text(const struct evidence *e, struct gg_buf *text)
 {
 	struct span a = compare_run(&e->a, e->at, 128, is_key_char),
 		    b = compare_run(&e->b, e->at, 128, is_key_char);
 	const char *what = NULL;
 
-	if (a.len != b.len || a.len < 8 || distance(&a, &b) * 2 < a.len)
+	if (a.len != b.len ? !is_short_of_zeros(&a, &b) : a.len < 8 || distance(&a, &b) * 2 < a.len)
 		return NULL;
-	if (is_uuid(&a) && is_uuid(&b))
+	if (a.len != b.len)
+		what = "hexadecimal numbers, random or digests";
+	else if (is_uuid(&a) && is_uuid(&b))
 		what = "UUIDs";
 	else if (is_hex(&a) && is_hex(&b) && variety(a.p, a.len) >= 5 &&
 		 !(is_decimal(&a) && is_decimal(&b)))

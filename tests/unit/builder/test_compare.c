@@ -207,6 +207,7 @@ static void test_random(void **state)
 	assert_cause(&unknown, "01234567-89ab-4def-8123-456789abcdef",
 		     "fedcba98-7654-4210-9edc-ba9876543210", "random");
 	assert_cause(&unknown, "key=00112233aabbccdd", "key=98fe76dc54ba3210", "random");
+	assert_cause(&unknown, ".lto.0.1c21efe29bc539c3", ".lto.0.7f806fdefe10d70", "random");
 	assert_cause(&unknown, "key=qwertzuiopasdfgh", "key=YXCVBNMLKJHGFDSA", "random");
 	/* Numbers that differ a little are none. */
 	assert_cause(&unknown, "n=123456789", "n=123456788", "unknown");
