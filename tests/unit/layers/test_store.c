@@ -398,13 +398,13 @@ static void test_tree_ids(void **state)
 {
 	struct fixture *f = *state;
 	struct gg_digest tree, blob;
-	_cleanup_free_ char *path = adopt_tree(f, &tree), *own = NULL;
 
+	free(adopt_tree(f, &tree));
 	OK(f, store_blob_put(f->s, "x", 1, &blob, &f->err));
 	OK(f, store_take_ids(f->s, "own", &f->err));
 	assert_false(store_tree_has(f->s, &tree));
 	assert_true(store_blob_has(f->s, &blob));
-	own = adopt_tree(f, &tree);
+	free(adopt_tree(f, &tree));
 	assert_true(store_tree_has(f->s, &tree));
 	OK(f, store_take_ids(f->s, "100000-100000", &f->err));
 	assert_false(store_tree_has(f->s, &tree));

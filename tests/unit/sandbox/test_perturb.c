@@ -127,8 +127,11 @@ JOB(directories)
 	_cleanup_free_ char *plain = NULL, *reversed = NULL, *back = NULL;
 	const char *rest;
 
-	for (char c = 'a'; c <= 'z'; c++)
+	for (int i = 0; i < 26; i++) {
+		char c = (char)('a' + i);
+
 		put_file(b->upper, (char[]){ c, c, c, '\0' }, "");
+	}
 	CHECK(box_run(b, "names", "/", NULL) == 0);
 	plain = names_of(b, &rest);
 	b->spec.perturb = &p;
