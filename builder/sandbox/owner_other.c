@@ -57,8 +57,8 @@ static int64_t keep_time(int r, const struct owner_place *p)
 	struct owners_ids ids;
 	struct stat st;
 
-	if (r < 0 || lstat(p->path, &st) < 0 || !S_ISLNK(st.st_mode) ||
-	    !owners_marked(&st.st_mtim, &ids))
+	if (r < 0 || fstatat(AT_FDCWD, p->path, &st, p->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISLNK(st.st_mode) || !owners_marked(&st.st_mtim, &ids))
 		return OWNER_PROCEED;
 	return 0;
 }

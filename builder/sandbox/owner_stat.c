@@ -16,7 +16,8 @@
 _Static_assert(sizeof(void *) == 8, "the layer knows 64-bit architectures");
 
 /* By far the most requests are about what has no record, so that is found out first, with one call where it can be. What
- * follows symlinks does not see the owners of fifos and sockets. */
+ * follows symlinks does not see the owners of fifos and sockets; a place with a descriptor is the object, whatever led
+ * there. */
 static bool recorded(const struct owner_call *c, const struct owner_place *p, struct stat *st,
 		     struct owners_ids *ret)
 {
@@ -24,7 +25,7 @@ static bool recorded(const struct owner_call *c, const struct owner_place *p, st
 	ssize_t len = p->follow ? getxattr(p->path, OWNERS_XATTR, text, sizeof(text))
 				: lgetxattr(p->path, OWNERS_XATTR, text, sizeof(text));
 
-	if (len < 0 && (p->follow || errno != ENODATA))
+	if (len < 0 && ((p->follow && p->fd < 0) || errno != ENODATA))
 		return false;
 	if (fstatat(AT_FDCWD, p->path, st, p->follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ||
 	    owner_is_ours(c, st))

@@ -211,6 +211,20 @@ JOB(chroot)
 	CHECK_TEXT(b->text, "/tmp/in 3:4\nrel 5:6\n/tmp 7:0\n3:4\n5:6\n0:0\n");
 }
 
+/* Owners that lie in a time, seen and kept from within a changed root. */
+JOB(chroot_links)
+{
+	struct box *b = run(f, "chroot2",
+			    "mkdir -p /new/bin /new/tmp; cp -a /bin/busybox /bin/sh /new/bin\n"
+			    "chroot /new /bin/busybox sh -euc 'cd /tmp; busybox ln -s gone l;"
+			    "busybox chown -h 5:6 l; busybox stat -c \"%n %u:%g %Y\" l;"
+			    "busybox tar cf t l; busybox tar tvf t; busybox touch -h l'"
+			    " | awk '{print $1, $2, $3}'\n"
+			    "stat -c '%n %u:%g' /new/tmp/l\n");
+
+	CHECK_TEXT(b->text, "l 5:6 315532800\nlrwxrwxrwx 5/6 0\n/new/tmp/l 5:6\n");
+}
+
 /* Set-id programs, where they are allowed. */
 JOB(setuid)
 {
@@ -255,11 +269,12 @@ JOB(hostile)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chown),   cmocka_unit_test(test_bits),
-		cmocka_unit_test(test_carried), cmocka_unit_test(test_setgid_directory),
-		cmocka_unit_test(test_users),   cmocka_unit_test(test_spec_user),
-		cmocka_unit_test(test_chroot),  cmocka_unit_test(test_setuid),
-		cmocka_unit_test(test_traced),  cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_chown),        cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_carried),      cmocka_unit_test(test_setgid_directory),
+		cmocka_unit_test(test_users),        cmocka_unit_test(test_spec_user),
+		cmocka_unit_test(test_chroot),       cmocka_unit_test(test_setuid),
+		cmocka_unit_test(test_chroot_links), cmocka_unit_test(test_traced),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, lone_make, fixture_remove);
