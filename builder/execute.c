@@ -605,6 +605,8 @@ static void forget(struct execution *x)
 	}
 	downloads_done(&x->downloads);
 	x->downloads = (struct downloads){ 0 };
+	bundle_wants_done(&x->imports);
+	x->imports = (struct bundle_wants){ 0 };
 	x->cached = 0;
 	x->unpacking_total = 0;
 }

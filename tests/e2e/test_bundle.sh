@@ -210,6 +210,12 @@ got=$(quiet "$ggbuild" build new.bundle --base app.bundle --store delta.store -o
 [ "$got" = "$new" ] || fail "another image from a delta: $got instead of $new"
 got=$(quiet "$ggbuild" build new.bundle --store there/store -o oci:delta.oci)
 [ "$got" = "$new" ] || fail "another image from a delta and a store: $got instead of $new"
+# A user whose range turns out to be refused takes what its store has of a single id's, and misses nothing.
+# shellcheck disable=SC2016 # it is the user's sh that expands
+got=$(quiet "$tests/tools/as_user" subuid sh -euc '
+	"$1" build app.bundle --userns single --store "$HOME/store" >/dev/null
+	setpriv --no-new-privs "$1" build new.bundle --store "$HOME/store" -o "oci:$HOME/out"' - "$ggbuild")
+[ "$got" = "$new" ] || fail "another image from a delta without the range: $got instead of $new"
 ends 6 'and the delta is to' "$ggbuild" build new.bundle --base whole.bundle --store none
 ends 2 'nothing needs one' "$ggbuild" build app.bundle --base whole.bundle --store none
 ends 2 '--base is for bundles' "$ggbuild" build app.recipe --base whole.bundle --store none
