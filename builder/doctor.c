@@ -359,8 +359,8 @@ static void add_once(struct gg_strv *l, const char *text)
 void doctor_limits(const struct doctor *d, struct gg_strv *ret)
 {
 	if (d->ns.kind == USERNS_SINGLE)
-		gg_strv_add(ret, "users of a step are told apart by name alone, and set-user-id "
-				 "programs run as who starts them");
+		gg_strv_add(ret, "users of a step are one id to the kernel, which does not keep "
+				 "them from each other's files");
 	for (size_t i = 0; i < d->n; i++)
 		if (is_missing(&d->v[i]) && d->v[i].ability->without)
 			add_once(ret, d->v[i].ability->without);
