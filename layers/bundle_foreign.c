@@ -188,6 +188,9 @@ int bundle_read_foreign(struct bundle *b, struct gg_err *err)
 
 	if (read_entries(b, &l, err) < 0 || read_documents(b, &l, err) < 0)
 		return -1;
+	/* Tools that carry layouts leave it behind; what none carried is not to run. */
+	if (l.program.offset != BUNDLE_ABSENT && bundle_check_program(b, l.program.size, err) < 0)
+		return -1;
 	b->program_offset = l.program.offset;
 	return place_parts(b, &l, err);
 }

@@ -61,6 +61,8 @@ int bundle_each(const struct bundle_part *p,
 		void *ctx, struct gg_err *err) GG_MUST_USE;
 int bundle_check_digest(const void *bytes, size_t len, const struct gg_digest *want,
 			struct gg_err *err) GG_MUST_USE;
+/* Whether the parts list the program of the entry BUNDLE_PROGRAM, which has that size; UINT64_MAX: there is none. */
+int bundle_check_program(const struct bundle *b, uint64_t size, struct gg_err *err) GG_MUST_USE;
 /* bundle_file_read for an archive_source. */
 ssize_t bundle_read_source(void *ctx, void *bytes, size_t len, uint64_t offset);
 /* An archive that another tool wrote: sets own and the parts' places, as reading one of ours does. */

@@ -323,8 +323,7 @@ static int check_delta(struct bundle *b, struct gg_err *err)
 	return 0;
 }
 
-/* Its text and that of the entry of the same name are one. */
-static int check_program(const struct bundle *b, uint64_t size, struct gg_err *err)
+int bundle_check_program(const struct bundle *b, uint64_t size, struct gg_err *err)
 {
 	const struct bundle_part *p = NULL;
 
@@ -352,7 +351,8 @@ static int read_ours(struct bundle *b, struct gg_err *err)
 	uint64_t manifest_size, program_size;
 
 	if (read_head(&w, &manifest_size, err) < 0 || read_program(&w, &program_size, err) < 0 ||
-	    read_manifest(&w, manifest_size, err) < 0 || check_program(b, program_size, err) < 0)
+	    read_manifest(&w, manifest_size, err) < 0 ||
+	    bundle_check_program(b, program_size, err) < 0)
 		return -1;
 	return place_parts(&w, err);
 }
