@@ -155,11 +155,12 @@ void golden_block(size_t len, struct gg_buf *ret)
 	ret->len = 0;
 	gg_buf_reserve(ret, len);
 	for (size_t i = 0; ret->len < len; i++) {
-		if (i % LONG_EVERY == 0)
-			kinds[i / LONG_EVERY % GG_LEN(kinds)](&m, LONG_MIN + any(&m, LONG_MORE));
-		else
-			kinds[any(&m, GG_LEN(kinds))](
-				&m, STRETCH_MIN + any(&m, any(&m, STRETCH_MORE) + 1));
+		bool is_long = i % LONG_EVERY == 0;
+		/* By itself: a compiler may evaluate what is called before or after its arguments. */
+		size_t kind = is_long ? i / LONG_EVERY % GG_LEN(kinds) : any(&m, GG_LEN(kinds));
+
+		kinds[kind](&m, is_long ? LONG_MIN + any(&m, LONG_MORE)
+					: STRETCH_MIN + any(&m, any(&m, STRETCH_MORE) + 1));
 	}
 }
 

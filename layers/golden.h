@@ -5,7 +5,7 @@
  * words, tables of counters, characters without a repetition, runs of one byte, copies from near and far with and
  * without changes, and noise. A library version that chooses matches, ends of blocks or lengths of codes another way
  * gives other bytes for it. That was tried beside 285 MB of a system's files at the default levels, and both say the same:
- * libdeflate 1.7, 1.14 = 1.17, 1.19 = 1.22 = 1.23 = 1.25; zstd 1.4.8, 1.5.4 = 1.5.5 = 1.5.6, 1.5.7.
+ * libdeflate 1.14 = 1.17, 1.19 = 1.22 = 1.23 = 1.25; zstd 1.4.8, 1.5.4 = 1.5.5 = 1.5.6, 1.5.7.
  */
 #pragma once
 
