@@ -259,7 +259,8 @@ static int refuse_itself(const struct bundle_making *m, const struct recipe_inpu
 	const char *name = base_name(m->options->output);
 	_cleanup_free_ char *parent = gg_asprintf("%.*s.", (int)(name - m->options->output),
 						  m->options->output),
-			    *at = realpath(parent, NULL), *link = NULL, *dir = NULL, *path = NULL;
+			    *at = realpath(parent, NULL), *link = NULL, *dir = NULL, *path = NULL,
+			    *piece = NULL;
 	_cleanup_close_ int fd = local_open(m->session, in, err);
 	size_t len;
 
@@ -273,11 +274,12 @@ static int refuse_itself(const struct bundle_making *m, const struct recipe_inpu
 	if (strncmp(at, dir, len) != 0 || (at[len] && at[len] != '/'))
 		return 0;
 	path = gg_asprintf("%s/%s", at + len, name);
-	if (!tree_find(t, path + 1))
+	piece = gg_asprintf("%s.001", path);
+	if (!tree_find(t, path + 1) && !tree_find(t, piece + 1))
 		return 0;
 	gg_fail_at(err, GG_USAGE, in->pos, "input '%s' holds an earlier '%s'", in->name, name);
-	return gg_hint(err, "write the bundle elsewhere, or leave it out with `ignore: [%s]`",
-		       name);
+	return gg_hint(err, "write the bundle elsewhere, or leave it out with `ignore: [%s%s]`",
+		       name, tree_find(t, piece + 1) ? "*" : "");
 }
 
 static int add_content(struct bundle_making *m, size_t node, struct gg_err *err)

@@ -218,15 +218,24 @@ static int open_session(struct command_session *c, const struct common_options *
 	return s->jobs ? 0 : -1;
 }
 
+static int refuse_bundle(const char *file, struct gg_err *err)
+{
+	gg_err_done(err);
+	gg_fail(err, GG_USAGE, "'%s' is an archive, and no recipe", file);
+	return gg_hint(err, "if it is a bundle, `ggbuild build` takes it and `ggbuild bundle ls` "
+			    "says what is in it");
+}
+
 static int open_project(struct command_session *c, const struct common_options *o,
 			const char *recipe, struct gg_err *err)
 {
 	_cleanup_strv_ struct gg_strv allowed = { 0 };
 	struct project_options options = { .args = &o->args, .allowed = &allowed };
 
-	if (command_take_paths(o, &allowed, err) < 0 ||
-	    project_open(recipe, &options, &c->project, err) < 0)
+	if (command_take_paths(o, &allowed, err) < 0)
 		return -1;
+	if (project_open(recipe, &options, &c->project, err) < 0)
+		return bundle_recognise(recipe) ? refuse_bundle(recipe, err) : -1;
 	c->session.recipe_dirfd = c->project.dirfd;
 	c->session.recipe_dir = c->project.dir;
 	return 0;

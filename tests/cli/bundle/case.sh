@@ -30,6 +30,14 @@ bundle verify a.bundle
 bundle verify a.bundle --base old.bundle
 printf X | dd of=a.bundle bs=1 seek=$(($(stat -c %s a.bundle) - 2000)) conv=notrunc 2>/dev/null
 bundle verify a.bundle
+echo "# a program that no part is, in an archive by another tool"
+mkdir other
+tar -xf old.bundle -C other
+tar -cf other.bundle -C other oci-layout index.json blobs
+bundle verify other.bundle
+echo 'exit 1' >other/ggbuild
+tar -cf other.bundle -C other oci-layout index.json ggbuild blobs
+bundle verify other.bundle
 echo "# diff"
 bundle diff old.bundle old.bundle
 echo two >in/file
@@ -59,4 +67,13 @@ bundle c.recipe -o in/c.bundle | sed 's/:.*//'
 bundle c.recipe -o in/c.bundle
 bundle c.recipe -o "$PWD/in/../in/c.bundle"
 bundle c.recipe -o c.bundle | sed 's/:.*//'
+rm in/c.bundle
+bundle c.recipe -o in/c.bundle --split 16KiB | sed 's/:.*//'
+sed 's/in }/in, ignore: [c.bundle] }/' c.recipe >d.recipe
+bundle d.recipe -o in/c.bundle --split 16KiB
+sed 's/in }/in, ignore: [c.bundle*] }/' c.recipe >d.recipe
+bundle d.recipe -o in/c.bundle --split 16KiB | sed 's/:.*//'
+echo "# where a recipe has to be"
+try plan a.bundle
+try fetch in/c.bundle --progress none
 try build a.bundle --relock --progress none
