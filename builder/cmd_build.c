@@ -98,7 +98,7 @@ static int write_outputs(struct command_session *c, const struct targets *target
 	for (size_t i = 0; i < targets->n; i++)
 		if (transport_write(&targets->v[i], &image.written, err) < 0)
 			return -1;
-	line = gg_asprintf("%s\n", gg_digest_text(&image.written.manifest.digest, text));
+	line = gg_asprintf("%s\n", gg_digest_text(&image.written.root.digest, text));
 	progress_finish(c->session.progress);
 	return command_print(line, strlen(line), err);
 }

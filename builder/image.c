@@ -38,9 +38,12 @@ static int collect_layers(const struct build_result *b, const struct recipe_imag
 	return 0;
 }
 
-static int open_blob(void *ctx, const struct gg_digest *d, struct gg_err *err)
+static int open_blob(void *ctx, const struct image_blob *b, struct image_bytes *ret,
+		     struct gg_err *err)
 {
-	return store_blob_open(ctx, d, NULL, err);
+	ret->offset = 0;
+	ret->fd = store_blob_open(ctx, &b->digest, &ret->size, err);
+	return ret->fd < 0 ? -1 : 0;
 }
 
 static void describe(const struct recipe_image *from, struct oci_image *to)
@@ -80,13 +83,36 @@ static void annotate(struct image *i, const char *pair)
 	i->oci.annotations = (struct oci_strings){ .v = i->annotations, .n = old->n + 1 };
 }
 
-static int put(struct session *s, const char *text, struct oci_blob *ret, struct gg_err *err)
+static int put(struct session *s, const char *media_type, const char *text, struct image_blob *ret,
+	       struct gg_err *err)
 {
-	ret->size = strlen(text);
+	*ret = (struct image_blob){ .media_type = media_type,
+				    .addressed = true,
+				    .size = strlen(text) };
 	if (store_blob_put(s->store, text, strlen(text), &ret->digest, err) == 0)
 		return 0;
 	store_explain(s->store, err);
 	return -1;
+}
+
+static void list(struct image *i)
+{
+	const struct oci_image *o = &i->oci;
+	struct transport_image *w = &i->written;
+
+	i->written_layers = gg_calloc(o->n_layers, sizeof(*i->written_layers));
+	for (size_t k = 0; k < o->n_layers; k++)
+		i->written_layers[k] =
+			(struct image_layer){ .blob = { .media_type = o->layers[k].media_type,
+							.addressed = true,
+							.digest = o->layers[k].digest,
+							.size = o->layers[k].size },
+					      .diff_id = o->layers[k].diff_id };
+	w->layers = i->written_layers;
+	w->n_layers = o->n_layers;
+	i->descriptor = oci_descriptor(o, &w->root.digest, w->root.size, NULL);
+	w->descriptor = i->descriptor;
+	i->blobs = transport_image_list(w);
 }
 
 int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
@@ -104,21 +130,27 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 				       .layers = ret->layers,
 				       .n_layers = b->plan->n_layers };
 	describe(&r->image, &ret->oci);
-	*w = (struct transport_image){ .image = &ret->oci, .open = open_blob, .ctx = s->store };
+	*w = (struct transport_image){ .verified = true, .open = open_blob, .ctx = s->store };
 	if (collect_layers(b, &r->image, ret->layers, err) < 0)
 		return -1;
 	if (b->plan->hermetic)
 		annotate(ret, IMAGE_HERMETIC "=true");
 	config = oci_config(&ret->oci);
-	if (put(s, config, &w->config, err) < 0)
+	if (put(s, OCI_CONFIG_TYPE, config, &w->config, err) < 0)
 		return -1;
 	manifest = oci_manifest(&ret->oci, &w->config.digest, w->config.size);
-	return put(s, manifest, &w->manifest, err);
+	if (put(s, OCI_MANIFEST_TYPE, manifest, &w->root, err) < 0)
+		return -1;
+	list(ret);
+	return 0;
 }
 
 void image_done(struct image *i)
 {
 	free(i->layers);
+	free(i->written_layers);
+	free(i->blobs);
+	gg_json_unref(i->descriptor);
 	free(i->user);
 	free(i->annotations);
 	*i = (struct image)IMAGE_INIT;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "builder/build.h"
+#include "layers/oci.h"
 #include "layers/transport.h"
 
 struct session;
@@ -15,10 +16,14 @@ struct session;
 
 struct image {
 	struct oci_image oci;           /* borrows the recipe's texts */
-	struct transport_image written; /* .manifest.digest is the image's name */
-	struct oci_layer *layers;       /* owned */
-	char *user;                     /* owned */
-	const char **annotations;       /* owned */
+	struct transport_image written; /* .root.digest is the image's name */
+	/* Owned, like the others: what the two are made of. */
+	struct oci_layer *layers;
+	struct image_layer *written_layers;
+	struct image_blob *blobs;
+	struct gg_json *descriptor;
+	char *user;
+	const char **annotations;
 };
 #define IMAGE_INIT                                                                                 \
 	{                                                                                          \

@@ -31,8 +31,12 @@ void image_source_close(struct image_source *s)
 		return;
 	if (s->close)
 		s->close(s->ctx);
+	gg_json_unref(s->descriptors);
+	gg_json_unref(s->descriptor);
+	document_done(&s->index);
 	document_done(&s->manifest);
 	document_done(&s->config);
+	free(s->settings);
 	free(s->layers);
 	free(s->name);
 	free(s->platform);
@@ -167,6 +171,31 @@ static int take_manifest(struct image_source *s, struct gg_err *err)
 }
 
 static int resolve(struct image_source *s, const struct gg_json *descriptors, unsigned depth,
+		   struct gg_err *err);
+
+/* The outermost index stays, with its descriptor when nothing is chosen from it. */
+static int take_index(struct image_source *s, struct image_document *doc,
+		      const struct gg_json *chosen, unsigned depth, struct gg_err *err)
+{
+	const struct gg_json *manifests = gg_json_get(doc->json, "manifests");
+	int r = 0;
+
+	if (s->whole) {
+		s->descriptor = gg_json_ref((struct gg_json *)chosen);
+	} else if (depth + 1 == IMAGE_MAX_DEPTH) {
+		r = gg_fail(err, GG_INTEGRITY, "an index in an index, more than %d deep",
+			    IMAGE_MAX_DEPTH);
+	} else {
+		r = resolve(s, manifests, depth + 1, err);
+	}
+	if (depth == 0)
+		s->index = *doc;
+	else
+		document_done(doc);
+	return r;
+}
+
+static int resolve(struct image_source *s, const struct gg_json *descriptors, unsigned depth,
 		   struct gg_err *err)
 {
 	struct image_document doc = { 0 };
@@ -180,24 +209,22 @@ static int resolve(struct image_source *s, const struct gg_json *descriptors, un
 	r = image_source_read(s, &b, &doc, err);
 	if (r == 0)
 		r = image_document_check(&doc, &kind, err);
-	if (r < 0 || kind == IMAGE_DOCUMENT_MANIFEST) {
-		/* Its media type is borrowed from the index, which goes. */
-		doc.blob.media_type = image_document_manifest_type(&doc);
-		s->manifest = doc;
-		return r < 0 ? -1 : take_manifest(s, err);
-	}
-	if (depth + 1 == IMAGE_MAX_DEPTH)
-		r = gg_fail(err, GG_INTEGRITY, "an index in an index, more than %d deep",
-			    IMAGE_MAX_DEPTH);
-	else
-		r = resolve(s, gg_json_get(doc.json, "manifests"), depth + 1, err);
-	document_done(&doc);
-	return r;
+	if (r == 0 && kind == IMAGE_DOCUMENT_INDEX)
+		return take_index(s, &doc, chosen, depth, err);
+	s->descriptor = gg_json_ref((struct gg_json *)chosen);
+	/* Its media type is borrowed from the index, which may go. */
+	doc.blob.media_type = image_document_manifest_type(&doc);
+	s->manifest = doc;
+	return r < 0 ? -1 : take_manifest(s, err);
 }
 
 int image_source_resolve(struct image_source *s, const struct gg_json *descriptors,
 			 struct gg_err *err)
 {
+	s->descriptors = gg_json_ref((struct gg_json *)descriptors);
+	/* Several under one name: whoever wants all of them finds them there. */
+	if (s->whole && gg_json_len(descriptors) > 1)
+		return 0;
 	return resolve(s, descriptors, 0, err);
 }
 
@@ -225,6 +252,18 @@ static int check_platform(const struct image_source *s, struct gg_err *err)
 	return gg_fail(err, GG_USAGE, "it is for %s, not for %s", have, s->platform);
 }
 
+static struct transport_settings *settings_of(const struct image_source_options *o)
+{
+	struct transport_settings *s = gg_zalloc(sizeof(*s));
+
+	s->registry.tls_verify = -1;
+	if (o && o->registry)
+		s->registry = *o->registry;
+	if (o)
+		s->docker_host = o->docker_host;
+	return s;
+}
+
 int image_source_open(const char *text, const struct image_source_options *options,
 		      struct image_source **ret, struct gg_err *err)
 {
@@ -235,8 +274,11 @@ int image_source_open(const char *text, const struct image_source_options *optio
 	s->name = gg_strdup(text);
 	s->platform =
 		gg_strdup(options && options->platform ? options->platform : machine_platform());
+	s->whole = options && options->whole;
+	s->settings = settings_of(options);
 	if (transport_parse_source(text, &t, err) < 0)
 		return -1;
+	t.settings = s->settings;
 	r = t.transport->read(&t, s, err);
 	transport_target_done(&t);
 	if (r == 0 && options && options->platform)

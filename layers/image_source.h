@@ -23,6 +23,8 @@
 
 struct archive_stream;
 struct gg_json;
+struct registry_settings;
+struct transport_settings;
 
 enum {
 	IMAGE_MAX_DOCUMENT = 4 << 20,
@@ -52,6 +54,19 @@ void image_bytes_done(struct image_bytes *b);
 		.fd = -1                                                                           \
 	}
 
+/* Opens the bytes of a blob; what there is may be of another size than its descriptor says. */
+typedef int image_open_fn(void *ctx, const struct image_blob *b, struct image_bytes *ret,
+			  struct gg_err *err);
+
+/* A blob into a file, from offset 0; whole and verified when it is done, not fsynced. */
+struct image_get {
+	const struct image_blob *blob;
+	int outfd;
+	bool done;
+};
+/* Several at once, as they come from a network. */
+typedef int image_get_fn(void *ctx, struct image_get *v, size_t n, struct gg_err *err);
+
 struct image_document {
 	struct image_blob blob;
 	char *bytes; /* as they were read; owned; NULL: the place has no such document */
@@ -67,19 +82,31 @@ struct image_layer {
 struct image_source {
 	char *name;     /* as the user wrote it */
 	char *platform; /* "linux/amd64" or "linux/arm/v7": what is chosen from an index */
+	bool whole;     /* nothing is chosen from an index: where there is one, the rest is empty */
+	/* What the place lists under the reference, a JSON array; owned; NULL: docker-archive. */
+	struct gg_json *descriptors;
+	struct gg_json
+		*descriptor; /* the one of the manifest, or of the index that is whole; owned */
+	struct image_document index; /* the outermost that the manifest was chosen from, if any */
 	struct image_document manifest, config; /* no manifest: docker-archive */
 	struct image_layer *layers;             /* bottom first */
 	size_t n_layers;
 
 	/* The place. */
-	int (*open)(void *ctx, const struct image_blob *b, struct image_bytes *ret,
-		    struct gg_err *err);
+	image_open_fn *open;
+	image_get_fn *get; /* NULL where `open` is as good */
+	/* Where its blobs can be mounted from: "HOST[:PORT]" and the repository's path, of a registry; else NULL. Borrowed. */
+	const char *mount_host, *mount_path;
 	void (*close)(void *ctx); /* accepts NULL */
 	void *ctx;
+	struct transport_settings *settings; /* how places are spoken to; owned */
 };
 
 struct image_source_options {
 	const char *platform; /* NULL: that of this machine; matters only where there are several */
+	bool whole;           /* as in struct image_source; platform is NULL */
+	const struct registry_settings *registry; /* NULL: as files and environment say */
+	const char *docker_host;                  /* as in struct transport_settings */
 };
 
 /* "oci:DIR[:REF]", "oci-archive:FILE[:REF]", "docker-archive:FILE[:REF]", or a path[:REF] of one of these, told apart by

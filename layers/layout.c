@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "layers/base/fd.h"
+#include "layers/base/json.h"
 #include "layers/layout_read.h"
+#include "layers/oci.h"
 #include "layers/transport_private.h"
 
 enum { INDEX_MAX = 4 << 20, LAYOUT_MAX = 4096 };
@@ -190,10 +192,9 @@ static bool blob_there(int blobs, const char *hex, uint64_t size)
 	       (uint64_t)st.st_size == size;
 }
 
-static int write_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
+static int write_blob(struct layout_writer *w, const struct image_blob *b, struct gg_err *err)
 {
 	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
-	struct layout_writer *w = ctx;
 	char hex[GG_DIGEST_HEX];
 
 	gg_strv_add(&w->names, gg_digest_hex(&b->digest, hex));
@@ -271,7 +272,10 @@ static int write_blobs(struct layout_writer *w, struct gg_err *err)
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
 	if (w->blobs < 0)
 		return -1;
-	return transport_each_blob(w->image, write_blob, w, err);
+	for (size_t i = 0; i < w->image->n_blobs; i++)
+		if (write_blob(w, &w->image->blobs[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 static int write_index(struct layout_writer *w, const struct transport_target *t, bool *ret_written,

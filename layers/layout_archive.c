@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "layers/base/fd.h"
+#include "layers/base/json.h"
 #include "layers/layout_read.h"
+#include "layers/oci.h"
 #include "layers/tar.h"
 #include "layers/transport_private.h"
 #include "layers/tree.h"
@@ -40,9 +42,8 @@ static int put_text(const struct archive_writer *w, const char *path, const char
 	return gg_write_all(w->fd, tar_zeros, tar_padding(len), err);
 }
 
-static int put_blob(void *ctx, const struct oci_blob *b, struct gg_err *err)
+static int put_blob(const struct archive_writer *w, const struct image_blob *b, struct gg_err *err)
 {
-	const struct archive_writer *w = ctx;
 	char hex[GG_DIGEST_HEX];
 	_cleanup_free_ char *path = gg_asprintf("blobs/sha256/%s", gg_digest_hex(&b->digest, hex));
 
@@ -62,9 +63,11 @@ static int put_all(struct archive_writer *w, const struct transport_target *t, s
 	text = gg_json_compact(index);
 	if (put_text(w, "oci-layout", OCI_LAYOUT_TEXT, err) < 0 ||
 	    put_text(w, "index.json", text, err) < 0 || put(w, "blobs", TREE_DIR, 0, err) < 0 ||
-	    put(w, "blobs/sha256", TREE_DIR, 0, err) < 0 ||
-	    transport_each_blob(w->image, put_blob, w, err) < 0)
+	    put(w, "blobs/sha256", TREE_DIR, 0, err) < 0)
 		return -1;
+	for (size_t i = 0; i < w->image->n_blobs; i++)
+		if (put_blob(w, &w->image->blobs[i], err) < 0)
+			return -1;
 	return gg_write_all(w->fd, tar_zeros, TAR_END, err);
 }
 

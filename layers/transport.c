@@ -2,15 +2,18 @@
 #include "layers/transport_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "layers/archive_index.h"
 #include "layers/base/fd.h"
+#include "layers/base/json.h"
 #include "layers/docker_archive.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
+#include "layers/oci.h"
 
 static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
 						      &transport_docker_archive };
@@ -289,41 +292,65 @@ int transport_write(const struct transport_target *t, const struct transport_ima
 	return gg_context(err, "output '%s'", t->text);
 }
 
-int transport_each_blob(const struct transport_image *image,
-			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err),
-			void *ctx, struct gg_err *err)
+struct image_blob *transport_image_list(struct transport_image *image)
 {
-	const struct oci_image *o = image->image;
+	struct image_blob *all = gg_calloc(image->n_layers + 2, sizeof(*all));
+	size_t n = 0;
 
-	if (each(ctx, &image->manifest, err) < 0 || each(ctx, &image->config, err) < 0)
-		return -1;
-	for (size_t i = 0; i < o->n_layers; i++) {
-		struct oci_blob b = { .digest = o->layers[i].digest, .size = o->layers[i].size };
+	all[n++] = image->root;
+	all[n++] = image->config;
+	for (size_t i = 0; i < image->n_layers; i++) {
+		const struct image_blob *b = &image->layers[i].blob;
 		size_t k = 0;
 
 		/* Two layers may be the same blob. */
-		while (k < i && !gg_digest_eq(&o->layers[k].digest, &b.digest))
+		while (k < n && !gg_digest_eq(&all[k].digest, &b->digest))
 			k++;
-		if (k == i && each(ctx, &b, err) < 0)
-			return -1;
+		if (k == n)
+			all[n++] = *b;
 	}
-	return 0;
+	image->blobs = image->manifests = all;
+	image->n_blobs = n;
+	image->n_manifests = 1;
+	return all;
 }
 
-int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to,
+int transport_copy_blob(const struct transport_image *image, const struct image_blob *b, int to,
 			struct gg_err *err)
 {
-	_cleanup_close_ int from = image->open(image->ctx, &b->digest, err);
+	_cleanup_image_bytes_ struct image_bytes bytes = IMAGE_BYTES_INIT;
 	char text[GG_DIGEST_TEXT];
 
-	if (from < 0 || gg_copy_bytes(from, to, b->size, err) < 0)
+	if (image->open(image->ctx, b, &bytes, err) < 0)
 		return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
-	return 0;
+	if (bytes.size != b->size)
+		gg_fail(err, GG_INTEGRITY,
+			"it has %" PRIu64 " bytes, and the descriptor says %" PRIu64, bytes.size,
+			b->size);
+	else if (gg_copy_range(bytes.fd, bytes.offset, to, b->size, err) == 0)
+		return 0;
+	return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
+}
+
+/* A copy of an object that shares its values: objects that are borrowed do not change. */
+static struct gg_json *shallow_copy(const struct gg_json *o)
+{
+	_cleanup_strv_ struct gg_strv keys = { 0 };
+	struct gg_json *copy = gg_json_object();
+
+	gg_json_keys(o, &keys);
+	for (size_t i = 0; i < keys.n; i++)
+		gg_json_take(copy, keys.v[i], gg_json_ref(gg_json_get(o, keys.v[i])));
+	return copy;
 }
 
 struct gg_json *transport_descriptor(const struct transport_target *t,
 				     const struct transport_image *image)
 {
-	return oci_descriptor(image->image, &image->manifest.digest, image->manifest.size,
-			      t->ref ? t->ref : "latest");
+	struct gg_json *d = shallow_copy(image->descriptor),
+		       *annotations = shallow_copy(gg_json_get(d, "annotations"));
+
+	gg_json_set_str(annotations, OCI_REF_NAME, t->ref ? t->ref : "latest");
+	gg_json_take(d, "annotations", annotations);
+	return d;
 }

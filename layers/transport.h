@@ -9,18 +9,25 @@
  *
  * PLACE ends at the first ':'. REF follows image-spec annotations.md's grammar of org.opencontainers.image.ref.name.
  * A write is complete, or the place is as it was; blobs are copied, never linked. Errors: GG_USAGE for what cannot be
- * an output, GG_SYSTEM for the machine.
+ * an output, GG_SYSTEM for the machine, GG_INTEGRITY for blobs that are not what their descriptors say.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "layers/oci.h"
+#include "layers/image_source.h"
+#include "layers/registry_settings.h"
 
 struct archive_index;
-struct image_source;
 struct transport;
+
+/* How places are spoken to that are not files. Borrowed. */
+struct transport_settings {
+	struct registry_settings registry;
+	const char *
+		docker_host; /* of docker-daemon: "unix:///…"; NULL: DOCKER_HOST, or the usual socket */
+};
 
 struct transport_target {
 	const struct transport *transport;
@@ -29,25 +36,42 @@ struct transport_target {
 	char *place;
 	char *ref;                     /* NULL: none was given */
 	struct archive_index *members; /* of a source that was recognised by them; owned */
+	/* Set after the parse; NULL: as files and environment say. Borrowed. */
+	const struct transport_settings *settings;
 };
 #define TRANSPORT_TARGET_INIT                                                                      \
 	{                                                                                          \
 		0                                                                                  \
 	}
 
-/* An image that is made: its documents are blobs like its layers. Everything is borrowed. */
+/* An image that is to be written, or an index with all that it lists: documents are blobs like layers. Blobs are
+ * addressed. Everything is borrowed. */
 struct transport_image {
-	const struct oci_image *image;
-	struct oci_blob config, manifest;
-	/* A readable descriptor of a blob's bytes, which the callee closes. */
-	int (*open)(void *ctx, const struct gg_digest *d, struct gg_err *err);
+	struct image_blob root;           /* its manifest, or the index */
+	const struct gg_json *descriptor; /* of root, as an index lists it, without a reference */
+	struct image_blob config;         /* of one image; with an index void, like layers */
+	const struct image_layer *layers; /* bottom first */
+	size_t n_layers;
+	/* Everything, each once: manifest, config, layers; an index before its manifests. */
+	const struct image_blob *blobs;
+	size_t n_blobs;
+	/* Those of them that are manifests or indexes, children before parents, root last. */
+	const struct image_blob *manifests;
+	size_t n_manifests;
+	bool verified; /* what `open` gives was verified; otherwise whoever keeps it does that */
+	image_open_fn *open;
+	image_get_fn *get;                   /* NULL where `open` is as good */
+	const char *mount_host, *mount_path; /* as in struct image_source */
 	void *ctx;
 };
+/* Sets blobs and manifests of one image from root, config and layers; they are in the array, which the caller owns. */
+struct image_blob *transport_image_list(struct transport_image *image);
 
 struct transport {
 	const char *name; /* what stands before the ':' */
 	const char *form; /* for help: "oci:DIR[:REF]" */
 	bool many;        /* one place holds several references, side by side */
+	bool remote; /* speaks through libcurl, which starts threads: a program that forks later leaves it to a child */
 	/* Sets place and ref from what follows "NAME:". */
 	int (*parse)(struct transport_target *t, const char *rest, struct gg_err *err);
 	/* Fills a source whose name and platform are set; also after -1 it is closed as any other. NULL: nothing is read. */

@@ -45,12 +45,8 @@ int transport_temp_open(int parent, const char *name, struct transport_temp *ret
 void transport_temp_done(struct transport_temp *t);
 #define _cleanup_transport_temp_ GG_CLEANUP(transport_temp_done)
 
-/* Calls `each` for manifest, config and layers, bottom first, each blob once. */
-int transport_each_blob(const struct transport_image *image,
-			int (*each)(void *ctx, const struct oci_blob *b, struct gg_err *err),
-			void *ctx, struct gg_err *err) GG_MUST_USE;
 /* Appends the blob's bytes to `to`. */
-int transport_copy_blob(const struct transport_image *image, const struct oci_blob *b, int to,
+int transport_copy_blob(const struct transport_image *image, const struct image_blob *b, int to,
 			struct gg_err *err) GG_MUST_USE;
 /* The image's entry in an index.json; a target without a reference is called "latest". */
 struct gg_json *transport_descriptor(const struct transport_target *t,

@@ -121,14 +121,29 @@ static int early_end(uint64_t left, struct gg_err *err)
 	return gg_fail(err, GG_INTEGRITY, "it ends %llu bytes early", (unsigned long long)left);
 }
 
-int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
+static ssize_t read_block(int from, const off_t *offset, void *to, size_t len, struct gg_err *err)
+{
+	ssize_t n;
+
+	if (!offset)
+		return gg_read_full(from, to, len, err);
+	if (gg_interrupted(err) < 0)
+		return -1;
+	do
+		n = pread(from, to, len, *offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? gg_fail_errno(err, "read") : n;
+}
+
+/* offset NULL: the position of `from`. */
+static int copy(int from, off_t *offset, int to, uint64_t size, struct gg_err *err)
 {
 	while (size > 0) {
 		ssize_t n;
 
 		if (gg_interrupted(err) < 0)
 			return -1;
-		n = copy_file_range(from, NULL, to, NULL, size < COPY_STEP ? size : COPY_STEP, 0);
+		n = copy_file_range(from, offset, to, NULL, size < COPY_STEP ? size : COPY_STEP, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 &&
@@ -145,8 +160,8 @@ int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 	/* Between file systems that cannot: by hand. */
 	while (size > 0) {
 		char block[64 * 1024];
-		ssize_t n =
-			gg_read_full(from, block, size < sizeof(block) ? size : sizeof(block), err);
+		ssize_t n = read_block(from, offset, block,
+				       size < sizeof(block) ? size : sizeof(block), err);
 
 		if (n < 0)
 			return -1;
@@ -155,8 +170,22 @@ int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
 		if (gg_write_all(to, block, (size_t)n, err) < 0)
 			return -1;
 		size -= (uint64_t)n;
+		if (offset)
+			*offset += n;
 	}
 	return 0;
+}
+
+int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err)
+{
+	return copy(from, NULL, to, size, err);
+}
+
+int gg_copy_range(int from, uint64_t offset, int to, uint64_t size, struct gg_err *err)
+{
+	off_t at = (off_t)offset;
+
+	return copy(from, &at, to, size, err);
 }
 
 int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err)

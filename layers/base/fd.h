@@ -43,6 +43,8 @@ ssize_t gg_read_full(int fd, void *bytes, size_t len, struct gg_err *err) GG_MUS
 /* Copies `size` bytes from one descriptor's position to the other's, in the kernel where it can. A source that ends before
  * is GG_INTEGRITY. Stops at an interrupt. */
 int gg_copy_bytes(int from, int to, uint64_t size, struct gg_err *err) GG_MUST_USE;
+/* The same from an offset: the position of `from` is neither used nor changed. */
+int gg_copy_range(int from, uint64_t offset, int to, uint64_t size, struct gg_err *err) GG_MUST_USE;
 /* The whole file, at most `max` bytes (more is an error), appended to ret. */
 int gg_read_fd(int fd, size_t max, struct gg_buf *ret, struct gg_err *err) GG_MUST_USE;
 int gg_read_file(int dirfd, const char *name, size_t max, struct gg_buf *ret,

@@ -17,6 +17,8 @@
 #include <cmocka.h>
 
 #include "layers/base/fd.h"
+#include "layers/base/json.h"
+#include "layers/oci.h"
 #include "layers/transport.h"
 
 enum { BLOBS = 4 }; /* two layers, config, manifest */
@@ -24,13 +26,15 @@ enum { BLOBS = 4 }; /* two layers, config, manifest */
 struct fixture_image {
 	struct transport_image image;
 	struct oci_image oci;
-	struct oci_layer layers[2];
+	struct oci_layer oci_layers[2];
+	struct image_layer layers[2];
 	char text[BLOBS][64];
-	struct oci_blob blobs[BLOBS];
-	int calls;   /* of open */
-	int fail_at; /* which of them fails, 0: none */
-	bool die;    /* by SIGKILL instead */
-	bool piped;  /* blobs come out of pipes, which know no limit of file sizes */
+	struct image_blob blobs[BLOBS], *listed;
+	struct gg_json *descriptor;
+	int calls;         /* of open */
+	int fail_at;       /* which of them fails, 0: none */
+	bool die;          /* by SIGKILL instead */
+	int stored[BLOBS]; /* the bytes, before a limit of file sizes; 0: made when asked */
 };
 
 struct fixture {
@@ -38,10 +42,18 @@ struct fixture {
 	struct gg_err err;
 };
 
-static int fixture_open(void *ctx, const struct gg_digest *d, struct gg_err *err)
+static int fixture_bytes(const struct fixture_image *f, size_t i)
+{
+	int fd = memfd_create("blob", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, f->text[i], f->blobs[i].size), f->blobs[i].size);
+	return fd;
+}
+
+static int fixture_open(void *ctx, const struct image_blob *b, struct image_bytes *ret,
+			struct gg_err *err)
 {
 	struct fixture_image *f = ctx;
-	int ends[2];
 	size_t i = 0;
 
 	if (++f->calls == f->fail_at) {
@@ -50,45 +62,57 @@ static int fixture_open(void *ctx, const struct gg_digest *d, struct gg_err *err
 		errno = EIO;
 		return gg_fail_errno(err, "open a blob");
 	}
-	while (i < BLOBS && !gg_digest_eq(d, &f->blobs[i].digest))
+	while (i < BLOBS && !gg_digest_eq(&b->digest, &f->blobs[i].digest))
 		i++;
 	assert_true(i < BLOBS);
-	if (f->piped) {
-		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	} else {
-		ends[0] = memfd_create("blob", MFD_CLOEXEC);
-		ends[1] = dup(ends[0]);
-	}
-	assert_int_equal(gg_write_all(ends[1], f->text[i], f->blobs[i].size, err), 0);
-	gg_close(ends[1]);
-	if (!f->piped)
-		assert_int_equal(lseek(ends[0], 0, SEEK_SET), 0);
-	return ends[0];
+	ret->fd = f->stored[i] ? dup(f->stored[i]) : fixture_bytes(f, i);
+	ret->offset = 0;
+	ret->size = f->blobs[i].size;
+	return 0;
 }
 
 /* The first layer is the same in all of them. */
 static void make_image(struct fixture_image *f, const char *name)
 {
+	static const char *const types[BLOBS] = { "application/vnd.oci.image.layer.v1.tar",
+						  "application/vnd.oci.image.layer.v1.tar",
+						  OCI_CONFIG_TYPE, OCI_MANIFEST_TYPE };
+
 	*f = (struct fixture_image){ 0 };
 	for (size_t i = 0; i < BLOBS; i++) {
 		snprintf(f->text[i], sizeof(f->text[i]), "blob %zu of %s\n", i, i ? name : "all");
-		f->blobs[i].size = strlen(f->text[i]);
+		f->blobs[i] = (struct image_blob){ .media_type = types[i],
+						   .addressed = true,
+						   .size = strlen(f->text[i]) };
 		gg_digest_of(f->text[i], strlen(f->text[i]), &f->blobs[i].digest);
 	}
-	for (size_t i = 0; i < 2; i++)
-		f->layers[i] =
-			(struct oci_layer){ .media_type = "application/vnd.oci.image.layer.v1.tar",
-					    .digest = f->blobs[i].digest,
-					    .size = f->blobs[i].size };
+	for (size_t i = 0; i < 2; i++) {
+		f->oci_layers[i] = (struct oci_layer){ .media_type = types[i],
+						       .digest = f->blobs[i].digest,
+						       .size = f->blobs[i].size };
+		f->layers[i].blob = f->blobs[i];
+	}
 	f->oci = (struct oci_image){
-		.architecture = "amd64", .os = "linux", .layers = f->layers, .n_layers = 2
+		.architecture = "amd64", .os = "linux", .layers = f->oci_layers, .n_layers = 2
 	};
-	f->image = (struct transport_image){ .image = &f->oci,
+	f->descriptor = oci_descriptor(&f->oci, &f->blobs[3].digest, f->blobs[3].size, NULL);
+	f->image = (struct transport_image){ .root = f->blobs[3],
+					     .descriptor = f->descriptor,
 					     .config = f->blobs[2],
-					     .manifest = f->blobs[3],
+					     .layers = f->layers,
+					     .n_layers = 2,
+					     .verified = true,
 					     .open = fixture_open,
 					     .ctx = f };
+	f->listed = transport_image_list(&f->image);
 }
+
+static void image_done(struct fixture_image *f)
+{
+	gg_json_unref(f->descriptor);
+	free(f->listed);
+}
+#define _cleanup_fixture_image_ GG_CLEANUP(image_done)
 
 /* Runs in the fixture's directory, so outputs are relative. */
 static int setup(void **state)

@@ -5,7 +5,7 @@
 
 #include "tests/unit/layers/output_fixture.h"
 
-static char *blob_path(const char *dir, const struct oci_blob *b)
+static char *blob_path(const char *dir, const struct image_blob *b)
 {
 	char hex[GG_DIGEST_HEX];
 
@@ -73,7 +73,7 @@ static void test_fresh(void **state)
 {
 	struct fixture *f = *state;
 	_cleanup_free_ char *names = NULL;
-	struct fixture_image a;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 	struct stat st;
 
 	make_image(&a, "a");
@@ -95,7 +95,7 @@ static void test_fresh(void **state)
 
 static void test_an_empty_directory_keeps_its_mode(void **state)
 {
-	struct fixture_image a;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 	struct stat before, after;
 
 	make_image(&a, "a");
@@ -110,7 +110,8 @@ static void test_an_empty_directory_keeps_its_mode(void **state)
 
 static void test_without_reference_the_others_go(void **state)
 {
-	struct fixture_image a, b;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
+	_cleanup_fixture_image_ struct fixture_image b = { 0 };
 
 	make_image(&a, "a");
 	make_image(&b, "b");
@@ -127,7 +128,9 @@ static void test_without_reference_the_others_go(void **state)
 static void test_with_reference_the_others_stay(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_image a, b, c;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
+	_cleanup_fixture_image_ struct fixture_image b = { 0 };
+	_cleanup_fixture_image_ struct fixture_image c = { 0 };
 	_cleanup_free_ char *one = NULL, *two = NULL, *three = NULL, *all = NULL, *first = NULL;
 
 	make_image(&a, "a");
@@ -165,7 +168,7 @@ static void test_with_reference_the_others_stay(void **state)
 
 static void test_a_wrong_blob_is_written_again(void **state)
 {
-	struct fixture_image a;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 	_cleanup_free_ char *path = NULL;
 
 	make_image(&a, "a");
@@ -181,7 +184,8 @@ static void test_interrupted(void **state)
 {
 	static const char *const outputs[] = { "oci:fresh", "oci:empty", "oci:old", "oci:old:v1" };
 	struct fixture *f = *state;
-	struct fixture_image old, a;
+	_cleanup_fixture_image_ struct fixture_image old = { 0 };
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 
 	make_image(&old, "old");
 	make_image(&a, "a");
@@ -221,12 +225,14 @@ static void test_a_write_fails(void **state)
 {
 	static const char *const outputs[] = { "oci:fresh", "oci:empty", "oci:old", "oci:old:v1" };
 	struct fixture *f = *state;
-	struct fixture_image old, a;
+	_cleanup_fixture_image_ struct fixture_image old = { 0 };
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 	_cleanup_free_ char *before = NULL, *after = NULL;
 
 	make_image(&old, "old");
 	make_image(&a, "a");
-	a.piped = true;
+	for (size_t i = 0; i < BLOBS; i++)
+		a.stored[i] = fixture_bytes(&a, i);
 	assert_int_equal(mkdir("empty", 0755), 0);
 	assert_written(f, &old, "oci:old");
 	before = listing(".");
@@ -254,7 +260,7 @@ static void test_a_write_fails(void **state)
 static void assert_refused(struct fixture *f, const char *text, enum gg_kind kind, const char *why)
 {
 	_cleanup_free_ char *before = listing("."), *after = NULL;
-	struct fixture_image a;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 
 	make_image(&a, "a");
 	assert_int_equal(output(f, &a, text), -1);
@@ -290,7 +296,8 @@ static void test_what_is_no_layout_is_refused(void **state)
 static void test_symlinks(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_image a, b;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
+	_cleanup_fixture_image_ struct fixture_image b = { 0 };
 	struct stat st;
 
 	make_image(&a, "a");
@@ -327,7 +334,7 @@ static void test_symlinks(void **state)
 static void test_a_blob_that_is_a_symlink(void **state)
 {
 	_cleanup_free_ char *path = NULL;
-	struct fixture_image a;
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 
 	make_image(&a, "a");
 	assert_written(*state, &a, "oci:out");
@@ -347,7 +354,8 @@ static void test_read_only(void **state)
 					       "oci-archive:new" };
 	struct fixture *f = *state;
 	_cleanup_free_ char *before = NULL, *after = NULL;
-	struct fixture_image old, a;
+	_cleanup_fixture_image_ struct fixture_image old = { 0 };
+	_cleanup_fixture_image_ struct fixture_image a = { 0 };
 	pid_t pid;
 	int status;
 
@@ -389,7 +397,7 @@ static void test_writers_take_turns(void **state)
 		if (pids[i] == 0) {
 			_cleanup_free_ char *name = gg_asprintf("v%d", i),
 					    *text = gg_asprintf("oci:out:%s", name);
-			struct fixture_image a;
+			_cleanup_fixture_image_ struct fixture_image a = { 0 };
 
 			make_image(&a, name);
 			_exit(output(f, &a, text) == 0 ? 0 : 1);
@@ -403,7 +411,7 @@ static void test_writers_take_turns(void **state)
 	}
 	for (int i = 0; i < WRITERS; i++) {
 		_cleanup_free_ char *name = gg_asprintf("v%d", i), *command = NULL;
-		struct fixture_image a;
+		_cleanup_fixture_image_ struct fixture_image a = { 0 };
 
 		make_image(&a, name);
 		assert_blobs("out", &a);
