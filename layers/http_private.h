@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of http share: libcurl's functions behind a table, URLs, and one transfer.
+ * What the files of http share: libcurl's functions behind a table, URLs, the policy of trying again, and one transfer.
  */
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include "layers/base/mem.h"
 #include "layers/http.h"
+#include "layers/http_client.h"
 
 #define HTTP_CURL_FUNCTIONS(X)                                                                     \
 	X(global_init)                                                                             \
@@ -28,7 +29,13 @@
 	X(multi_perform)                                                                           \
 	X(multi_poll)                                                                              \
 	X(multi_info_read)                                                                         \
-	X(multi_strerror)
+	X(multi_strerror)                                                                          \
+	X(url)                                                                                     \
+	X(url_cleanup)                                                                             \
+	X(url_dup)                                                                                 \
+	X(url_get)                                                                                 \
+	X(url_set)                                                                                 \
+	X(free)
 
 struct http_curl {
 	void *library;
@@ -48,6 +55,51 @@ bool http_url_has_scheme(const char *url, const char *scheme); /* case does not 
 /* "bytes START-END/TOTAL"; *ret_total is UINT64_MAX for "*". 0 or -1. */
 int http_parse_content_range(const char *value, uint64_t *ret_start,
 			     uint64_t *ret_total) GG_MUST_USE;
+
+/* ---- origins and redirects, as libcurl reads URLs ---- */
+
+/* "scheme://host[:port]" in lower case, with a port that is not the scheme's; NULL for what is no URL. Owned by the
+ * caller. */
+char *http_origin(const struct http_curl *c, const char *url);
+bool http_has_user_info(const struct http_curl *c, const char *url);
+/* Whether the URL is of the access's origin; a may be NULL. */
+bool http_access_covers(const struct http_curl *c, const struct http_access *a, const char *url);
+/* The URL that a Location in an answer from `from` means, owned by the caller; NULL where it must not be followed, and
+ * *ret_why says why. location may be NULL. */
+char *http_redirect(const struct http_curl *c, const char *from, const char *location,
+		    const char **ret_why);
+
+enum { HTTP_REDIRECTS = 10 };
+
+/* ---- settings ---- */
+
+unsigned http_stall_s(unsigned stall_s); /* 0: as usual */
+CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *user_agent,
+			  unsigned stall_s, bool files);
+/* Certificates; only for a URL that the access covers. */
+CURLcode http_easy_access(const struct http_curl *c, CURL *easy, const struct http_access *a);
+
+/* ---- trying again ---- */
+
+enum http_cause {
+	HTTP_CAUSE_FINAL,
+	HTTP_CAUSE_UNTRUSTED, /* final, for the other side's certificate or ours */
+	HTTP_CAUSE_BROKEN,
+	HTTP_CAUSE_UNREACHABLE, /* there was no connection */
+};
+
+int64_t http_now_ms(void); /* monotonic */
+/* How long that many bytes may take, retries included. */
+int64_t http_time_for(uint64_t bytes, unsigned stall_s);
+bool http_status_transient(long status);
+bool http_status_redirect(long status);
+enum http_cause http_cause_of(const struct http_curl *c, CURL *easy, CURLcode code,
+			      const char *reason);
+/* ms to wait after that many tries, or -1: no more. */
+int64_t http_retry_wait(const struct http_curl *c, CURL *easy, enum http_cause cause,
+			unsigned tries, unsigned base_ms);
+
+/* ---- a download ---- */
 
 enum http_state { HTTP_WAITING, HTTP_RUNNING, HTTP_FINISHED };
 

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server on loopback that misbehaves as its paths say. Prints "PORT TLSPORT" (TLSPORT 0 without a certificate).
 
-Usage: fake_server.py [CERT KEY]. Every path counts its requests; /count/PATH answers with the number,
+Usage: fake_server.py [CERT KEY [SOCKET]]; the certificate is also what clients' are checked against, and SOCKET the path of
+a unix socket to listen at as well. Every path counts its requests; /count/PATH answers with the number,
 /ranges/PATH with the Range of each, "-" where it had none.
 The body of N bytes is body(N) below; the test knows it too.
 """
 import http.server
+import hashlib
 import os
+import socket
+import socketserver
 import ssl
 import sys
 import threading
@@ -34,7 +38,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
     def cut(self):
         self.wfile.flush()
@@ -50,6 +55,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     Content_Range="bytes %d-%d/%d" % (claimed, claimed + len(data) - start - 1, len(data)))
 
     def do_GET(self):
+        self.serve()
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def read_body(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            data = b""
+            while n := int(self.rfile.readline(), 16):
+                data += self.rfile.read(n)
+                self.rfile.readline()
+            self.rfile.readline()
+            return data
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def serve(self):
         with lock:
             nth = counts[self.path] = counts.get(self.path, 0) + 1
             ranges.setdefault(self.path, []).append(self.headers.get("Range", "-"))
@@ -170,6 +190,53 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_echo(self, nth, words):
         self.answer(200, str(self.headers).encode())
 
+    def do_take(self, nth, words):
+        """take[/STATUS/N]: what came; the first N times STATUS, after reading the body."""
+        data = self.read_body()
+        if words and nth <= int(words[1]):
+            return self.answer(int(words[0]))
+        peer = self.connection.getpeercert() if hasattr(self.connection, "getpeercert") else None
+        text = "%s %d %s\nclient certificate: %s\n%s" % (
+            self.command, len(data), hashlib.sha256(data).hexdigest(), bool(peer), self.headers)
+        self.answer(201, text.encode(), Location="/somewhere?_state=x")
+
+    def do_refuse(self, nth, words):
+        """refuse/STATUS: without reading the body."""
+        self.answer(int(words[0]), b'{"errors": [{"code": "DENIED", "message": "no\\nway"}, {"code": "OTHER"}]}')
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        while self.rfile.read(1 << 16):
+            pass
+        self.cut()
+
+    def do_secret(self, nth, words):
+        """secret/TOKEN: as do_take for who shows it, else a 401."""
+        data = self.read_body()
+        if self.headers.get("Authorization") != "Bearer " + words[0]:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Bearer realm="https://auth.invalid/",scope="x"')
+            self.send_header("WWW-Authenticate", "Basic realm=y")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        self.answer(200, b"%d" % len(data))
+
+    def do_late(self, nth, words):
+        """late/BYTES/SECONDS: as many bytes every tenth of a second, for so long."""
+        each, n = int(words[0]), int(float(words[1]) * 10)
+        self.answer(200, length=each * n)
+        for _ in range(n):
+            self.wfile.write(bytes(each))
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def do_headers(self, nth, words):
+        """headers/BYTES: more of them than that."""
+        self.send_response(200)
+        for i in range(int(words[0]) // 1000 + 1):
+            self.send_header("X-%d" % i, "x" * 1000)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -180,16 +247,24 @@ class Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
 def serve(tls):
     server = Server(("127.0.0.1", 0), Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
+        context.load_verify_locations(tls[0])
+        context.verify_mode = ssl.CERT_OPTIONAL
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
 
 
+if len(sys.argv) > 3:
+    threading.Thread(target=UnixServer(sys.argv[3], Handler).serve_forever, daemon=True).start()
 print(serve(None), serve(sys.argv[1:3]) if len(sys.argv) > 2 else 0, flush=True)
 # The test holds our standard input open; its end is ours.
 sys.stdin.buffer.read()

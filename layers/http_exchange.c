@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The answer, for who asked.
+ */
+#include "layers/http_client.h"
+
+#include <string.h>
+
+#include "layers/base/json.h"
+#include "layers/http_private.h"
+
+enum { WORDS_MAX = 300 };
+
+void http_exchange_headers(const struct http_exchange *x, const char *name, struct gg_strv *ret)
+{
+	size_t len = strlen(name);
+	const char *line = x->answer.data;
+
+	while (line && *line) {
+		size_t end = strcspn(line, "\n");
+
+		if (end >= len + 2 && memcmp(line, name, len) == 0 && line[len] == ':')
+			gg_strv_take(ret, gg_strndup(line + len + 2, end - len - 2));
+		line += end + (line[end] == '\n');
+	}
+}
+
+char *http_exchange_header(const struct http_exchange *x, const char *name)
+{
+	_cleanup_strv_ struct gg_strv values = { 0 };
+
+	http_exchange_headers(x, name, &values);
+	return values.n > 0 ? gg_strdup(values.v[0]) : NULL;
+}
+
+/* {"errors": [{"code", "message"}]} of registries, {"message"} of engines, {"error_description"} or {"details"} of token
+ * servers. */
+static void words_of_json(const struct gg_json *v, struct gg_buf *to)
+{
+	static const char *const keys[] = { "message", "error_description", "details", "error",
+					    "code" };
+	const struct gg_json *errors = gg_json_get(v, "errors");
+
+	for (size_t i = 0; i < gg_json_len(errors); i++)
+		words_of_json(gg_json_at(errors, i), to);
+	for (size_t i = 0; i < GG_LEN(keys); i++) {
+		const char *word = gg_json_get_str(v, keys[i], "");
+
+		if (*word) {
+			gg_buf_printf(to, "%s%s", to->len ? "; " : "", word);
+			return;
+		}
+	}
+}
+
+/* What the server says, on one line; "" when that is a page or nothing. */
+static char *words(const struct http_exchange *x)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+	_cleanup_json_ struct gg_json *v = NULL;
+	_cleanup_buf_ struct gg_buf b = { 0 };
+	const char *text = x->text.data ? x->text.data : "";
+	char *line;
+
+	text += strspn(text, " \t\r\n");
+	if (*text == '{')
+		v = gg_json_parse(text, x->text.len - (size_t)(text - x->text.data), &ignored);
+	if (v)
+		words_of_json(v, &b);
+	else if (*text != '<' && *text != '{')
+		gg_buf_add(&b, text, strcspn(text, "\r\n"));
+	line = gg_buf_steal(&b);
+	if (strlen(line) > WORDS_MAX)
+		line[WORDS_MAX] = '\0';
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
+	return line;
+}
+
+int http_exchange_refused(const struct http_exchange *x, struct gg_err *err)
+{
+	_cleanup_free_ char *shown = http_url_show(x->location ? x->location : x->url);
+	_cleanup_free_ char *said = words(x);
+
+	return gg_fail(err, GG_REMOTE, "HTTP %d from '%s'%s%s", x->status, shown, *said ? ": " : "",
+		       said);
+}
