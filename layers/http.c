@@ -2,7 +2,6 @@
 #include "layers/http.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "layers/http_private.h"
 
@@ -20,19 +19,11 @@ struct loop {
 	int64_t reported;    /* ms */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void report(struct loop *l)
 {
 	uint64_t done = 0, total = 0;
 
-	l->reported = now_ms();
+	l->reported = http_now_ms();
 	if (!l->options->progress)
 		return;
 	for (size_t i = 0; i < l->n; i++) {
@@ -73,11 +64,11 @@ static void handle_end(struct loop *l, CURL *easy, CURLcode code)
 	enum http_next next;
 
 	l->curl.easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-	origin = http_url_origin(http_transfer_url(t));
+	origin = http_origin(&l->curl, t->route.url);
 	l->curl.multi_remove_handle(l->multi, easy);
-	next = http_transfer_end(t, code, now_ms());
+	next = http_transfer_end(t, code);
 	l->idle[l->n_idle++] = easy;
-	if (next == HTTP_NEXT_DEAD_HOST && !gg_strv_has(&l->dead, origin))
+	if (next == HTTP_NEXT_DEAD_HOST && origin && !gg_strv_has(&l->dead, origin))
 		gg_strv_add(&l->dead, origin);
 	settle(l, t, next);
 }
@@ -90,10 +81,10 @@ static bool is_dead(struct loop *l, struct http_transfer *t)
 
 	if (l->dead.n == 0)
 		return false;
-	origin = http_url_origin(http_transfer_url(t));
-	if (!gg_strv_has(&l->dead, origin))
+	origin = http_origin(&l->curl, t->route.url);
+	if (!origin || !gg_strv_has(&l->dead, origin))
 		return false;
-	shown = http_url_show(http_transfer_url(t));
+	shown = http_url_show(t->route.url);
 	gg_fail(&problem, GG_REMOTE, "get '%s': '%s' could not be reached before", shown, origin);
 	gg_hint(&problem, "%s", http_hint_unreachable);
 	settle(l, t, http_transfer_give_up(t, &problem));
@@ -126,7 +117,7 @@ static int start_one(struct loop *l, struct http_transfer *t, struct gg_err *err
  * error. */
 static int start_ready(struct loop *l, struct gg_err *err)
 {
-	int64_t now = now_ms(), wait = TICK_MS;
+	int64_t now = http_now_ms(), wait = TICK_MS;
 
 	for (size_t i = l->first; i < l->n && l->n_idle > 0; i++) {
 		struct http_transfer *t = &l->v[i];
@@ -141,6 +132,21 @@ static int start_ready(struct loop *l, struct gg_err *err)
 			wait = 0;
 	}
 	return (int)wait;
+}
+
+static void end_late(struct loop *l)
+{
+	int64_t now = http_now_ms();
+
+	for (size_t i = l->first; i < l->n; i++) {
+		struct http_transfer *t = &l->v[i];
+
+		if (t->state != HTTP_RUNNING || t->deadline > now)
+			continue;
+		l->curl.multi_remove_handle(l->multi, t->easy);
+		l->idle[l->n_idle++] = t->easy;
+		settle(l, t, http_transfer_late(t));
+	}
 }
 
 static int run(struct loop *l, struct gg_err *err)
@@ -161,8 +167,10 @@ static int run(struct loop *l, struct gg_err *err)
 			handle_end(l, m->easy_handle, m->data.result);
 			wait = 0;
 		}
-		if (now_ms() - l->reported >= TICK_MS)
+		if (http_now_ms() - l->reported >= TICK_MS) {
+			end_late(l);
 			report(l);
+		}
 		if (wait > 0 && l->finished < l->n)
 			l->curl.multi_poll(l->multi, NULL, 0, wait, NULL);
 	}

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP: the one door to libcurl, which is loaded when the first transfer starts and not before. Transfers run in
+ * Downloads into files, on the ground that http_client.h shares: the one door to libcurl, which is loaded when the first transfer starts and not before. Transfers run in
  * parallel in the calling process (a child; libcurl starts threads). Redirects are followed by hand, at most 10,
  * https never to http; no cookies, no .netrc; http and https only (file: for tests and mirrors on disk).
- * Retries: 408, 429, 5xx and broken connections, 5 tries, 1-2-4-8 s with Retry-After honoured up to 5 minutes; resumed by
- * Range when the server answers 206 from the right offset. Connect 15 s, first byte 60 s, at least 1 KiB/s over 60 s.
- * So is a file that an earlier call left: what it holds is hashed first, and asked for is what follows.
+ * Retries: 408, 429, 5xx and broken connections, 5 tries, 1-2-4-8 s with jitter, Retry-After honoured up to 5 minutes;
+ * resumed by Range when the server answers 206 from the right offset. Connect 15 s, first byte 60 s, at least 1 KiB/s over
+ * 60 s, and over the whole of a known size 32 KiB/s after 10 minutes.
+ * So is a file that an earlier call left: what it holds is hashed first, and asked for is what follows; with a digest, the
+ * next of the alternates goes on where the one before it ended.
+ * A 401 is taken to the access's authorize, once; what an access gives stays with its origin, as http_client.h says.
  * A host that cannot be reached is tried 3 times in all, not 3 times a file. What is resumed has a digest or a strong
  * ETag; anything else starts over. Proxies come from the environment as with every curl program: http_proxy,
  * https_proxy, all_proxy, no_proxy.
@@ -20,11 +23,16 @@
 #include "layers/base/digest.h"
 #include "layers/base/err.h"
 
+struct http_access;
+
 struct http_request {
 	const char *url;
 	const char *const
 		*alternates; /* tried in order after url fails for good; NULL-terminated or NULL */
-	bool has_digest;     /* the body must hash to `digest` */
+	const struct http_access *access; /* of url (http_client.h); NULL: nobody's */
+	/* Of each alternate, NULLs among them; NULL: nobody's. */
+	const struct http_access *const *alternate_access;
+	bool has_digest; /* the body must hash to `digest` */
 	struct gg_digest digest;
 	uint64_t size;     /* exact size in bytes, or UINT64_MAX when unknown */
 	uint64_t max_size; /* error beyond this many bytes */

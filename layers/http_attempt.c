@@ -5,9 +5,8 @@
 #include "layers/http_client_private.h"
 
 #include <string.h>
-#include <strings.h>
 
-enum { MAX_TEXT = 64 << 10, MAX_HEADERS = 64 << 10, UPLOAD_BUFFER = 512 << 10 };
+enum { MAX_TEXT = 64 << 10, UPLOAD_BUFFER = 512 << 10 };
 
 static const char hint_unreachable[] = "check the network and the proxy variables (https_proxy, "
 				       "no_proxy)";
@@ -41,21 +40,12 @@ struct http_private *http_attempt_new(struct http_client *c, struct http_exchang
 {
 	struct http_private *p = gg_zalloc(sizeof(*p));
 
-	*p = (struct http_private){
-		.client = c, .x = x, .deadline = INT64_MAX, .url = gg_strdup(x->url)
-	};
+	*p = (struct http_private){ .client = c, .x = x, .deadline = INT64_MAX };
+	http_route_begin(&p->route, x->url, x->access);
 	x->private = p;
 	x->status = 0;
 	gg_err_done(&x->error);
 	return p;
-}
-
-static void wipe(char **secret)
-{
-	if (*secret)
-		explicit_bzero(*secret, strlen(*secret));
-	free(*secret);
-	*secret = NULL;
 }
 
 static void attempt_done(struct http_private *p)
@@ -69,16 +59,15 @@ static void attempt_done(struct http_private *p)
 void http_attempt_free(struct http_private *p)
 {
 	attempt_done(p);
-	wipe(&p->used);
+	http_route_done(&p->route);
 	gg_err_done(&p->problem);
-	free(p->url);
 	free(p);
 }
 
 static int fail(const struct http_private *p, struct gg_err *err, enum gg_kind kind,
 		const char *what)
 {
-	_cleanup_free_ char *shown = http_url_show(p->url);
+	_cleanup_free_ char *shown = http_url_show(p->route.url);
 	_cleanup_free_ char *method = gg_strdup(p->x->method);
 
 	for (char *c = method; *c; c++)
@@ -177,47 +166,15 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	return len;
 }
 
-static void add_header(struct gg_buf *to, const char *line, size_t len)
-{
-	const char *colon = memchr(line, ':', len);
-	const char *value;
-
-	if (!colon)
-		return;
-	for (const char *c = line; c < colon; c++)
-		gg_buf_putc(to, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
-	for (value = colon + 1; value < line + len && (*value == ' ' || *value == '\t'); value++)
-		;
-	gg_buf_puts(to, ": ");
-	gg_buf_add(to, value, (size_t)(line + len - value));
-	gg_buf_putc(to, '\n');
-}
-
 static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct http_private *p = ctx;
-	struct gg_buf *answer = &p->x->answer;
-	size_t len = size * n, end = len;
 
-	while (end > 0 && strchr("\r\n \t", bytes[end - 1]))
-		end--;
-	if (p->body || end == 0)
-		return len;
-	if (answer->len + end > MAX_HEADERS) {
+	if (!p->body && http_answer_add(&p->x->answer, bytes, size * n) < 0) {
 		fail(p, &p->problem, GG_REMOTE, "the answer's headers are larger than 64 KiB");
 		return 0;
 	}
-	if (end >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-		/* A new answer: after 1xx, or after a proxy's. */
-		answer->len = 0;
-	} else if ((bytes[0] == ' ' || bytes[0] == '\t') && answer->len > 0) {
-		answer->len--; /* folded, RFC 9112 §5.2 */
-		gg_buf_add(answer, bytes, end);
-		gg_buf_putc(answer, '\n');
-	} else {
-		add_header(answer, bytes, end);
-	}
-	return len;
+	return size * n;
 }
 
 /* ---- an attempt ---- */
@@ -258,12 +215,7 @@ static CURLcode set_headers(struct http_private *p)
 	p->lines = c->slist_append(NULL, "Expect:");
 	for (size_t i = 0; x->headers && x->headers[i]; i++)
 		p->lines = c->slist_append(p->lines, x->headers[i]);
-	if (p->used) {
-		char *line = gg_asprintf("Authorization: %s", p->used);
-
-		p->lines = c->slist_append(p->lines, line);
-		wipe(&line);
-	}
+	p->lines = http_route_header(&p->route, c, p->lines);
 	SET(CURLOPT_HTTPHEADER, p->lines);
 	return CURLE_OK;
 }
@@ -279,7 +231,7 @@ static CURLcode set_up(struct http_private *p, bool own)
 		r = http_easy_access(&client->curl, p->easy, x->access);
 	if (r != CURLE_OK)
 		return r;
-	SET(CURLOPT_URL, p->url);
+	SET(CURLOPT_URL, p->route.url);
 	SET(CURLOPT_PRIVATE, p);
 	SET(CURLOPT_ERRORBUFFER, p->reason);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -301,46 +253,29 @@ static CURLcode set_up(struct http_private *p, bool own)
 }
 
 /* Redirects were judged when they came; this is about what the caller asks for. */
-static int check_url(const struct http_private *p, bool own, struct gg_err *err)
+static int check_url(const struct http_private *p, struct gg_err *err)
 {
 	const struct http_curl *c = &p->client->curl;
-	bool plain = http_url_has_scheme(p->url, "http");
+	bool plain = http_url_has_scheme(p->route.url, "http");
 
-	if (p->redirects > 0)
+	if (p->route.redirects > 0)
 		return 0;
-	if (!plain && !http_url_has_scheme(p->url, "https"))
+	if (!plain && !http_url_has_scheme(p->route.url, "https"))
 		return fail(p, err, GG_USAGE, "not an http or https URL");
-	if (http_has_user_info(c, p->url))
+	if (http_has_user_info(c, p->route.url))
 		return fail(p, err, GG_USAGE, "a URL with a user name or password");
-	if (plain && !own && !p->x->unix_socket)
+	if (plain && !p->x->unix_socket && !http_access_covers(c, p->x->access, p->route.url))
 		return fail(p, err, GG_REMOTE, "http, where only https may be spoken");
-	return 0;
-}
-
-static int authorize(struct http_private *p, const char *challenge, struct gg_err *err)
-{
-	const struct http_access *a = p->x->access;
-	const char *value = NULL;
-
-	if (a->authorize(a->ctx, challenge, p->used, &value, err) < 0)
-		return -1;
-	value = value ? gg_strdup(value) : NULL;
-	wipe(&p->used);
-	p->used = (char *)(uintptr_t)value;
 	return 0;
 }
 
 int http_attempt_start(struct http_private *p, CURL *easy, struct gg_err *err)
 {
 	struct http_exchange *x = p->x;
-	bool own = !p->left && http_access_covers(&p->client->curl, x->access, p->url);
+	bool own;
 	CURLcode r;
 
-	if (check_url(p, own, err) < 0)
-		return -1;
-	if (!own)
-		wipe(&p->used);
-	else if (x->access->authorize && !p->challenged && authorize(p, NULL, err) < 0)
+	if (check_url(p, err) < 0 || http_route_prepare(&p->route, &p->client->curl, &own, err) < 0)
 		return -1;
 	if (p->deadline == INT64_MAX && is_size_known(x))
 		p->deadline = http_now_ms() +
@@ -380,10 +315,7 @@ static bool wait_again(struct http_private *p, enum http_cause cause)
 	if (p->deadline != INT64_MAX)
 		p->deadline += wait;
 	/* From the start: a redirect's target may be good for one use, and a token may have run out. */
-	free(p->url);
-	p->url = gg_strdup(p->x->url);
-	p->redirects = 0;
-	p->left = p->challenged = false;
+	http_route_begin(&p->route, p->x->url, p->x->access);
 	return true;
 }
 
@@ -405,59 +337,12 @@ static bool end_failure(struct http_private *p, CURLcode code)
 	return true;
 }
 
-/* True: the exchange goes on. */
-static bool answer_challenge(struct http_private *p, struct gg_err *err)
-{
-	const struct http_access *a = p->x->access;
-	_cleanup_strv_ struct gg_strv values = { 0 };
-	_cleanup_buf_ struct gg_buf challenge = { 0 };
-	_cleanup_free_ char *before = NULL;
-
-	if (!a || !a->authorize || p->challenged || p->left ||
-	    !http_access_covers(&p->client->curl, a, p->url))
-		return false;
-	p->challenged = true;
-	http_exchange_headers(p->x, "www-authenticate", &values);
-	for (size_t i = 0; i < values.n; i++)
-		gg_buf_printf(&challenge, "%s%s", i ? "\n" : "", values.v[i]);
-	before = p->used ? gg_strdup(p->used) : NULL;
-	if (authorize(p, challenge.data ? challenge.data : "", err) == 0 && p->used)
-		p->not_before = 0;
-	if (err->kind != GG_OK || !p->used || (before && gg_streq(before, p->used))) {
-		wipe(&before);
-		return false;
-	}
-	wipe(&before);
-	return true;
-}
-
-static bool follow(struct http_private *p, struct gg_err *err)
-{
-	const struct http_curl *c = &p->client->curl;
-	_cleanup_free_ char *location = http_exchange_header(p->x, "location");
-	const char *why;
-	char *to = http_redirect(c, p->url, location, &why);
-
-	if (to && ++p->redirects > HTTP_REDIRECTS) {
-		why = "more than 10 redirects";
-		free(to);
-		to = NULL;
-	}
-	if (!to) {
-		fail(p, err, GG_REMOTE, why);
-		return false;
-	}
-	free(p->url);
-	p->url = to;
-	p->left |= !http_access_covers(c, p->x->access, to);
-	p->not_before = 0;
-	return true;
-}
-
 static bool end_attempt(struct http_private *p, CURLcode code)
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
+	const struct http_curl *c = &p->client->curl;
 	struct http_exchange *x = p->x;
+	const char *why = NULL;
 	bool more = false;
 
 	x->status = (int)status_of(p);
@@ -469,11 +354,13 @@ static bool end_attempt(struct http_private *p, CURLcode code)
 	if (code != CURLE_OK && !p->cut && x->status < 400)
 		return end_failure(p, code);
 	if (x->status == 401)
-		more = answer_challenge(p, &problem);
+		more = http_route_challenge(&p->route, c, &x->answer, &problem);
 	else if ((x->flags & HTTP_FOLLOW) && http_status_redirect(x->status))
-		more = follow(p, &problem);
+		more = http_route_follow(&p->route, c, &x->answer, &why);
 	else if (http_status_transient(x->status))
 		more = wait_again(p, HTTP_CAUSE_BROKEN);
+	if (!more && why)
+		fail(p, &problem, GG_REMOTE, why);
 	if (problem.kind != GG_OK)
 		http_attempt_fail(p, &problem);
 	return !more;

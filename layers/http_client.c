@@ -105,7 +105,7 @@ static void finish(struct http_client *c, struct http_private *p)
 
 	take_out(c, p);
 	free(x->location);
-	x->location = gg_steal(&p->url);
+	x->location = gg_steal(&p->route.url);
 	http_attempt_free(p);
 	if (called)
 		*called = true;
@@ -191,7 +191,7 @@ static void end_late(struct http_client *c)
 
 	while ((p = next_late(c))) {
 		_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
-		_cleanup_free_ char *shown = http_url_show(p->url);
+		_cleanup_free_ char *shown = http_url_show(p->route.url);
 
 		gg_fail(&problem, GG_REMOTE, "'%s' is too slow: not done within its time", shown);
 		http_attempt_fail(p, &problem);

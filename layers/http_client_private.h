@@ -17,11 +17,8 @@ struct http_private {
 	bool *called;       /* http_client_call's, set at the end instead of calling `done` */
 	int64_t not_before; /* ms, monotonic */
 	int64_t deadline;   /* INT64_MAX: none */
-	unsigned tries, redirects;
-	char *url;       /* where it is now */
-	bool left;       /* a redirect has led out of the access's origin */
-	bool challenged; /* authorize has seen its 401 */
-	char *used;      /* the Authorization that is sent, or NULL */
+	unsigned tries;
+	struct http_route route;
 
 	/* this attempt */
 	CURL *easy;

@@ -9,12 +9,51 @@
 #include "layers/base/json.h"
 #include "layers/http_private.h"
 
-enum { WORDS_MAX = 300 };
+enum { WORDS_MAX = 300, HEADERS_MAX = 64 << 10 };
 
-void http_exchange_headers(const struct http_exchange *x, const char *name, struct gg_strv *ret)
+static void add_line(struct gg_buf *to, const char *line, size_t len)
+{
+	const char *colon = memchr(line, ':', len);
+	const char *value;
+
+	if (!colon)
+		return;
+	for (const char *c = line; c < colon; c++)
+		gg_buf_putc(to, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+	for (value = colon + 1; value < line + len && (*value == ' ' || *value == '\t'); value++)
+		;
+	gg_buf_puts(to, ": ");
+	gg_buf_add(to, value, (size_t)(line + len - value));
+	gg_buf_putc(to, '\n');
+}
+
+int http_answer_add(struct gg_buf *answer, const char *bytes, size_t len)
+{
+	while (len > 0 && strchr("\r\n \t", bytes[len - 1]))
+		len--;
+	if (len == 0)
+		return 0;
+	if (answer->len + len > HEADERS_MAX)
+		return -1;
+	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+		/* A new answer: after 1xx, or after a proxy's. */
+		answer->len = 0;
+		if (answer->data)
+			answer->data[0] = '\0';
+	} else if ((bytes[0] == ' ' || bytes[0] == '\t') && answer->len > 0) {
+		answer->len--; /* folded, RFC 9112 §5.2 */
+		gg_buf_add(answer, bytes, len);
+		gg_buf_putc(answer, '\n');
+	} else {
+		add_line(answer, bytes, len);
+	}
+	return 0;
+}
+
+void http_answer_headers(const struct gg_buf *answer, const char *name, struct gg_strv *ret)
 {
 	size_t len = strlen(name);
-	const char *line = x->answer.data;
+	const char *line = answer->data;
 
 	while (line && *line) {
 		size_t end = strcspn(line, "\n");
@@ -25,12 +64,22 @@ void http_exchange_headers(const struct http_exchange *x, const char *name, stru
 	}
 }
 
-char *http_exchange_header(const struct http_exchange *x, const char *name)
+char *http_answer_header(const struct gg_buf *answer, const char *name)
 {
 	_cleanup_strv_ struct gg_strv values = { 0 };
 
-	http_exchange_headers(x, name, &values);
+	http_answer_headers(answer, name, &values);
 	return values.n > 0 ? gg_strdup(values.v[0]) : NULL;
+}
+
+void http_exchange_headers(const struct http_exchange *x, const char *name, struct gg_strv *ret)
+{
+	http_answer_headers(&x->answer, name, ret);
+}
+
+char *http_exchange_header(const struct http_exchange *x, const char *name)
+{
+	return http_answer_header(&x->answer, name);
 }
 
 /* {"errors": [{"code", "message"}]} of registries, {"message"} of engines, {"error_description"} or {"details"} of token

@@ -49,8 +49,6 @@ void http_curl_unload(struct http_curl *c);
 /* The URL for people: no user info, no query, no fragment, no control characters. Owned by the
  * caller. */
 char *http_url_show(const char *url);
-/* "scheme://host:port" as it stands in the URL. Owned by the caller. */
-char *http_url_origin(const char *url);
 bool http_url_has_scheme(const char *url, const char *scheme); /* case does not count */
 /* "bytes START-END/TOTAL"; *ret_total is UINT64_MAX for "*". 0 or -1. */
 int http_parse_content_range(const char *value, uint64_t *ret_start,
@@ -70,6 +68,35 @@ char *http_redirect(const struct http_curl *c, const char *from, const char *loc
 		    const char **ret_why);
 
 enum { HTTP_REDIRECTS = 10 };
+
+/* Header lines of an answer, "name: value\n", names in lower case. What libcurl hands over, line by line; a status line
+ * empties it. -1: they are larger than 64 KiB. */
+int http_answer_add(struct gg_buf *answer, const char *bytes, size_t len) GG_MUST_USE;
+void http_answer_headers(const struct gg_buf *answer, const char *name, struct gg_strv *ret);
+/* The first of that name, owned by the caller, or NULL. */
+char *http_answer_header(const struct gg_buf *answer, const char *name);
+
+/* A request's way from its URL through redirects, and what goes with it. */
+struct http_route {
+	const struct http_access *access; /* borrowed; NULL: nobody's */
+	char *url;                        /* where it is */
+	unsigned redirects;
+	bool left;           /* a redirect has led out of the access's origin */
+	bool challenged;     /* authorize has seen its 401 */
+	char *authorization; /* what is shown, or NULL */
+};
+void http_route_begin(struct http_route *r, const char *url, const struct http_access *access);
+void http_route_done(struct http_route *r);
+/* Before an attempt. *ret_own: the access's certificates count there. */
+int http_route_prepare(struct http_route *r, const struct http_curl *c, bool *ret_own,
+		       struct gg_err *err) GG_MUST_USE;
+struct curl_slist *http_route_header(const struct http_route *r, const struct http_curl *c,
+				     struct curl_slist *lines);
+/* After a 401 and after a redirect: true when there is something to try at once. */
+bool http_route_challenge(struct http_route *r, const struct http_curl *c,
+			  const struct gg_buf *answer, struct gg_err *err);
+bool http_route_follow(struct http_route *r, const struct http_curl *c, const struct gg_buf *answer,
+		       const char **ret_why);
 
 /* ---- settings ---- */
 
@@ -109,10 +136,11 @@ struct http_transfer {
 	struct http_request *request;
 	enum http_state state;
 	int64_t not_before; /* ms, monotonic */
+	int64_t deadline;   /* of this source; INT64_MAX: none yet */
 	size_t source;      /* 0: url, else alternates[source - 1] */
-	unsigned tries, redirects;
-	bool restarted;      /* a resumed body had the wrong digest and was fetched anew once */
-	char *location;      /* where redirects led; NULL: the source itself */
+	unsigned tries;
+	bool restarted; /* a resumed body had the wrong digest and was fetched anew once */
+	struct http_route route;
 	struct gg_err first; /* why the first source failed */
 
 	/* what has arrived */
@@ -126,11 +154,20 @@ struct http_transfer {
 	struct curl_slist *headers;
 	char reason[CURL_ERROR_SIZE];
 	uint64_t asked; /* offset of the Range that was sent; 0: none */
-	bool body, anew, has_range;
-	uint64_t range_start, range_total;
-	char new_etag[128];
+	bool body, anew;
+	struct gg_buf answer;
 	struct gg_err problem; /* raised in a callback */
 };
+
+/* "get 'URL': WHAT" */
+int http_transfer_fail(const struct http_transfer *t, struct gg_err *err, enum gg_kind kind,
+		       const char *what);
+/* Nothing has arrived. */
+int http_body_restart(struct http_transfer *t, struct gg_err *err) GG_MUST_USE;
+/* Judges an answer with the status of a body before its first byte; -1 with t->problem, or with t->anew. */
+int http_body_begin(struct http_transfer *t) GG_MUST_USE;
+size_t http_body_take(char *bytes, size_t size, size_t n,
+		      void *ctx); /* libcurl's, with the transfer */
 
 enum http_next {
 	HTTP_NEXT_RETRY,    /* after not_before */
@@ -140,7 +177,6 @@ enum http_next {
 
 extern const char http_hint_unreachable[];
 
-const char *http_transfer_url(const struct http_transfer *t);
 void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
 			const struct http_options *options, struct http_request *request);
 void http_transfer_done(struct http_transfer *t);
@@ -150,6 +186,8 @@ bool http_transfer_resume(struct http_transfer *t);
 /* Sets up `easy` for the next attempt. */
 int http_transfer_start(struct http_transfer *t, CURL *easy, struct gg_err *err) GG_MUST_USE;
 /* What to do after an attempt ended with `code`; `easy` is free afterwards. */
-enum http_next http_transfer_end(struct http_transfer *t, CURLcode code, int64_t now_ms);
+enum http_next http_transfer_end(struct http_transfer *t, CURLcode code);
+/* The same after its deadline. */
+enum http_next http_transfer_late(struct http_transfer *t);
 /* The source is given up for `problem` (taken): on to the next one, or done. */
 enum http_next http_transfer_give_up(struct http_transfer *t, struct gg_err *problem);

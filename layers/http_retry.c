@@ -13,7 +13,7 @@ enum {
 	TRIES_CONNECT = 3,
 	RETRY_MS = 1000,
 	RETRY_AFTER_MAX_S = 300,
-	DEADLINE_STALLS = 5,      /* tries that stall fit into the deadline of anything */
+	DEADLINE_STALLS = 10,     /* more than all tries together may stall */
 	DEADLINE_RATE = 32 << 10, /* bytes a second, the least over the whole */
 };
 

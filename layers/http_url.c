@@ -60,13 +60,6 @@ char *http_url_show(const char *url)
 	return text;
 }
 
-char *http_url_origin(const char *url)
-{
-	const char *end, *host = find_host(url, &end);
-
-	return gg_asprintf("%.*s%.*s", (int)scheme_len(url), url, (int)(end - host), host);
-}
-
 static int parse_u64(const char **p, uint64_t *ret)
 {
 	char *end;

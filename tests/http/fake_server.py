@@ -148,6 +148,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.partial(body(len(data), 1), start)
         self.partial(data, start, 0 if how == "wrong" else None)
 
+    def do_stop(self, nth, words):
+        """stop/AT/N: as far as that, and from there 404."""
+        at, data = int(words[0]), body(int(words[1]))
+        start = self.range_start() or 0
+        if nth > 1:
+            return self.answer(404, b"gone")
+        self.send_response(206)
+        self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        self.wfile.write(data[start:at])
+        self.cut()
+
     def do_short(self, nth, words):
         """No length, closed early, every time."""
         self.send_response(200)
@@ -210,7 +223,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.cut()
 
     def do_secret(self, nth, words):
-        """secret/TOKEN: as do_take for who shows it, else a 401."""
+        """secret/TOKEN/…: the length of what came, or body/N, for who shows it; else a 401."""
         data = self.read_body()
         if self.headers.get("Authorization") != "Bearer " + words[0]:
             self.send_response(401)
@@ -218,6 +231,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", "Basic realm=y")
             self.send_header("Content-Length", "0")
             return self.end_headers()
+        if words[1] == "body":
+            return self.answer(200, body(int(words[2])))
         self.answer(200, b"%d" % len(data))
 
     def do_late(self, nth, words):

@@ -252,6 +252,7 @@ static void test_redirects(void **state)
 	get_fails("/hop/11/2222", GG_REMOTE, "more than 10 redirects", 1);
 	get_fails("/to?file:///etc/hostname", GG_REMOTE, "neither http nor https", 1);
 	get_fails("/to?ftp://127.0.0.1/x", GG_REMOTE, "neither http nor https", 1);
+	get_fails("/to?http://user:pw@127.0.0.1/x", GG_REMOTE, "user name or password", 1);
 	get_ok("/to?/ok/77", 77, false, 1);
 }
 
@@ -327,6 +328,127 @@ static void test_alternates(void **state)
 	none.request.size = 1;
 	get_run(&none);
 	assert_error(&none, GG_REMOTE, "answers 410");
+}
+
+static void ranges_of(const char *path, char *ret, size_t size)
+{
+	_cleanup_get_ struct get g;
+	_cleanup_free_ char *url = gg_asprintf("/ranges%s", path);
+
+	get_init(&g, url);
+	get_run(&g);
+	snprintf(ret, size, "%s", g.body.data ? g.body.data : "");
+}
+
+/* What an earlier run or an earlier source brought of a body that has a digest is not asked for again. */
+static void test_alternate_resumes(void **state)
+{
+	enum { N = 200003, HALF = 100000 };
+	static const struct {
+		const char *first, *second, *want;
+	} cases[] = {
+		{ "/status/404", "/prefix/range/200003", "bytes=100000-" },
+		{ "/status/403", "/prefix/other/200003", "bytes=100000- -" },
+		/* A page in place of the body leaves it alone. */
+		{ "/ok/5555", "/prefix/range/200003?2", "bytes=100000-" },
+		/* The first source's own bytes count too. */
+		{ "/stop/150000/200003", "/prefix/range/200003?3", "bytes=150000-" },
+	};
+	_cleanup_free_ char *bytes = gg_alloc(N);
+
+	(void)state;
+	fill(bytes, N);
+	for (size_t i = 0; i < GG_LEN(cases); i++) {
+		_cleanup_get_ struct get g;
+		_cleanup_free_ char *second =
+			gg_asprintf("http://127.0.0.1:%d%s", port, cases[i].second);
+		const char *const list[] = { second, NULL };
+		char ranges[100];
+
+		get_init(&g, cases[i].first);
+		assert_int_equal(pwrite(g.request.outfd, bytes, HALF, 0), HALF);
+		g.request.alternates = list;
+		g.request.resume = g.request.has_digest = true;
+		g.request.size = N;
+		body_digest(N, &g.request.digest);
+		get_run(&g);
+		assert_body(&g, N);
+		ranges_of(cases[i].second, ranges, sizeof(ranges));
+		assert_string_equal(ranges, cases[i].want);
+	}
+}
+
+static void test_too_slow(void **state)
+{
+	_cleanup_get_ struct get g;
+
+	(void)state;
+	get_init(&g, "/late/200/30");
+	g.request.size = 60000;
+	g.options.stall_s = 1;
+	get_run(&g);
+	assert_error(&g, GG_REMOTE, "too slow");
+	assert_true(g.seconds < 25);
+}
+
+struct keys {
+	struct http_access access;
+	const char *token; /* after a challenge */
+	unsigned asked, challenged;
+};
+
+static int authorize(void *ctx, const char *challenge, const char *used, const char **ret,
+		     struct gg_err *err)
+{
+	struct keys *k = ctx;
+
+	(void)err;
+	k->asked++;
+	k->challenged += challenge && !used;
+	*ret = k->challenged ? k->token : NULL;
+	return 0;
+}
+
+/* Each source has its own keys, which go nowhere else. */
+static void test_access(void **state)
+{
+	enum { N = 3456 };
+	_cleanup_free_ char *here = gg_asprintf("http://127.0.0.1:%d", port),
+			    *there = gg_asprintf("http://localhost:%d", port),
+			    *away = gg_asprintf("/to?%s/secret/one/other", there),
+			    *second = gg_asprintf("%s/secret/two/body/%d", there, N),
+			    *https = gg_asprintf("https://127.0.0.1:%d", tls_port);
+	struct keys one = { .token = "Bearer one" }, two = { .token = "Bearer two" };
+	const struct http_access *const more[] = { &two.access };
+	const char *const list[] = { second, NULL };
+	_cleanup_get_ struct get own, both, foreign;
+
+	(void)state;
+	setenv("no_proxy", "127.0.0.1,localhost", 1);
+	one.access = (struct http_access){ .origin = here, .authorize = authorize, .ctx = &one };
+	two.access = (struct http_access){ .origin = there, .authorize = authorize, .ctx = &two };
+	get_init(&own, "/secret/one/body/3456");
+	own.request.access = &one.access;
+	get_run(&own);
+	assert_body(&own, N);
+	assert_int_equal(one.asked, 2);
+	assert_int_equal(one.challenged, 1);
+
+	get_init(&both, away);
+	both.request.access = &one.access;
+	both.request.alternates = list;
+	both.request.alternate_access = more;
+	get_run(&both);
+	assert_body(&both, N);
+	assert_int_equal(two.challenged, 1);
+
+	one.asked = 0;
+	get_init(&foreign, "/ok/222");
+	one.access.origin = https;
+	foreign.request.access = &one.access;
+	get_run(&foreign);
+	assert_error(&foreign, GG_REMOTE, "only https");
+	assert_int_equal(one.asked, 0);
 }
 
 static void test_other_schemes(void **state)
@@ -516,6 +638,8 @@ int main(void)
 		cmocka_unit_test(test_alternates),   cmocka_unit_test(test_other_schemes),
 		cmocka_unit_test(test_many),         cmocka_unit_test(test_dead_host),
 		cmocka_unit_test(test_unknown_host), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_access),       cmocka_unit_test(test_alternate_resumes),
+		cmocka_unit_test(test_too_slow),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);

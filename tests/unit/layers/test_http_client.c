@@ -341,7 +341,7 @@ static void test_deadline(void **state)
 	_cleanup_call_ struct call slow, stalled;
 
 	(void)state;
-	call_init(&slow, "GET", "/late/500/60");
+	call_init(&slow, "GET", "/late/200/30");
 	slow.x.write = take;
 	slow.x.flags = HTTP_REPEAT;
 	call_run(&slow);
