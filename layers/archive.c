@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/archive_private.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "layers/base/digest.h"
 #include "layers/base/fd.h"
+#include "layers/inflate.h"
 
-enum { BLOCK = 128 * 1024, MAGIC = 6 };
+enum { BLOCK = 128 * 1024, INFLATED = 256 * 1024, MAGIC = 6, GZIP_MAGIC = 0x1f };
+
+/* A gzip stream on its way. */
+struct gunzip {
+	struct inflate *state; /* NULL: the stream is of another kind */
+	const uint8_t *in;     /* in `block` */
+	size_t in_len;
+	bool member; /* one has begun and not ended */
+	uint8_t *out;
+};
 
 struct archive_stream {
 	int fd; /* borrowed */
@@ -18,8 +30,10 @@ struct archive_stream {
 	uint64_t hashed;      /* the input up to here is in it: some is read twice */
 	int read_errno;       /* of a pread below libarchive, which keeps the text only */
 	struct archive_library lib;
-	struct archive *reader; /* NULL: not compressed */
-	uint64_t next_offset;   /* where the next decoded block must begin: there are no holes */
+	struct archive *reader; /* NULL: not compressed, or gzip */
+	struct gunzip gunzip;
+	struct archive_ahead *ahead; /* NULL: nobody decodes ahead */
+	uint64_t next_offset; /* where the next decoded block must begin: there are no holes */
 	bool ended;
 	char *block;
 };
@@ -120,7 +134,6 @@ static int reader_fail(struct archive_stream *s, struct gg_err *err)
 static int open_reader(struct archive_stream *s, enum archive_kind kind, struct gg_err *err)
 {
 	static const int filters[] = {
-		[ARCHIVE_GZIP] = ARCHIVE_FILTER_GZIP,
 		[ARCHIVE_XZ] = ARCHIVE_FILTER_XZ,
 		[ARCHIVE_ZSTD] = ARCHIVE_FILTER_ZSTD,
 		[ARCHIVE_BZIP2] = ARCHIVE_FILTER_BZIP2,
@@ -149,6 +162,12 @@ static int open_reader(struct archive_stream *s, enum archive_kind kind, struct 
 	}
 }
 
+static void open_gunzip(struct gunzip *g)
+{
+	g->state = inflate_new(NULL);
+	g->out = gg_alloc(INFLATED);
+}
+
 static int open_stream(struct archive_stream *s, uint64_t offset, uint64_t size, struct gg_err *err)
 {
 	enum archive_kind kind;
@@ -164,7 +183,12 @@ static int open_stream(struct archive_stream *s, uint64_t offset, uint64_t size,
 	if (kind == ARCHIVE_XZ && is_empty_xz((const unsigned char *)s->block, (size_t)n))
 		s->ended = true;
 	s->at = offset;
-	return kind == ARCHIVE_PLAIN || s->ended ? 0 : open_reader(s, kind, err);
+	if (kind == ARCHIVE_PLAIN || s->ended)
+		return 0;
+	if (kind != ARCHIVE_GZIP)
+		return open_reader(s, kind, err);
+	open_gunzip(&s->gunzip);
+	return 0;
 }
 
 int archive_open(int fd, uint64_t offset, uint64_t size, struct archive_stream **ret,
@@ -199,15 +223,12 @@ int archive_open_source(const struct archive_source *source, uint64_t offset, ui
 	return 0;
 }
 
-/* libarchive stops silently where the last member ends. */
+/* Only zeros may follow the last member. */
 static int check_rest(struct archive_stream *s, struct gg_err *err)
 {
-	la_int64_t used =
-		s->lib.archive_filter_bytes(s->reader, s->lib.archive_filter_count(s->reader) - 1);
 	ssize_t n;
 
 	s->ended = true;
-	s->at = s->start + (uint64_t)used;
 	while ((n = read_some(s)) > 0)
 		for (ssize_t i = 0; i < n; i++)
 			if (s->block[i])
@@ -216,6 +237,70 @@ static int check_rest(struct archive_stream *s, struct gg_err *err)
 					"decompress: something else after the end of the stream");
 	if (n < 0)
 		return gg_fail_errno(err, "read the archive");
+	return 0;
+}
+
+/* Input for the inflater; *ret false at the end of the file. */
+static int more_input(struct archive_stream *s, bool *ret, struct gg_err *err)
+{
+	struct gunzip *g = &s->gunzip;
+	ssize_t n = 1;
+
+	if (g->in_len == 0) {
+		n = read_some(s);
+		g->in = (const uint8_t *)s->block;
+		g->in_len = n > 0 ? (size_t)n : 0;
+	}
+	*ret = n > 0;
+	return n < 0 ? gg_fail_errno(err, "read the archive") : 0;
+}
+
+/* Where a member begins, or none does any more. */
+static int next_member(struct archive_stream *s, struct gg_err *err)
+{
+	struct gunzip *g = &s->gunzip;
+	bool more;
+
+	if (more_input(s, &more, err) < 0)
+		return -1;
+	if (more && g->in[0] == GZIP_MAGIC) {
+		g->member = true;
+		return 0;
+	}
+	s->at -= g->in_len;
+	return check_rest(s, err);
+}
+
+static int next_inflated(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+			 struct gg_err *err)
+{
+	struct gunzip *g = &s->gunzip;
+	struct inflate_io io = { .out = g->out, .out_len = INFLATED };
+	bool more;
+
+	while (io.out_len && !s->ended) {
+		enum inflate_result r;
+
+		if (!g->member) {
+			if (next_member(s, err) < 0)
+				return -1;
+			continue;
+		}
+		if (more_input(s, &more, err) < 0)
+			return -1;
+		io.in = g->in;
+		io.in_len = g->in_len;
+		r = inflate_step(g->state, &io);
+		/* Without input there may still be output; a step that gives neither waits for what never comes. */
+		if (r == INFLATE_DAMAGED || (r == INFLATE_GOES_ON && !more && io.out_len))
+			return gg_fail(err, GG_INTEGRITY, "decompress: %s",
+				       more ? "damaged gzip stream" : "truncated gzip stream");
+		g->in = io.in;
+		g->in_len = io.in_len;
+		g->member = r != INFLATE_END;
+	}
+	*ret_bytes = g->out;
+	*ret_len = INFLATED - io.out_len;
 	return 0;
 }
 
@@ -228,7 +313,12 @@ static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t
 		int r = s->lib.archive_read_data_block(s->reader, ret_bytes, ret_len, &offset);
 
 		if (r == ARCHIVE_EOF) {
+			/* libarchive stops silently where the last member ends. */
+			la_int64_t used = s->lib.archive_filter_bytes(
+				s->reader, s->lib.archive_filter_count(s->reader) - 1);
+
 			*ret_len = 0;
+			s->at = s->start + (uint64_t)used;
 			return check_rest(s, err);
 		}
 		if (r != ARCHIVE_OK)
@@ -240,14 +330,16 @@ static int next_decoded(struct archive_stream *s, const void **ret_bytes, size_t
 	return 0;
 }
 
-int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
-		 struct gg_err *err)
+int archive_decode(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+		   struct gg_err *err)
 {
 	ssize_t n;
 
 	*ret_len = 0;
 	if (s->ended)
 		return 0;
+	if (s->gunzip.state)
+		return next_inflated(s, ret_bytes, ret_len, err);
 	if (s->reader)
 		return next_decoded(s, ret_bytes, ret_len, err);
 	n = read_some(s);
@@ -259,11 +351,24 @@ int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_l
 	return 0;
 }
 
+int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+		 struct gg_err *err)
+{
+	return s->ahead ? archive_ahead_next(s->ahead, ret_bytes, ret_len, err)
+			: archive_decode(s, ret_bytes, ret_len, err);
+}
+
+int archive_read_ahead(struct archive_stream *s, struct gg_hash *hash, struct gg_err *err)
+{
+	assert(!s->ahead);
+	return archive_ahead_start(s, hash, &s->ahead, err);
+}
+
 uint64_t archive_skip(struct archive_stream *s, uint64_t len)
 {
 	uint64_t left = s->end - s->at;
 
-	if (s->reader || s->ended || s->hash)
+	if (s->reader || s->gunzip.state || s->ahead || s->ended || s->hash)
 		return 0;
 	len = len < left ? len : left;
 	s->at += len;
@@ -274,6 +379,9 @@ void archive_close(struct archive_stream *s)
 {
 	if (!s)
 		return;
+	archive_ahead_free(s->ahead);
+	inflate_free(s->gunzip.state);
+	free(s->gunzip.out);
 	if (s->reader)
 		s->lib.archive_read_free(s->reader);
 	free(s->block);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decompression: the one door to libarchive, which (unless it is linked) is loaded when the first compressed stream is opened and not
- * before; used as a reader of gzip, xz, zstd and bzip2 filters only, never of formats (untar.c does those).
+ * Decompression. gzip is inflate.h's; xz, zstd and bzip2 are read by libarchive's filters, never formats (untar.c does those). This
+ * is the one door to libarchive, which (unless it is linked) is loaded when the first such stream is opened and not before.
  * Uncompressed input passes through. Every member of a concatenation is decoded; after the last only zero bytes may
  * follow. Memory is bounded by the decoder's window, which an xz stream may declare as up to 4 GiB: who reads strangers'
  * archives does it in a process with RLIMIT_AS, or refuses that kind. Errors: GG_INTEGRITY for damaged streams, GG_SYSTEM for reading.
@@ -48,6 +48,11 @@ int archive_open_source(const struct archive_source *source, uint64_t offset, ui
 /* The next decoded block, borrowed until the next call; *ret_len is 0 at the end, when all input has been seen. */
 int archive_next(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
 		 struct gg_err *err) GG_MUST_USE;
+/* From now on a thread decodes ahead of archive_next, up to some blocks, and adds every decoded byte to `hash` (borrowed, may be
+ * NULL; the caller's again once archive_next was at the end, or the stream is closed). Before the first archive_next; the source is then read from that
+ * thread. */
+int archive_read_ahead(struct archive_stream *s, struct gg_hash *hash,
+		       struct gg_err *err) GG_MUST_USE;
 void archive_close(struct archive_stream *s);
 void archive_closep(struct archive_stream **s);
 #define _cleanup_archive_ GG_CLEANUP(archive_closep)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Libarchive's functions behind a table: archive_dlopen.c loads the library, archive_linked.c is for a program that holds it.
+ * And the thread that decodes ahead.
  */
 #pragma once
 
@@ -31,3 +32,14 @@ struct archive_library {
 };
 
 int archive_library_find(struct archive_library *ret, struct gg_err *err) GG_MUST_USE;
+
+struct archive_ahead;
+/* archive_next without the thread. */
+int archive_decode(struct archive_stream *s, const void **ret_bytes, size_t *ret_len,
+		   struct gg_err *err) GG_MUST_USE;
+int archive_ahead_start(struct archive_stream *s, struct gg_hash *hash, struct archive_ahead **ret,
+			struct gg_err *err) GG_MUST_USE;
+int archive_ahead_next(struct archive_ahead *a, const void **ret_bytes, size_t *ret_len,
+		       struct gg_err *err) GG_MUST_USE;
+/* Ends the thread; accepts NULL. */
+void archive_ahead_free(struct archive_ahead *a);
