@@ -70,7 +70,7 @@ static int rootfs_work(struct action *a, const struct job_port *port, struct gg_
 		       struct gg_err *err)
 {
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
-	struct extract_options how = { .owners = action_owners(a) };
+	struct extract_options how = { .flags = EXTRACT_AHEAD, .owners = action_owners(a) };
 	_cleanup_tree_ struct tree *t = NULL;
 
 	(void)port;

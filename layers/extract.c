@@ -427,6 +427,9 @@ int extract_range(int fd, uint64_t offset, uint64_t size, int destfd,
 
 	if (archive_open(fd, offset, size, &stream, err) < 0)
 		return -1;
+	if (options && (options->flags & EXTRACT_AHEAD) &&
+	    archive_read_ahead(stream, NULL, err) < 0)
+		return -1;
 	return extract_stream(stream, destfd, options, io_tree, ret_stats, err);
 }
 

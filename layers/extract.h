@@ -31,6 +31,7 @@ enum extract_flags {
 	EXTRACT_UNIQUE = 1 << 1, /* a name that comes twice is an error; else the later one wins */
 	EXTRACT_OWNERS = 1 << 2, /* every owner is 0:0 */
 	EXTRACT_HASH = 1 << 3,   /* hash the decompressed stream too (a layer's diffID) */
+	EXTRACT_AHEAD = 1 << 4,  /* of a file: a thread decodes ahead, for one large archive */
 };
 
 struct extract_options {

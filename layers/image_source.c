@@ -297,6 +297,7 @@ struct layer_stream {
 	struct image_bytes bytes;
 	struct archive_stream *archive;
 	struct gg_hash *blob, *tar;
+	bool ahead; /* a thread adds to `tar` */
 };
 
 void layer_stream_close(struct layer_stream *l)
@@ -322,7 +323,7 @@ struct archive_stream *layer_stream_archive(struct layer_stream *l)
 
 struct gg_hash *layer_stream_hash(struct layer_stream *l)
 {
-	return l->tar;
+	return l->ahead ? NULL : l->tar;
 }
 
 static int layer_context(const struct image_source *s, size_t layer, struct gg_err *err)
@@ -368,6 +369,9 @@ int layer_stream_open(const struct image_source *s, size_t layer, unsigned flags
 	    check_kind(&l->bytes, err) < 0 ||
 	    archive_open_hashed(l->bytes.fd, l->bytes.offset, l->bytes.size, l->blob, &l->archive,
 				err) < 0)
+		return layer_context(s, layer, err);
+	l->ahead = flags & LAYER_STREAM_AHEAD;
+	if (l->ahead && archive_read_ahead(l->archive, l->tar, err) < 0)
 		return layer_context(s, layer, err);
 	*ret = gg_steal(&l);
 	return 0;

@@ -122,10 +122,11 @@ struct layer_stream;
 enum layer_stream_flags {
 	LAYER_STREAM_AGAIN =
 		1 << 0, /* it was checked before: no blob digest, and what is skipped is not read */
+	LAYER_STREAM_AHEAD = 1 << 1, /* a thread decodes and hashes ahead of who reads */
 };
 int layer_stream_open(const struct image_source *s, size_t layer, unsigned flags,
 		      struct layer_stream **ret, struct gg_err *err) GG_MUST_USE;
-/* Decompressed; to be read to its end through an untar with layer_stream_hash. Borrowed. */
+/* Decompressed; to be read to its end through an untar with layer_stream_hash, which is NULL with _AHEAD. Borrowed. */
 struct archive_stream *layer_stream_archive(struct layer_stream *l);
 struct gg_hash *layer_stream_hash(struct layer_stream *l);
 /* After the end: that blob and tar were what the documents say. */
