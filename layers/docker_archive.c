@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "layers/archive_index.h"
+#include "layers/base/fd.h"
 #include "layers/base/json.h"
+#include "layers/docker_archive_write.h"
 #include "layers/image_source.h"
 #include "layers/transport_private.h"
 
@@ -145,9 +147,84 @@ static int read_archive(struct transport_target *t, struct image_source *s, stru
 	return image_source_take_diff_ids(s, err);
 }
 
+/* ---- writing ---- */
+
+/* RepoTags' entry: engines know no name without a tag. */
+static int check_name(const char *ref, char **ret, struct gg_err *err)
+{
+	const char *slash = strrchr(ref, '/');
+
+	if (strchr(ref, '@')) {
+		gg_fail(err, GG_USAGE, "'%s': an image in an archive is called by name and tag",
+			ref);
+		return gg_hint(err, "leave the digest out");
+	}
+	*ret = gg_asprintf("%s%s", ref, strchr(slash ? slash : ref, ':') ? "" : ":latest");
+	return 0;
+}
+
+static int check(const struct transport_target *t, struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (t->ref && check_name(t->ref, &name, err) < 0)
+		return -1;
+	return transport_check_file(t, err);
+}
+
+struct file {
+	const struct transport_image *image;
+	const char *name;
+	int fd;
+	uint64_t since; /* bytes since the disk was told */
+};
+
+enum { TELL_DISK = 16 << 20 };
+
+static int put(void *ctx, const void *bytes, size_t len, struct gg_err *err)
+{
+	struct file *f = ctx;
+
+	if (gg_write_all(f->fd, bytes, len, err) < 0)
+		return -1;
+	f->since += len;
+	if (f->since < TELL_DISK)
+		return 0;
+	/* It works on what is here while the rest is decompressed. */
+	sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	f->since = 0;
+	return 0;
+}
+
+static int fill(void *ctx, int fd, int dir, struct gg_err *err)
+{
+	struct file *f = ctx;
+	struct docker_archive_options o = {
+		.name = f->name, .write = put, .ctx = f, .fd = fd, .dir = dir
+	};
+
+	f->fd = fd;
+	return docker_archive_write(f->image, &o, err);
+}
+
+static int write_archive(const struct transport_target *t, const struct transport_image *image,
+			 struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	struct file f = { .image = image, .fd = -1 };
+
+	if (t->ref && check_name(t->ref, &name, err) < 0)
+		return -1;
+	f.name = name;
+	return transport_write_file(t, fill, &f, err);
+}
+
 const struct transport transport_docker_archive = {
 	.name = "docker-archive",
 	.form = "docker-archive:FILE[:REF]",
 	.parse = transport_parse_path,
 	.read = read_archive,
+	.identity = transport_path_identity,
+	.check = check,
+	.write = write_archive,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/image_source.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +75,10 @@ static int check_digest(const struct image_blob *b, const struct gg_digest *foun
 	return gg_fail(err, GG_INTEGRITY, "its digest is %s", gg_digest_text(found, text));
 }
 
-static int open_blob(const struct image_source *s, const struct image_blob *b,
+static int open_blob(image_open_fn *open, void *ctx, const struct image_blob *b,
 		     struct image_bytes *ret, struct gg_err *err)
 {
-	if (s->open(s->ctx, b, ret, err) < 0)
+	if (open(ctx, b, ret, err) < 0)
 		return -1;
 	if (b->addressed && ret->size != b->size)
 		return gg_fail(err, GG_INTEGRITY,
@@ -96,7 +95,7 @@ static int read_document(const struct image_source *s, const struct image_blob *
 
 	if (b->addressed && b->size > IMAGE_MAX_DOCUMENT)
 		return image_document_too_large(b->size, err);
-	if (open_blob(s, b, &bytes, err) < 0)
+	if (open_blob(s->open, s->ctx, b, &bytes, err) < 0)
 		return -1;
 	if (bytes.size > IMAGE_MAX_DOCUMENT)
 		return image_document_too_large(bytes.size, err);
@@ -292,8 +291,9 @@ int image_source_open(const char *text, const struct image_source_options *optio
 /* ---- layers ---- */
 
 struct layer_stream {
-	const struct image_source *source; /* borrowed */
+	const struct image_source *source; /* borrowed; NULL: a layer of no source */
 	size_t index;
+	struct image_layer layer;
 	struct image_bytes bytes;
 	struct archive_stream *archive;
 	struct gg_hash *blob, *tar;
@@ -326,9 +326,9 @@ struct gg_hash *layer_stream_hash(struct layer_stream *l)
 	return l->ahead ? NULL : l->tar;
 }
 
-static int layer_context(const struct image_source *s, size_t layer, struct gg_err *err)
+static int layer_context(const struct layer_stream *l, struct gg_err *err)
 {
-	return gg_context(err, "image '%s': layer %zu", s->name, layer);
+	return l->source ? gg_context(err, "image '%s': layer %zu", l->source->name, l->index) : -1;
 }
 
 /* The windows of gzip and zstd are small; xz may want gigabytes, and no image specification has it. */
@@ -355,6 +355,22 @@ static int check_kind(const struct image_bytes *b, struct gg_err *err)
 	return 0;
 }
 
+static int start(struct layer_stream *l, image_open_fn *open, void *ctx, unsigned flags,
+		 struct gg_err *err)
+{
+	l->bytes.fd = -1;
+	l->blob = flags & LAYER_STREAM_AGAIN ? NULL : gg_hash_new();
+	l->tar = gg_hash_new();
+	if (open_blob(open, ctx, &l->layer.blob, &l->bytes, err) < 0 ||
+	    check_kind(&l->bytes, err) < 0)
+		return -1;
+	if (archive_open_hashed(l->bytes.fd, l->bytes.offset, l->bytes.size, l->blob, &l->archive,
+				err) < 0)
+		return -1;
+	l->ahead = flags & LAYER_STREAM_AHEAD;
+	return l->ahead ? archive_read_ahead(l->archive, l->tar, err) : 0;
+}
+
 int layer_stream_open(const struct image_source *s, size_t layer, unsigned flags,
 		      struct layer_stream **ret, struct gg_err *err)
 {
@@ -362,29 +378,33 @@ int layer_stream_open(const struct image_source *s, size_t layer, unsigned flags
 
 	l->source = s;
 	l->index = layer;
-	l->bytes.fd = -1;
-	l->blob = flags & LAYER_STREAM_AGAIN ? NULL : gg_hash_new();
-	l->tar = gg_hash_new();
-	if (open_blob(s, &s->layers[layer].blob, &l->bytes, err) < 0 ||
-	    check_kind(&l->bytes, err) < 0 ||
-	    archive_open_hashed(l->bytes.fd, l->bytes.offset, l->bytes.size, l->blob, &l->archive,
-				err) < 0)
-		return layer_context(s, layer, err);
-	l->ahead = flags & LAYER_STREAM_AHEAD;
-	if (l->ahead && archive_read_ahead(l->archive, l->tar, err) < 0)
-		return layer_context(s, layer, err);
+	l->layer = s->layers[layer];
+	if (start(l, s->open, s->ctx, flags, err) < 0)
+		return layer_context(l, err);
+	*ret = gg_steal(&l);
+	return 0;
+}
+
+int layer_stream_open_blob(image_open_fn *open, void *ctx, const struct image_layer *layer,
+			   unsigned flags, struct layer_stream **ret, struct gg_err *err)
+{
+	_cleanup_layer_stream_ struct layer_stream *l = gg_zalloc(sizeof(*l));
+
+	l->layer = *layer;
+	if (start(l, open, ctx, flags, err) < 0)
+		return -1;
 	*ret = gg_steal(&l);
 	return 0;
 }
 
 int layer_stream_check(struct layer_stream *l, struct gg_err *err)
 {
-	const struct image_layer *layer = &l->source->layers[l->index];
-	struct gg_digest blob, tar;
+	const struct image_layer *layer = &l->layer;
+	struct gg_digest blob = layer->blob.digest, tar;
 	char text[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
 
-	assert(l->blob);
-	gg_hash_end(l->blob, &blob);
+	if (l->blob)
+		gg_hash_end(l->blob, &blob);
 	gg_hash_end(l->tar, &tar);
 	if (check_digest(&layer->blob, &blob, err) < 0) {
 		gg_context(err, "blob %s", gg_digest_text(&layer->blob.digest, text));
@@ -394,5 +414,5 @@ int layer_stream_check(struct layer_stream *l, struct gg_err *err)
 	} else {
 		return 0;
 	}
-	return layer_context(l->source, l->index, err);
+	return layer_context(l, err);
 }

@@ -120,16 +120,20 @@ void image_source_closep(struct image_source **s);
 /* A layer's tar. Use it from one thread; several layers may be read at once. */
 struct layer_stream;
 enum layer_stream_flags {
-	LAYER_STREAM_AGAIN =
-		1 << 0, /* it was checked before: no blob digest, and what is skipped is not read */
+	/* The blob was checked before: its digest is not looked at, and what is skipped is not read. */
+	LAYER_STREAM_AGAIN = 1 << 0,
 	LAYER_STREAM_AHEAD = 1 << 1, /* a thread decodes and hashes ahead of who reads */
 };
 int layer_stream_open(const struct image_source *s, size_t layer, unsigned flags,
 		      struct layer_stream **ret, struct gg_err *err) GG_MUST_USE;
+/* The same for a layer of no source; its errors do not say which layer. */
+int layer_stream_open_blob(image_open_fn *open, void *ctx, const struct image_layer *layer,
+			   unsigned flags, struct layer_stream **ret,
+			   struct gg_err *err) GG_MUST_USE;
 /* Decompressed; to be read to its end through an untar with layer_stream_hash, which is NULL with _AHEAD. Borrowed. */
 struct archive_stream *layer_stream_archive(struct layer_stream *l);
 struct gg_hash *layer_stream_hash(struct layer_stream *l);
-/* After the end: that blob and tar were what the documents say. */
+/* After the end, when all of it was read and hashed: that blob and tar were what the documents say. */
 int layer_stream_check(struct layer_stream *l, struct gg_err *err) GG_MUST_USE;
 void layer_stream_close(struct layer_stream *l);
 void layer_stream_closep(struct layer_stream **l);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -192,19 +193,76 @@ static bool blob_there(int blobs, const char *hex, uint64_t size)
 	       (uint64_t)st.st_size == size;
 }
 
-static int write_blob(struct layout_writer *w, const struct image_blob *b, struct gg_err *err)
+static int write_blob(struct layout_writer *w, const struct image_blob *b, const char *hex,
+		      struct gg_err *err)
 {
 	_cleanup_newfile_ struct gg_newfile f = GG_NEWFILE_INIT;
-	char hex[GG_DIGEST_HEX];
 
-	gg_strv_add(&w->names, gg_digest_hex(&b->digest, hex));
-	if (blob_there(w->blobs, hex, b->size))
-		return 0;
 	if (gg_newfile_open(&f, w->blobs, 0644, err) < 0 ||
 	    transport_copy_blob(w->image, b, f.fd, err) < 0)
 		return -1;
 	gg_strv_add(&w->added, hex);
 	return gg_newfile_commit(&f, hex, GG_COMMIT_REPLACE, err);
+}
+
+/* Files that are filled together. */
+struct arrivals {
+	struct gg_newfile *files;
+	struct image_get *gets;
+	size_t n;
+};
+
+static void arrivals_done(struct arrivals *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		gg_newfile_done(&a->files[i]);
+	free(a->files);
+	free(a->gets);
+}
+
+static int receive(struct layout_writer *w, struct arrivals *a, struct gg_err *err)
+{
+	if (a->n == 0)
+		return 0;
+	if (w->image->get(w->image->ctx, a->gets, a->n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < a->n; i++) {
+		char hex[GG_DIGEST_HEX];
+
+		gg_strv_add(&w->added, gg_digest_hex(&a->gets[i].blob->digest, hex));
+		if (gg_newfile_commit(&a->files[i], hex, GG_COMMIT_REPLACE, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What is not there. */
+static int write_missing(struct layout_writer *w, struct gg_err *err)
+{
+	size_t n = w->image->n_blobs;
+	GG_CLEANUP(arrivals_done)
+	struct arrivals a = { .files = gg_calloc(n, sizeof(*a.files)),
+			      .gets = gg_calloc(n, sizeof(*a.gets)) };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct image_blob *b = &w->image->blobs[i];
+		char hex[GG_DIGEST_HEX];
+
+		gg_strv_add(&w->names, gg_digest_hex(&b->digest, hex));
+		if (blob_there(w->blobs, hex, b->size))
+			continue;
+		if (!w->image->get) {
+			if (write_blob(w, b, hex, err) < 0)
+				return -1;
+			continue;
+		}
+		a.files[a.n] = (struct gg_newfile)GG_NEWFILE_INIT;
+		if (gg_newfile_open(&a.files[a.n], w->blobs, 0644, err) < 0)
+			return -1;
+		a.gets[a.n] = (struct image_get){ .blob = b, .outfd = a.files[a.n].fd };
+		a.n++;
+	}
+	return receive(w, &a, err);
 }
 
 /* Without a reference everything goes but this image; with one, only what dead writers left. */
@@ -272,10 +330,7 @@ static int write_blobs(struct layout_writer *w, struct gg_err *err)
 	w->blobs = algorithms < 0 ? -1 : open_dir(algorithms, "sha256", err);
 	if (w->blobs < 0)
 		return -1;
-	for (size_t i = 0; i < w->image->n_blobs; i++)
-		if (write_blob(w, &w->image->blobs[i], err) < 0)
-			return -1;
-	return 0;
+	return write_missing(w, err);
 }
 
 static int write_index(struct layout_writer *w, const struct transport_target *t, bool *ret_written,
@@ -384,6 +439,8 @@ const struct transport transport_oci = {
 	.name = "oci",
 	.form = "oci:DIR[:REF]",
 	.many = true,
+	.index = true,
+	.documents = true,
 	.parse = transport_parse_path,
 	.read = layout_read_directory,
 	.identity = identity,

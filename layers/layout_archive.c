@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/layout_archive.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
@@ -15,6 +12,7 @@
 #include "layers/tree.h"
 
 struct archive_writer {
+	const struct transport_target *target;
 	const struct transport_image *image;
 	int fd;
 };
@@ -53,13 +51,13 @@ static int put_blob(const struct archive_writer *w, const struct image_blob *b, 
 	return gg_write_all(w->fd, tar_zeros, tar_padding(b->size), err);
 }
 
-static int put_all(struct archive_writer *w, const struct transport_target *t, struct gg_err *err)
+static int put_all(struct archive_writer *w, struct gg_err *err)
 {
 	struct gg_json *list = gg_json_array();
 	_cleanup_json_ struct gg_json *index = oci_index(list);
 	_cleanup_free_ char *text = NULL;
 
-	gg_json_append_take(list, transport_descriptor(t, w->image));
+	gg_json_append_take(list, transport_descriptor(w->target, w->image));
 	text = gg_json_compact(index);
 	if (put_text(w, "oci-layout", OCI_LAYOUT_TEXT, err) < 0 ||
 	    put_text(w, "index.json", text, err) < 0 || put(w, "blobs", TREE_DIR, 0, err) < 0 ||
@@ -71,42 +69,35 @@ static int put_all(struct archive_writer *w, const struct transport_target *t, s
 	return gg_write_all(w->fd, tar_zeros, TAR_END, err);
 }
 
-static int check(const struct transport_target *t, struct gg_err *err)
+static int fill(void *ctx, int fd, int dir, struct gg_err *err)
 {
-	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int dir = transport_open_file(t->place, &name, err);
+	_cleanup_transport_gathered_ struct transport_gathered local = TRANSPORT_GATHERED_INIT;
+	struct archive_writer *w = ctx;
+	const struct transport_image *image = w->image;
 
-	return dir < 0 ? -1 : 0;
+	if (transport_gather(image, image->blobs, image->n_blobs, dir, &local, err) < 0)
+		return -1;
+	w->image = &local.image;
+	w->fd = fd;
+	return put_all(w, err);
 }
 
 static int write_archive(const struct transport_target *t, const struct transport_image *image,
 			 struct gg_err *err)
 {
-	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int dir = transport_open_file(t->place, &name, err), fd = -1;
-	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
-	struct archive_writer w = { .image = image };
+	struct archive_writer w = { .target = t, .image = image, .fd = -1 };
 
-	if (dir < 0 || transport_temp_open(dir, name, &temp, err) < 0)
-		return -1;
-	w.fd = fd =
-		gg_openat(temp.fd, "archive", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
-	if (fd < 0 || put_all(&w, t, err) < 0)
-		return -1;
-	/* The umask must not reach the file. */
-	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
-		return gg_fail_errno(err, "fsync '%s'", t->place);
-	if (renameat(temp.fd, "archive", dir, name) < 0)
-		return gg_fail_errno(err, "rename to '%s'", t->place);
-	return gg_fsync_dir(dir, err);
+	return transport_write_file(t, fill, &w, err);
 }
 
 const struct transport transport_oci_archive = {
 	.name = "oci-archive",
 	.form = "oci-archive:FILE[:REF]",
+	.index = true,
+	.documents = true,
 	.parse = transport_parse_path,
 	.read = layout_read_archive,
 	.identity = transport_path_identity,
-	.check = check,
+	.check = transport_check_file,
 	.write = write_archive,
 };

@@ -2,7 +2,6 @@
 #include "layers/transport_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -315,40 +314,12 @@ struct image_blob *transport_image_list(struct transport_image *image)
 	return all;
 }
 
-int transport_copy_blob(const struct transport_image *image, const struct image_blob *b, int to,
-			struct gg_err *err)
-{
-	_cleanup_image_bytes_ struct image_bytes bytes = IMAGE_BYTES_INIT;
-	char text[GG_DIGEST_TEXT];
-
-	if (image->open(image->ctx, b, &bytes, err) < 0)
-		return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
-	if (bytes.size != b->size)
-		gg_fail(err, GG_INTEGRITY,
-			"it has %" PRIu64 " bytes, and the descriptor says %" PRIu64, bytes.size,
-			b->size);
-	else if (gg_copy_range(bytes.fd, bytes.offset, to, b->size, err) == 0)
-		return 0;
-	return gg_context(err, "blob %s", gg_digest_text(&b->digest, text));
-}
-
-/* A copy of an object that shares its values: objects that are borrowed do not change. */
-static struct gg_json *shallow_copy(const struct gg_json *o)
-{
-	_cleanup_strv_ struct gg_strv keys = { 0 };
-	struct gg_json *copy = gg_json_object();
-
-	gg_json_keys(o, &keys);
-	for (size_t i = 0; i < keys.n; i++)
-		gg_json_take(copy, keys.v[i], gg_json_ref(gg_json_get(o, keys.v[i])));
-	return copy;
-}
-
 struct gg_json *transport_descriptor(const struct transport_target *t,
 				     const struct transport_image *image)
 {
-	struct gg_json *d = shallow_copy(image->descriptor),
-		       *annotations = shallow_copy(gg_json_get(d, "annotations"));
+	const struct gg_json *old = gg_json_get(image->descriptor, "annotations");
+	struct gg_json *d = gg_json_copy(image->descriptor),
+		       *annotations = old ? gg_json_copy(old) : gg_json_object();
 
 	gg_json_set_str(annotations, OCI_REF_NAME, t->ref ? t->ref : "latest");
 	gg_json_take(d, "annotations", annotations);

@@ -71,6 +71,8 @@ struct transport {
 	const char *name; /* what stands before the ':' */
 	const char *form; /* for help: "oci:DIR[:REF]" */
 	bool many;        /* one place holds several references, side by side */
+	bool index;       /* holds an index with several images too */
+	bool documents;   /* keeps manifests byte for byte */
 	bool remote; /* speaks through libcurl, which starts threads: a program that forks later leaves it to a child */
 	/* Sets place and ref from what follows "NAME:". */
 	int (*parse)(struct transport_target *t, const char *rest, struct gg_err *err);

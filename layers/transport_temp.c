@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Work directories beside an output, which their owners hold by flock: what can be locked belongs to nobody any more.
+ * Files that are made in one.
  */
 #include "layers/transport_private.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -96,4 +98,32 @@ void transport_temp_done(struct transport_temp *t)
 	free(t->name);
 	gg_close(t->fd);
 	*t = (struct transport_temp)TRANSPORT_TEMP_INIT;
+}
+
+int transport_check_file(const struct transport_target *t, struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int dir = transport_open_file(t->place, &name, err);
+
+	return dir < 0 ? -1 : 0;
+}
+
+int transport_write_file(const struct transport_target *t, transport_fill_fn *fill, void *ctx,
+			 struct gg_err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int dir = transport_open_file(t->place, &name, err), fd = -1;
+	_cleanup_transport_temp_ struct transport_temp temp = TRANSPORT_TEMP_INIT;
+
+	if (dir < 0 || transport_temp_open(dir, name, &temp, err) < 0)
+		return -1;
+	fd = gg_openat(temp.fd, "archive", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
+	if (fd < 0 || fill(ctx, fd, temp.fd, err) < 0)
+		return -1;
+	/* The umask must not reach the file. */
+	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+		return gg_fail_errno(err, "fsync '%s'", t->place);
+	if (renameat(temp.fd, "archive", dir, name) < 0)
+		return gg_fail_errno(err, "rename to '%s'", t->place);
+	return gg_fsync_dir(dir, err);
 }

@@ -220,6 +220,16 @@ void gg_json_keys(const struct gg_json *object, struct gg_strv *ret)
 	gg_strv_sort(ret);
 }
 
+struct gg_json *gg_json_copy(const struct gg_json *v)
+{
+	return out(json_copy(in(v)));
+}
+
+void gg_json_remove(struct gg_json *object, const char *key)
+{
+	json_object_del(in(object), key);
+}
+
 bool gg_json_eq(const struct gg_json *a, const struct gg_json *b)
 {
 	return json_equal(in(a), in(b)) == 1;

@@ -31,6 +31,7 @@ void gg_json_take(struct gg_json *object, const char *key, struct gg_json *value
 void gg_json_set_str(struct gg_json *object, const char *key, const char *value);
 void gg_json_set_int(struct gg_json *object, const char *key, int64_t value);
 void gg_json_set_bool(struct gg_json *object, const char *key, bool value);
+void gg_json_remove(struct gg_json *object, const char *key); /* absent: nothing */
 void gg_json_append_take(struct gg_json *array, struct gg_json *value);
 void gg_json_append_str(struct gg_json *array, const char *value);
 
@@ -50,6 +51,8 @@ const char *gg_json_text(const struct gg_json *v);                 /* a string's
 int64_t gg_json_number(const struct gg_json *v);                   /* an integer's value, or 0 */
 /* The keys, sorted bytewise. */
 void gg_json_keys(const struct gg_json *object, struct gg_strv *ret);
+/* A new object or array of the same values. */
+struct gg_json *gg_json_copy(const struct gg_json *v);
 bool gg_json_eq(const struct gg_json *a, const struct gg_json *b);
 
 /* Canonical text: sorted keys; compact, or indented by two with a final newline. Owned by the caller. */

@@ -29,6 +29,7 @@ struct fixture_image {
 	struct oci_layer oci_layers[2];
 	struct image_layer layers[2];
 	char text[BLOBS][64];
+	const char *bytes[BLOBS]; /* instead of `text`; NULL: that */
 	struct image_blob blobs[BLOBS], *listed;
 	struct gg_json *descriptor;
 	int calls;         /* of open */
@@ -46,7 +47,8 @@ static int fixture_bytes(const struct fixture_image *f, size_t i)
 {
 	int fd = memfd_create("blob", MFD_CLOEXEC);
 
-	assert_int_equal(write(fd, f->text[i], f->blobs[i].size), f->blobs[i].size);
+	assert_int_equal(write(fd, f->bytes[i] ? f->bytes[i] : f->text[i], f->blobs[i].size),
+			 f->blobs[i].size);
 	return fd;
 }
 
@@ -71,13 +73,20 @@ static int fixture_open(void *ctx, const struct image_blob *b, struct image_byte
 	return 0;
 }
 
-/* The first layer is the same in all of them. */
+static void image_done(struct fixture_image *f)
+{
+	gg_json_unref(f->descriptor);
+	free(f->listed);
+}
+
+/* Also over an old one. The first layer is the same in all of them. */
 static void make_image(struct fixture_image *f, const char *name)
 {
 	static const char *const types[BLOBS] = { "application/vnd.oci.image.layer.v1.tar",
 						  "application/vnd.oci.image.layer.v1.tar",
 						  OCI_CONFIG_TYPE, OCI_MANIFEST_TYPE };
 
+	image_done(f);
 	*f = (struct fixture_image){ 0 };
 	for (size_t i = 0; i < BLOBS; i++) {
 		snprintf(f->text[i], sizeof(f->text[i]), "blob %zu of %s\n", i, i ? name : "all");
@@ -107,11 +116,6 @@ static void make_image(struct fixture_image *f, const char *name)
 	f->listed = transport_image_list(&f->image);
 }
 
-static void image_done(struct fixture_image *f)
-{
-	gg_json_unref(f->descriptor);
-	free(f->listed);
-}
 #define _cleanup_fixture_image_ GG_CLEANUP(image_done)
 
 /* Runs in the fixture's directory, so outputs are relative. */
