@@ -290,3 +290,15 @@ int http_client_call(struct http_client *c, struct http_exchange *x, struct gg_e
 	gg_err_move(err, &x->error);
 	return -1;
 }
+
+char *http_client_origin(const struct http_client *c, const char *url)
+{
+	return http_origin(&c->curl, url);
+}
+
+char *http_client_resolve(const struct http_client *c, const char *from, const char *reference)
+{
+	const char *why;
+
+	return http_redirect(&c->curl, from, reference, &why);
+}

@@ -88,6 +88,11 @@ void http_exchange_done(struct http_exchange *x); /* frees the answer */
 char *http_exchange_header(const struct http_exchange *x, const char *name);
 void http_exchange_headers(const struct http_exchange *x, const char *name, struct gg_strv *ret);
 
+/* URLs as libcurl reads them, owned by the caller: "scheme://host[:port]" in lower case, NULL for what is no URL; and what a
+ * Location or Link in an answer from `from` means, NULL where that must not be followed. */
+char *http_client_origin(const struct http_client *c, const char *url);
+char *http_client_resolve(const struct http_client *c, const char *from, const char *reference);
+
 void http_client_start(struct http_client *c, struct http_exchange *x);
 /* Runs until nothing is under way, or `wake` (a descriptor, -1: none) can be read; *ret_idle tells which. */
 int http_client_run(struct http_client *c, int wake, bool *ret_idle,

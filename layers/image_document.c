@@ -117,6 +117,12 @@ int image_document_check(const struct image_document *doc, enum image_document_k
 	return 0;
 }
 
+bool image_document_is_manifest_type(const char *type)
+{
+	return type && (one_of(type, manifest_types, GG_LEN(manifest_types)) ||
+			one_of(type, index_types, GG_LEN(index_types)));
+}
+
 const char *image_document_manifest_type(const struct image_document *doc)
 {
 	return doc->blob.media_type && gg_streq(doc->blob.media_type, DOCKER_MANIFEST_TYPE)

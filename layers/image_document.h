@@ -20,6 +20,8 @@ int image_document_blob(const struct gg_json *descriptor, struct image_blob *ret
 /* That it is an index or a manifest, well-formed, and of the type that its descriptor says. */
 int image_document_check(const struct image_document *doc, enum image_document_kind *ret,
 			 struct gg_err *err) GG_MUST_USE;
+/* A manifest's or an index's, which registries keep apart from blobs; type may be NULL. */
+bool image_document_is_manifest_type(const char *type);
 /* A static text for a manifest's media type. */
 const char *image_document_manifest_type(const struct image_document *doc);
 int image_document_check_config_type(const char *type, struct gg_err *err) GG_MUST_USE;

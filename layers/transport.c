@@ -12,10 +12,12 @@
 #include "layers/docker_archive.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
+#include "layers/transport_registry.h"
 #include "layers/oci.h"
 
 static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
-						      &transport_docker_archive };
+						      &transport_docker_archive,
+						      &transport_registry };
 
 static char *known_forms(bool source)
 {

@@ -6,6 +6,7 @@
  *   oci:DIR[:REF]              an image layout (layout.h)
  *   oci-archive:FILE[:REF]     a layout in a tar archive (layout_archive.h)
  *   docker-archive:FILE[:REF]  what `docker save` writes (docker_archive.h); a source only
+ *   docker://NAME[:TAG]        an image in a registry (transport_registry.h)
  *
  * PLACE ends at the first ':'. REF follows image-spec annotations.md's grammar of org.opencontainers.image.ref.name.
  * A write is complete, or the place is as it was; blobs are copied, never linked. Errors: GG_USAGE for what cannot be

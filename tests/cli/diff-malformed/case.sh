@@ -184,7 +184,7 @@ refused oci:good:a..b good
 refused oci:nowhere good
 refused oci-archive:good good
 refused nothing good
-refused docker://library/x good
+refused docker://localhost:1/x good
 ln -s "$PWD/good/blobs" index-empty/elsewhere
 mv good/blobs good/real
 ln -s real good/blobs
