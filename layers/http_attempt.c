@@ -41,6 +41,7 @@ struct http_private *http_attempt_new(struct http_client *c, struct http_exchang
 	struct http_private *p = gg_zalloc(sizeof(*p));
 
 	*p = (struct http_private){ .client = c, .x = x, .deadline = INT64_MAX };
+	p->not_before = x->delay_ms ? http_now_ms() + x->delay_ms : 0;
 	http_route_begin(&p->route, x->url, x->access);
 	x->private = p;
 	x->status = 0;

@@ -55,6 +55,7 @@ struct http_exchange {
 	ssize_t (*read)(void *ctx, void *to, size_t max, uint64_t offset, struct gg_err *err);
 	/* A 2xx body goes here; `offset` is 0 again when a repeated request starts over. NULL: into `text`. */
 	int (*write)(void *ctx, const void *bytes, size_t len, uint64_t offset, struct gg_err *err);
+	unsigned delay_ms; /* before it is sent for the first time */
 	size_t max_text; /* bytes of `text`: more is an error for a 2xx, cut for others; 0: 64 KiB */
 	/* Called from http_client_run or _call, once; the exchange may be freed or started anew in it. */
 	void (*done)(void *ctx, struct http_exchange *x);

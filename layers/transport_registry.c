@@ -43,6 +43,14 @@ static char *identity(const struct transport_target *t)
 							   : reference_text(&r);
 }
 
+/* Without a connection there is nothing to find out. */
+static int check(const struct transport_target *t, struct gg_err *err)
+{
+	(void)t;
+	(void)err;
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static void close_source(void *ctx)
@@ -185,5 +193,7 @@ const struct transport transport_registry = {
 	.remote = true,
 	.parse = parse,
 	.identity = identity,
+	.check = check,
 	.read = read_registry,
+	.write = transport_registry_write,
 };

@@ -7,3 +7,12 @@
 #include "layers/transport.h"
 
 extern const struct transport transport_registry;
+
+struct reference;
+struct registry;
+struct registry_push;
+int transport_registry_write(const struct transport_target *t, const struct transport_image *image,
+			     struct gg_err *err) GG_MUST_USE;
+/* The same with a push whose blobs may have begun to go up. */
+int transport_registry_push(struct registry *r, struct registry_push *p, const struct reference *to,
+			    const struct transport_image *image, struct gg_err *err) GG_MUST_USE;
