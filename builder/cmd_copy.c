@@ -155,7 +155,6 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 	/* Also makes an interrupt wait until what was begun is taken away. */
 	if (command_open_view(&c.session, &common, err) < 0)
 		return -1;
-	c.from.registry.tls_verify = c.to.registry.tls_verify = -1;
 	c.from.registry.progress = c.to.registry.progress = show_bytes;
 	c.from.registry.ctx = c.to.registry.ctx = &c;
 	return copy(&c, args, err);

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layers/credentials_private.h"
+#include "layers/credentials.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-#include "layers/base/base64.h"
+#include "layers/auth_file.h"
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
 #include "layers/base/log.h"
+#include "layers/credential_helper.h"
 #include "layers/reference.h"
 #include "layers/registry_settings.h"
 
-static const char DOCKER_IO[] = "docker.io";
-
-void credentials_wipe(char **text)
+static void wipe(char **text)
 {
 	if (*text)
 		explicit_bzero(*text, strlen(*text));
@@ -26,306 +24,379 @@ void credentials_wipe(char **text)
 
 void credentials_done(struct credentials *c)
 {
-	credentials_wipe(&c->user);
-	credentials_wipe(&c->password);
-	credentials_wipe(&c->identity_token);
-	credentials_wipe(&c->bearer);
-	free(c->from);
-	*c = (struct credentials)CREDENTIALS_INIT;
+	wipe(&c->user);
+	wipe(&c->password);
+	wipe(&c->identity_token);
+	wipe(&c->bearer);
+	wipe(&c->from);
 }
 
-static bool any(const struct credentials *c)
+bool credentials_anonymous(const struct credentials *c)
 {
-	return c->user || c->password || c->identity_token || c->bearer;
+	return !(c->user && c->password) && !c->identity_token && !c->bearer;
 }
 
-int credentials_split(const char *pair, size_t len, struct credentials *ret)
-{
-	const char *colon = memchr(pair, ':', len);
-
-	if (!colon || colon == pair || memchr(pair, '\0', len))
-		return -1;
-	ret->user = gg_strndup(pair, (size_t)(colon - pair));
-	ret->password = gg_strndup(colon + 1, len - (size_t)(colon - pair) - 1);
-	return 0;
-}
-
-/* ---- keys ---- */
-
-char *credentials_key(const char *key)
-{
-	const char *start = key;
-	char *text;
-	size_t len;
-
-	if (strncasecmp(start, "https://", 8) == 0)
-		start += 8;
-	else if (strncasecmp(start, "http://", 7) == 0)
-		start += 7;
-	text = gg_strdup(start);
-	for (len = strlen(text); len && text[len - 1] == '/'; len--)
-		text[len - 1] = '\0';
-	/* As docker writes them; a repository of that name has a registry before it, which a single component has not. */
-	if (gg_ends(text, "/v1") || gg_ends(text, "/v2")) {
-		if (strchr(text, '/') == text + len - 3)
-			text[len - 3] = '\0';
-	}
-	if (gg_streq(text, "index.docker.io")) {
-		free(text);
-		return gg_strdup(DOCKER_IO);
-	}
-	return text;
-}
-
-/* "host/ns/repo", "host/ns", "host" */
-static void keys_of(const struct reference *r, struct gg_strv *ret)
-{
-	_cleanup_free_ char *key = gg_asprintf("%s/%s", r->domain, r->path);
-	char *slash;
-
-	gg_strv_add(ret, key);
-	while ((slash = strrchr(key, '/'))) {
-		*slash = '\0';
-		gg_strv_add(ret, key);
-	}
-}
-
-/* ---- files ---- */
-
-static struct credentials_file *add_file(struct credentials_files *f, char *take_path)
-{
-	struct credentials_file *to = &f->v[f->n++];
-
-	assert(f->n <= CREDENTIALS_FILES);
-	to->path = take_path;
-	return to;
-}
-
-void credentials_files_done(struct credentials_files *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		free(f->v[i].path);
-}
-
-static const char *env(const char *name)
+static const char *environment(const char *name)
 {
 	const char *value = getenv(name);
 
 	return value && *value ? value : NULL;
 }
 
-void credentials_files(const struct registry_settings *s, struct credentials_files *ret)
+/* "NAME/TAIL" below a directory that a variable names, else below HOME/FALLBACK; NULL: neither. */
+static char *below(const char *name, const char *fallback, const char *tail)
 {
-	const char *given = s && s->authfile ? s->authfile : env("REGISTRY_AUTH_FILE");
-	const char *run = env("XDG_RUNTIME_DIR"), *config = env("XDG_CONFIG_HOME"),
-		   *home = env("HOME"), *docker = env("DOCKER_CONFIG");
+	const char *dir = environment(name), *home = environment("HOME");
 
-	*ret = (struct credentials_files){ 0 };
-	if (given) {
-		add_file(ret, gg_strdup(given))->given = true;
-		return;
-	}
-	if (run)
-		add_file(ret, gg_asprintf("%s/containers/auth.json", run));
-	if (config)
-		add_file(ret, gg_asprintf("%s/containers/auth.json", config));
-	else if (home)
-		add_file(ret, gg_asprintf("%s/.config/containers/auth.json", home));
-	if (docker)
-		add_file(ret, gg_asprintf("%s/config.json", docker));
-	else if (home)
-		add_file(ret, gg_asprintf("%s/.docker/config.json", home));
+	if (dir && dir[0] == '/')
+		return gg_asprintf("%s/%s", dir, tail);
+	if (fallback && home && home[0] == '/')
+		return gg_asprintf("%s/%s/%s", home, fallback, tail);
+	return NULL;
 }
 
-static int parse(const char *path, const char *text, size_t len, struct gg_json **ret,
-		 struct gg_err *err)
+static void add_file(struct gg_strv *ret, char *path)
 {
-	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
-
-	*ret = len ? gg_json_parse(text, len, &problem) : gg_json_object();
-	/* The parser's words may show what stands there. */
-	if (!*ret || !gg_json_is_object(*ret)) {
-		gg_json_unref(*ret);
-		*ret = NULL;
-		gg_fail(err, GG_USAGE, "'%s' is no JSON object with credentials", path);
-		return gg_hint(err, "mend it, or name another file with --authfile");
-	}
-	return 0;
+	if (path)
+		gg_strv_take(ret, path);
 }
 
-int credentials_read(const struct credentials_file *f, struct gg_json **ret, struct gg_err *err)
+/* Files that are not named, in the order of asking. */
+static void usual_files(struct gg_strv *ret)
 {
-	_cleanup_close_ int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (environment("XDG_RUNTIME_DIR"))
+		add_file(ret, below("XDG_RUNTIME_DIR", NULL, "containers/auth.json"));
+	else if (geteuid() == 0)
+		gg_strv_add(ret, "/run/containers/0/auth.json");
+	add_file(ret, below("XDG_CONFIG_HOME", ".config", "containers/auth.json"));
+	add_file(ret, below("DOCKER_CONFIG", ".docker", "config.json"));
+}
+
+static const char *named_file(const struct registry_settings *s)
+{
+	return s->authfile ? s->authfile : environment("REGISTRY_AUTH_FILE");
+}
+
+/* *ret stays NULL where there is no such file. */
+static int read_file(const char *path, mode_t *ret_mode, struct gg_json **ret, struct gg_err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct gg_buf text = { 0 };
 	struct stat st;
 	int r;
 
-	*ret = NULL;
-	if (fd < 0 && !f->given && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return gg_fail_errno(err, "open '%s'", f->path);
-	if (!S_ISREG(st.st_mode))
-		return gg_fail(err, GG_USAGE, "'%s' is no file", f->path);
-	if (st.st_mode & 077)
-		gg_log(GG_LOG_WARNING,
-		       "'%s' holds credentials and can be read by others; `chmod 600` it", f->path);
-	r = gg_read_fd(fd, CREDENTIALS_MAX_FILE, &text, err);
+		return gg_fail_errno(err, "open '%s'", path);
+	r = gg_read_fd(fd, AUTH_FILE_MAX, &text, err);
 	if (r == 0)
-		r = parse(f->path, text.data ? text.data : "", text.len, ret, err);
+		r = auth_file_parse(text.data, text.len, ret, err);
 	if (text.data)
-		explicit_bzero(text.data, text.len);
+		explicit_bzero(text.data, text.cap);
 	gg_buf_done(&text);
-	return r;
+	*ret_mode = S_ISREG(st.st_mode) ? st.st_mode : 0;
+	return r < 0 ? gg_context(err, "credentials in '%s'", path) : 0;
 }
 
-/* The entry of "auths" or "credHelpers" with that normal key; NULL: none. */
-static const struct gg_json *entry(const struct gg_json *object, const char *key)
-{
-	_cleanup_strv_ struct gg_strv keys = { 0 };
-	const struct gg_json *found = NULL;
-
-	gg_json_keys(object, &keys);
-	for (size_t i = 0; i < keys.n && !found; i++) {
-		_cleanup_free_ char *normal = credentials_key(keys.v[i]);
-
-		if (gg_streq(normal, key))
-			found = gg_json_get(object, keys.v[i]);
-	}
-	return found;
-}
-
-static int take_entry(const struct gg_json *e, const char *path, struct credentials *ret,
+/* A helper for every registry that is not installed is somebody's desktop's: images that need no credentials do without. */
+static int ask_helper(const struct auth_helper *h, const char *path, struct credentials *ret,
 		      struct gg_err *err)
 {
-	const char *auth = gg_json_get_str(e, "auth", ""),
-		   *token = gg_json_get_str(e, "identitytoken", "");
-	const char *user = gg_json_get_str(e, "username", ""),
-		   *password = gg_json_get_str(e, "password", "");
-	struct gg_buf pair = { 0 };
-	int r = 0;
+	struct credential_helper helper = { .name = h->name, .server = h->server };
+	bool found, there;
 
-	if (*token)
-		ret->identity_token = gg_strdup(token);
-	if (*user) {
-		ret->user = gg_strdup(user);
-		ret->password = gg_strdup(password);
-	} else if (*auth) {
-		r = gg_base64_decode(auth, strlen(auth), &pair);
-		/* Some writers end it with a NUL. */
-		while (r == 0 && pair.len && pair.data[pair.len - 1] == '\0')
-			pair.len--;
-		if (r == 0)
-			r = credentials_split(pair.data ? pair.data : "", pair.len, ret);
-		if (pair.data)
-			explicit_bzero(pair.data, pair.len);
-		gg_buf_done(&pair);
-	}
-	if (r < 0) {
-		gg_fail(err, GG_USAGE, "'%s': an \"auth\" is not base64 of USER:PASSWORD", path);
-		return gg_hint(err, "store it anew with `ggbuild login`");
-	}
-	/* Docker's stores leave this as the user of a token. */
-	if (ret->user && gg_streq(ret->user, "<token>")) {
-		ret->identity_token = gg_steal(&ret->password);
-		credentials_wipe(&ret->user);
-	}
+	if (credential_helper_get(&helper, ret, &found, &there, err) < 0)
+		return gg_context(err, "credentials in '%s'", path);
+	if (!there)
+		gg_log(GG_LOG_WARNING,
+		       "'%s' names the credential helper '%s', and there is no program "
+		       "docker-credential-%s",
+		       path, h->name, h->name);
+	if (found)
+		ret->from = gg_asprintf("credential helper '%s'", h->name);
 	return 0;
 }
 
-static int from_key(const struct gg_json *j, const char *key, bool host, const char *path,
-		    struct credentials *ret, struct gg_err *err)
+static int find_in(const struct gg_json *file, const char *path, const char *repository,
+		   struct credentials *ret, struct gg_err *err)
 {
-	const struct gg_json *helper = entry(gg_json_get(j, "credHelpers"), key);
-	const struct gg_json *e = entry(gg_json_get(j, "auths"), key);
-	const char *store = gg_json_get_str(j, "credsStore", "");
-	const char *name = gg_json_text(helper);
+	_cleanup_auth_helper_ struct auth_helper helper = { 0 };
 
-	if (name && *name)
-		return credentials_ask_helper(name, key, ret, err);
-	if (take_entry(e, path, ret, err) < 0)
-		return -1;
-	if (any(ret))
-		return 0;
-	return host && *store ? credentials_ask_helper(store, key, ret, err) : 0;
-}
-
-static int from_document(const struct gg_json *j, const struct gg_strv *keys, const char *path,
-			 struct credentials *ret, struct gg_err *err)
-{
-	for (size_t i = 0; i < keys->n && !any(ret); i++)
-		if (from_key(j, keys->v[i], i + 1 == keys->n, path, ret, err) < 0)
-			return -1;
-	if (any(ret) && !ret->from)
+	if (auth_file_find(file, repository, ret, &helper, err) < 0)
+		return gg_context(err, "credentials in '%s'", path);
+	if (helper.name)
+		return ask_helper(&helper, path, ret, err);
+	if (!credentials_anonymous(ret))
 		ret->from = gg_asprintf("'%s'", path);
 	return 0;
 }
 
-static int from_files(const struct gg_strv *keys, const struct registry_settings *s,
-		      struct credentials *ret, struct gg_err *err)
+static int find_file(const char *path, bool named, const char *repository, struct credentials *ret,
+		     struct gg_err *err)
 {
-	GG_CLEANUP(credentials_files_done) struct credentials_files files;
-	int r = 0;
+	_cleanup_json_ struct gg_json *file = NULL;
+	mode_t mode = 0;
 
-	credentials_files(s, &files);
-	for (size_t i = 0; r == 0 && i < files.n && !any(ret); i++) {
-		_cleanup_json_ struct gg_json *j = NULL;
-
-		r = credentials_read(&files.v[i], &j, err);
-		if (r == 0 && j)
-			r = from_document(j, keys, files.v[i].path, ret, err);
+	if (read_file(path, &mode, &file, err) < 0) {
+		/* Somebody else's directory, as after su: not where ours are. */
+		if (named || err->errnum != EACCES)
+			return -1;
+		gg_err_done(err);
+		return 0;
 	}
-	return r;
+	if (!file)
+		return named ? gg_fail(err, GG_USAGE, "there is no file '%s' with credentials",
+				       path)
+			     : 0;
+	if (find_in(file, path, repository, ret, err) < 0)
+		return -1;
+	if (!credentials_anonymous(ret) && mode & (S_IRGRP | S_IROTH))
+		gg_log(GG_LOG_WARNING, "credentials in '%s' can be read by others: chmod 600 '%s'",
+		       path, path);
+	return 0;
 }
 
-/* ---- the environment ---- */
+static int find_inline(const char *text, const char *repository, struct credentials *ret,
+		       struct gg_err *err)
+{
+	_cleanup_json_ struct gg_json *file = NULL;
 
-static int from_environment(const struct gg_strv *keys, bool named, struct credentials *ret,
+	if (auth_file_parse(text, strlen(text), &file, err) < 0)
+		return gg_context(err, "environment variable DOCKER_AUTH_CONFIG");
+	return find_in(file, "DOCKER_AUTH_CONFIG", repository, ret, err);
+}
+
+static int find_files(const struct registry_settings *s, const char *repository,
+		      struct credentials *ret, struct gg_err *err)
+{
+	_cleanup_strv_ struct gg_strv files = { 0 };
+	const char *named = named_file(s), *text = environment("DOCKER_AUTH_CONFIG");
+
+	if (named)
+		return find_file(named, true, repository, ret, err);
+	if (text && find_inline(text, repository, ret, err) < 0)
+		return -1;
+	usual_files(&files);
+	for (size_t i = 0; i < files.n && credentials_anonymous(ret); i++)
+		if (find_file(files.v[i], false, repository, ret, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int take_pair(const char *pair, struct credentials *ret, struct gg_err *err)
+{
+	const char *colon = strchr(pair, ':');
+
+	if (!colon)
+		return gg_fail(err, GG_USAGE, "credentials are written USER:PASSWORD");
+	ret->user = gg_strndup(pair, (size_t)(colon - pair));
+	ret->password = gg_strdup(colon + 1);
+	ret->from = gg_strdup("--creds");
+	return 0;
+}
+
+/* Of a registry that nobody names, a host has to be said: else every registry would be given them. */
+static int find_environment(const char *repository, bool named, struct credentials *ret,
 			    struct gg_err *err)
 {
-	const char *token = env("GGBUILD_REGISTRY_TOKEN"), *user = env("GGBUILD_REGISTRY_USER"),
-		   *password = env("GGBUILD_REGISTRY_PASSWORD"),
-		   *docker = env("DOCKER_AUTH_CONFIG");
-	_cleanup_json_ struct gg_json *j = NULL;
+	const char *token = environment("GGBUILD_REGISTRY_TOKEN"),
+		   *user = environment("GGBUILD_REGISTRY_USER"),
+		   *password = environment("GGBUILD_REGISTRY_PASSWORD"),
+		   *host = environment("GGBUILD_REGISTRY_HOST");
+	_cleanup_free_ char *key = host ? auth_key_normal(host) : NULL;
 
-	if (named && token) {
+	if (!token && !user && !password)
+		return 0;
+	if (key ? !auth_key_covers(key, repository) : !named)
+		return 0;
+	if (token) {
+		for (const char *p = token; *p; p++)
+			if (*p <= ' ' || *p > '~')
+				return gg_fail(err, GG_USAGE,
+					       "GGBUILD_REGISTRY_TOKEN holds a character that no "
+					       "token has");
 		ret->bearer = gg_strdup(token);
 		ret->from = gg_strdup("GGBUILD_REGISTRY_TOKEN");
 		return 0;
 	}
-	if (named && (user || password)) {
-		if (!user || !password)
-			return gg_fail(err, GG_USAGE,
-				       "GGBUILD_REGISTRY_USER and GGBUILD_REGISTRY_PASSWORD go "
-				       "together, and one is not set");
-		ret->user = gg_strdup(user);
-		ret->password = gg_strdup(password);
-		ret->from = gg_strdup("GGBUILD_REGISTRY_USER");
-		return 0;
-	}
-	if (!docker)
-		return 0;
-	if (parse("DOCKER_AUTH_CONFIG", docker, strlen(docker), &j, err) < 0)
+	if (!user || !password)
+		return gg_fail(err, GG_USAGE, "%s is set, and %s is not",
+			       user ? "GGBUILD_REGISTRY_USER" : "GGBUILD_REGISTRY_PASSWORD",
+			       user ? "GGBUILD_REGISTRY_PASSWORD" : "GGBUILD_REGISTRY_USER");
+	ret->user = gg_strdup(user);
+	ret->password = gg_strdup(password);
+	ret->from = gg_strdup("GGBUILD_REGISTRY_USER");
+	return 0;
+}
+
+static int find(const char *repository, bool named, const struct registry_settings *s,
+		struct credentials *ret, struct gg_err *err)
+{
+	if (s->creds && named)
+		return take_pair(s->creds, ret, err);
+	if (find_environment(repository, named, ret, err) < 0)
 		return -1;
-	return from_document(j, keys, "DOCKER_AUTH_CONFIG", ret, err);
+	return credentials_anonymous(ret) ? find_files(s, repository, ret, err) : 0;
 }
 
 int credentials_find(const struct reference *repository, bool named,
 		     const struct registry_settings *s, struct credentials *ret, struct gg_err *err)
 {
-	_cleanup_strv_ struct gg_strv keys = { 0 };
+	static const struct registry_settings usual = { 0 };
+	_cleanup_free_ char *name = gg_asprintf("%s/%s", repository->domain, repository->path);
+	_cleanup_free_ char *normal = auth_key_normal(name);
+	_cleanup_credentials_ struct credentials c = CREDENTIALS_INIT;
 
-	*ret = (struct credentials)CREDENTIALS_INIT;
-	if (named && s && s->creds) {
-		if (credentials_split(s->creds, strlen(s->creds), ret) < 0)
-			return gg_fail(err, GG_USAGE, "--creds wants USER:PASSWORD");
-		ret->from = gg_strdup("--creds");
+	s = s ? s : &usual;
+	if (find(normal, named && !s->unnamed, s, &c, err) < 0)
+		return -1;
+	*ret = c;
+	c = (struct credentials)CREDENTIALS_INIT;
+	return 0;
+}
+
+/* ---- storing and erasing ---- */
+
+/* The file that is changed, held against others who change it. */
+struct change {
+	char *path, *name; /* name in the directory */
+	int dirfd;
+	struct gg_json *file;
+};
+#define CHANGE_INIT                                                                                \
+	{                                                                                          \
+		.dirfd = -1                                                                        \
+	}
+
+static void change_done(struct change *c)
+{
+	free(c->path);
+	free(c->name);
+	gg_close(c->dirfd);
+	gg_json_unref(c->file);
+}
+
+static char *file_to_change(const struct registry_settings *s)
+{
+	char *path = named_file(s) ? gg_strdup(named_file(s))
+				   : below("XDG_RUNTIME_DIR", NULL, "containers/auth.json");
+	char *behind;
+
+	if (!path)
+		path = below("XDG_CONFIG_HOME", ".config", "containers/auth.json");
+	behind = path ? realpath(path, NULL) : NULL;
+	if (behind) {
+		free(path);
+		path = behind;
+	}
+	return path;
+}
+
+static int open_change(struct change *c, const struct registry_settings *s, bool make,
+		       struct gg_err *err)
+{
+	_cleanup_free_ char *dir = NULL;
+	const char *slash;
+	mode_t mode;
+
+	c->path = file_to_change(s);
+	if (!c->path) {
+		gg_fail(err, GG_USAGE, "there is no place for credentials: HOME is not set");
+		return gg_hint(err, "name a file with --authfile");
+	}
+	slash = strrchr(c->path, '/');
+	c->name = gg_strdup(slash ? slash + 1 : c->path);
+	dir = slash ? gg_strndup(c->path, (size_t)(slash - c->path) + 1) : gg_strdup(".");
+	if (make && gg_mkdirs(AT_FDCWD, dir, 0700, err) < 0)
+		return -1;
+	c->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->dirfd < 0 && errno == ENOENT && !make)
+		return 0;
+	if (c->dirfd < 0)
+		return gg_fail_errno(err, "open directory '%s'", dir);
+	while (flock(c->dirfd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return gg_fail_errno(err, "lock directory '%s'", dir);
+	return read_file(c->path, &mode, &c->file, err);
+}
+
+static int write_change(const struct change *c, struct gg_err *err)
+{
+	_cleanup_free_ char *text = gg_json_pretty(c->file);
+	int r = gg_write_file(c->dirfd, c->name, text, strlen(text), 0600, GG_COMMIT_REPLACE, err);
+
+	explicit_bzero(text, strlen(text));
+	return r < 0 ? gg_context(err, "write '%s'", c->path) : 0;
+}
+
+int credentials_store(const char *key, const struct registry_settings *s, const char *user,
+		      const char *password, char **ret_where, struct gg_err *err)
+{
+	struct change c GG_CLEANUP(change_done) = CHANGE_INIT;
+	_cleanup_auth_helper_ struct auth_helper helper = { 0 };
+	_cleanup_free_ char *normal = auth_key_normal(key);
+
+	if (strchr(user, ':'))
+		return gg_fail(err, GG_USAGE, "the name of a user cannot hold ':'");
+	if (open_change(&c, s, true, err) < 0)
+		return -1;
+	if (!c.file)
+		c.file = gg_json_object();
+	auth_file_helper(c.file, normal, &helper);
+	if (helper.name) {
+		struct credential_helper h = { .name = helper.name, .server = helper.server };
+
+		if (credential_helper_store(&h, user, password, err) < 0)
+			return gg_context(err, "credentials in '%s'", c.path);
+		*ret_where = gg_asprintf("credential helper '%s'", helper.name);
 		return 0;
 	}
-	keys_of(repository, &keys);
-	if (from_environment(&keys, named, ret, err) < 0)
+	auth_file_set(c.file, normal, user, password, gg_streq(c.name, "config.json"));
+	if (write_change(&c, err) < 0)
 		return -1;
-	if (any(ret))
+	*ret_where = gg_asprintf("'%s'", c.path);
+	return 0;
+}
+
+static int erase_one(struct change *c, const char *normal, bool *found, bool *changed,
+		     struct gg_err *err)
+{
+	_cleanup_auth_helper_ struct auth_helper helper = { 0 };
+	bool erased = false;
+
+	if (auth_file_remove(c->file, normal))
+		*found = *changed = true;
+	auth_file_helper(c->file, normal, &helper);
+	if (helper.name) {
+		struct credential_helper h = { .name = helper.name, .server = helper.server };
+
+		if (credential_helper_erase(&h, &erased, err) < 0)
+			return gg_context(err, "credentials in '%s'", c->path);
+	}
+	*found |= erased;
+	return 0;
+}
+
+int credentials_erase(const char *key, const struct registry_settings *s, bool *ret_found,
+		      char **ret_where, struct gg_err *err)
+{
+	struct change c GG_CLEANUP(change_done) = CHANGE_INIT;
+	_cleanup_strv_ struct gg_strv keys = { 0 };
+	bool changed = false;
+
+	*ret_found = false;
+	if (open_change(&c, s, false, err) < 0)
+		return -1;
+	*ret_where = gg_asprintf("'%s'", c.path);
+	if (!c.file)
 		return 0;
-	return from_files(&keys, s, ret, err);
+	if (key)
+		gg_strv_take(&keys, auth_key_normal(key));
+	else
+		auth_file_keys(c.file, &keys);
+	for (size_t i = 0; i < keys.n; i++)
+		if (erase_one(&c, keys.v[i], ret_found, &changed, err) < 0)
+			return -1;
+	return changed ? write_change(&c, err) : 0;
 }

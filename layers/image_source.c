@@ -255,7 +255,6 @@ static struct transport_settings *settings_of(const struct image_source_options 
 {
 	struct transport_settings *s = gg_zalloc(sizeof(*s));
 
-	s->registry.tls_verify = -1;
 	if (o && o->registry)
 		s->registry = *o->registry;
 	if (o)

@@ -9,6 +9,7 @@ void registry_places_done(struct registry_places *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		free(p->v[i].host);
+		free(p->v[i].domain);
 		free(p->v[i].path);
 		free(p->v[i].ca_file);
 		free(p->v[i].cert_file);
@@ -29,7 +30,9 @@ int registry_places_find(const struct reference *r, const struct registry_settin
 	ret->v[0] = (struct registry_place){
 		.host = gg_strdup(gg_streq(r->domain, "docker.io") ? "index.docker.io" : r->domain),
 		.path = gg_strdup(r->path),
-		.insecure = s && s->tls_verify == 0
+		.domain = gg_strdup(r->domain),
+		.named = true,
+		.insecure = s && s->tls_verify == REGISTRY_TLS_LAX
 	};
 	return 0;
 }

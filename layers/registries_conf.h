@@ -18,9 +18,11 @@ struct registry_settings;
 
 /* One place to ask, in the order of asking. */
 struct registry_place {
-	char *host; /* "index.docker.io", "mirror.example:5000"; all owned */
+	char *host;   /* "index.docker.io", "mirror.example:5000"; all owned */
+	char *domain; /* what its credentials are kept under: "docker.io" */
+	bool named; /* it is what the user named: credentials of the command line are meant for it */
 	char *path; /* repository there, remapped by `prefix`/`location` */
-	bool insecure; /* registries.conf says so, or tls_verify is 0: unchecked TLS, and http when TLS is not spoken */
+	bool insecure; /* registries.conf says so, or tls_verify does: unchecked TLS, and http when TLS is not spoken */
 	bool mirror;      /* for pulling only */
 	bool digest_only; /* pull-from-mirror = "digest-only" and the like: bit per kind */
 	bool tag_only;

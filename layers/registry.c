@@ -23,7 +23,8 @@ int registry_open(const struct reference *reference, unsigned use,
 
 	reference_copy(reference, &r->reference);
 	r->use = use;
-	r->settings = s ? *s : (struct registry_settings){ .tls_verify = -1 };
+	if (s)
+		r->settings = *s;
 	o.retry_ms = r->settings.retry_ms;
 	o.stall_s = r->settings.stall_s;
 	if (registry_places_find(reference, &r->settings, use & (REGISTRY_PUSH | REGISTRY_DELETE),

@@ -286,16 +286,12 @@ static int get_token(struct registry_endpoint *e, struct gg_err *err)
 
 static int search(struct registry_endpoint *e, struct gg_err *err)
 {
-	struct reference at = { .domain = e->place->host, .path = e->place->path };
+	struct reference at = { .domain = e->place->domain, .path = e->place->path };
 
 	if (e->searched)
 		return 0;
 	e->searched = true;
-	/* Docker Hub's registry has another name than what people log in to. */
-	if (!e->place->mirror)
-		at.domain = e->registry->reference.domain;
-	return credentials_find(&at, !e->place->mirror, &e->registry->settings, &e->credentials,
-				err);
+	return credentials_find(&at, e->place->named, &e->registry->settings, &e->credentials, err);
 }
 
 static int answer(struct registry_endpoint *e, const char *used, struct gg_err *err)
