@@ -9,6 +9,8 @@
 #include "builder/image.h"
 #include "builder/policy_report.h"
 #include "builder/progress.h"
+#include "builder/publish.h"
+#include "builder/registry_options.h"
 #include "layers/bundle.h"
 
 struct options {
@@ -17,6 +19,7 @@ struct options {
 	const char *target;
 	bool relock, no_cache, no_test;
 	struct gg_strv outputs, bases;
+	struct registry_options registry;
 };
 
 static const struct option_def defs[] = {
@@ -25,7 +28,8 @@ static const struct option_def defs[] = {
 	  .arg = "OUTPUT",
 	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct options, outputs),
-	  .help = "where the image goes: oci:DIR[:REF] or oci-archive:FILE[:REF]; repeatable" },
+	  .help = "where the image goes, such as oci:DIR[:REF] or docker://NAME[:TAG]; "
+		  "repeatable" },
 	{ .name = "target",
 	  .arg = "STAGE",
 	  .kind = OPTION_STRING,
@@ -51,6 +55,8 @@ static const struct option_def defs[] = {
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
 					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
+					      REGISTRY_OPTIONS_GROUP(
+						      offsetof(struct options, registry)),
 					      COMMAND_COMMON_GROUP };
 
 struct targets {
@@ -84,20 +90,16 @@ static int check_outputs(const struct command_session *c, const struct options *
 	return transport_check(ret->v, ret->n, err);
 }
 
-static int write_outputs(struct command_session *c, const struct targets *targets,
-			 const struct build_result *b, struct gg_err *err)
+static int write_outputs(struct command_session *c, const struct build_result *b,
+			 struct gg_err *err)
 {
 	_cleanup_image_ struct image image = IMAGE_INIT;
 	_cleanup_free_ char *line = NULL;
 	char text[GG_DIGEST_TEXT];
 
-	if (targets->n == 0)
-		return 0;
-	if (image_make(&c->session, c->project.recipe, b, &image, err) < 0)
+	if (image_make(&c->session, c->project.recipe, b, &image, err) < 0 ||
+	    publish_image(c->session.publish, &image.written, err) < 0)
 		return -1;
-	for (size_t i = 0; i < targets->n; i++)
-		if (transport_write(&targets->v[i], &image.written, err) < 0)
-			return -1;
 	line = gg_asprintf("%s\n", gg_digest_text(&image.written.root.digest, text));
 	progress_finish(c->session.progress);
 	return command_print(line, strlen(line), err);
@@ -111,14 +113,22 @@ static int build(struct command_session *c, const void *options, const struct gg
 				     .platform = command_platform(),
 				     .relock = o->relock };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
+	_cleanup_registry_access_options_ struct registry_access_options access = { 0 };
+	struct transport_settings settings = { 0 };
 	GG_CLEANUP(targets_done) struct targets targets = { 0 };
+	_cleanup_publish_ struct publish *publish = NULL;
 	_cleanup_free_ char *summary = NULL;
 	struct session *s = &c->session;
 	unsigned ran, cached;
 
 	(void)args;
-	if (check_outputs(c, o, &targets, err) < 0)
+	if (check_outputs(c, o, &targets, err) < 0 ||
+	    registry_options_take(&o->registry, NULL, &access, err) < 0)
 		return -1;
+	settings.registry = access.settings;
+	for (size_t i = 0; i < targets.n; i++)
+		targets.v[i].settings = &settings;
+	s->publish = publish = publish_new(s, targets.v, targets.n);
 	command_take_steps(s, &o->steps);
 	if (o->relock && s->locked)
 		return gg_fail(err, GG_USAGE, "--relock changes the lock, and %s",
@@ -137,7 +147,7 @@ static int build(struct command_session *c, const void *options, const struct gg
 	if (targets.n == 0 && !o->target && c->project.recipe->image.present)
 		progress_note(s->progress,
 			      "no image is written: -o says where to, such as -o oci:out");
-	return write_outputs(c, &targets, &result, err);
+	return targets.n ? write_outputs(c, &result, err) : 0;
 }
 
 /* A bundle is known by its content: it may have any name. */
@@ -173,6 +183,8 @@ const struct command_def command_build = {
 		"  ggbuild app.recipe -o oci:out             an OCI image layout, tagged latest\n"
 		"  ggbuild app.recipe -o oci:out:1.2         tagged 1.2; other tags are kept\n"
 		"  ggbuild app.recipe -o oci-archive:app.tar\n"
+		"  ggbuild app.recipe -o docker://reg.example.org/app:1.2   pushed, layers while "
+		"others are made\n"
 		"  ggbuild app.recipe --target builder       only a stage\n"
 		"  ggbuild app.recipe --arg VERSION=2 -o oci:out\n"
 		"  ggbuild app.bundle -o oci:out             without a connection",

@@ -116,7 +116,11 @@ int registry_ask(struct registry_endpoint *e, struct http_exchange *x, const cha
 	x->access = &e->access;
 	x->flags |= HTTP_REPEAT | HTTP_FOLLOW;
 	if (http_client_call(e->registry->client, x, err) < 0)
-		return -1;
+		return e->place->insecure
+			       ? -1
+			       : gg_hint(err,
+					 "where a registry speaks plain HTTP, or has a certificate "
+					 "that nobody knows, --tls-verify=false allows it");
 	x->headers = NULL;
 	return x->status == 200 || x->status == 404 ? 0 : registry_refused(e, x, err);
 }
