@@ -64,7 +64,7 @@ static bool host_valid(const char *p, size_t len)
 	return len > 0 && label > 0 && p[len - 1] != '-';
 }
 
-static bool domain_valid(const char *domain)
+bool reference_domain_valid(const char *domain)
 {
 	const char *colon = strrchr(domain, ':');
 
@@ -101,7 +101,7 @@ static bool component_valid(const char *p, size_t len)
 	}
 }
 
-static bool path_valid(const char *path)
+bool reference_path_valid(const char *path)
 {
 	for (;;) {
 		size_t len = strcspn(path, "/");
@@ -149,9 +149,9 @@ static int check(const char *name, const struct reference *r, struct gg_err *err
 {
 	if (r->unqualified && strlen(name) == HEX_ID && strspn(name, DIGIT "abcdef") == HEX_ID)
 		return gg_fail(err, GG_USAGE, "a name of 64 hexadecimal digits looks like an id");
-	if (!domain_valid(r->domain))
+	if (!reference_domain_valid(r->domain))
 		return gg_fail(err, GG_USAGE, "'%.300s' is no registry's host[:port]", r->domain);
-	if (!path_valid(r->path)) {
+	if (!reference_path_valid(r->path)) {
 		gg_fail(err, GG_USAGE, "'%.300s' is no repository's name", r->path);
 		return gg_hint(err, "components of a-z and 0-9, with . _ __ or - between them");
 	}

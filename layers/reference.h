@@ -33,3 +33,6 @@ char *reference_text(const struct reference *r);
 /* The same as people write it: "ubuntu:24.04". */
 char *reference_familiar(const struct reference *r);
 bool reference_tag_valid(const char *tag);
+/* "host[:port]", and "component[/component]…". */
+bool reference_domain_valid(const char *domain);
+bool reference_path_valid(const char *path);

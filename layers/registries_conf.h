@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a reference's registry is: containers-registries.conf(5), version 2 with registries.conf.d, and the directories of
- * certificates (containers-certs.d(5)). Searched: settings' registries_conf or CONTAINERS_REGISTRIES_CONF; ~/.config/containers/registries.conf, else
- * /etc/containers/registries.conf; then registries.conf.d beside it and short-name aliases. docker.io is spoken to as index.docker.io.
- * Unqualified names are docker.io's unless an alias says otherwise; unqualified-search-registries is used only where the user has set
- * it in a file, and then each is tried in its order. Errors: GG_USAGE with file and line for malformed files, for blocked registries.
+ * Where a reference's registry is: containers-registries.conf(5), version 2, and certificates (certs_d.h). Files: settings'
+ * registries_conf, else CONTAINERS_REGISTRIES_CONF, and then nothing else; else ~/.config/containers/registries.conf, or in its absence
+ * /etc/containers/registries.conf and registries.conf.d beside it; then ~/.config/containers/registries.conf.d, then the short names that
+ * podman's user has chosen. docker.io is spoken to as index.docker.io.
+ * A short name is what an alias says; else each of unqualified-search-registries, where a file sets that; else docker.io's. Only when
+ * pulling: what is pushed goes where the name says. The entry with the longest prefix counts.
+ * Errors: GG_USAGE with "FILE:LINE: " for malformed files, and for blocked registries.
  */
 #pragma once
 
@@ -12,6 +14,7 @@
 #include <stddef.h>
 
 #include "layers/base/err.h"
+#include "layers/certs_d.h"
 
 struct reference;
 struct registry_settings;
@@ -20,19 +23,17 @@ struct registry_settings;
 struct registry_place {
 	char *host;   /* "index.docker.io", "mirror.example:5000"; all owned */
 	char *domain; /* what its credentials are kept under: "docker.io" */
+	char *path;   /* repository there, remapped by prefix and location */
 	bool named; /* it is what the user named: credentials of the command line are meant for it */
-	char *path; /* repository there, remapped by `prefix`/`location` */
-	bool insecure; /* registries.conf says so, or tls_verify does: unchecked TLS, and http when TLS is not spoken */
-	bool mirror;      /* for pulling only */
-	bool digest_only; /* pull-from-mirror = "digest-only" and the like: bit per kind */
-	bool tag_only;
-	char *ca_file; /* certs.d/HOST: *.crt in one PEM file or NULL (owned by a temporary of the list) */
-	char *cert_file, *key_file;
+	bool insecure; /* unchecked TLS, and http where TLS is not spoken: https is tried first */
+	bool mirror;
+	bool digest_only, tag_only;                 /* asked only for those */
+	const char *ca_file, *cert_file, *key_file; /* in `certificates` */
+	struct certificates certificates;
 };
 struct registry_places {
 	struct registry_place *v;
 	size_t n;
-	char *temporary; /* file of joined authorities; removed by _done */
 };
 #define REGISTRY_PLACES_INIT                                                                       \
 	{                                                                                          \
