@@ -171,6 +171,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct http_private *p = ctx;
 
+	if (!p->body)
+		p->headed = http_header_ends(bytes, size * n);
 	if (!p->body && http_answer_add(&p->x->answer, bytes, size * n) < 0) {
 		fail(p, &p->problem, GG_REMOTE, "the answer's headers are larger than 64 KiB");
 		return 0;
@@ -225,14 +227,13 @@ static CURLcode set_up(struct http_private *p, bool own)
 {
 	const struct http_client *client = p->client;
 	const struct http_exchange *x = p->x;
-	CURLcode r = http_easy_limits(&client->curl, p->easy, client->user_agent,
+	CURLcode r = http_easy_limits(&client->curl, p->easy, p->route.url, client->user_agent,
 				      client->options.stall_s, false);
 
 	if (r == CURLE_OK && own)
 		r = http_easy_access(&client->curl, p->easy, x->access);
 	if (r != CURLE_OK)
 		return r;
-	SET(CURLOPT_URL, p->route.url);
 	SET(CURLOPT_PRIVATE, p);
 	SET(CURLOPT_ERRORBUFFER, p->reason);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -284,7 +285,7 @@ int http_attempt_start(struct http_private *p, CURL *easy, struct gg_err *err)
 	p->easy = easy;
 	p->reason[0] = '\0';
 	p->sent = p->got = 0;
-	p->body = p->cut = false;
+	p->body = p->cut = p->headed = false;
 	gg_buf_done(&x->text);
 	gg_buf_done(&x->answer);
 	p->client->curl.easy_reset(easy);
@@ -350,6 +351,10 @@ static bool end_attempt(struct http_private *p, CURLcode code)
 	if (p->problem.kind != GG_OK) {
 		http_attempt_fail(p, &p->problem);
 		return true;
+	}
+	if (code == CURLE_OK && !p->headed) {
+		snprintf(p->reason, sizeof(p->reason), "%s", http_unheaded);
+		code = CURLE_GOT_NOTHING;
 	}
 	/* Who refuses a body may hang up on it; the refusal counts. */
 	if (code != CURLE_OK && !p->cut && x->status < 400)

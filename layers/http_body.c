@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER = 256 * 1024 };
+enum { BUFFER = 256 * 1024, SKIP_MAX = 64 << 10 };
 
 int http_body_restart(struct http_transfer *t, struct gg_err *err)
 {
@@ -164,15 +164,21 @@ static bool is_body_status(const struct http_transfer *t)
 	       (status == 0 && http_url_has_scheme(t->route.url, "file"));
 }
 
+bool http_body_skipped(const struct http_transfer *t)
+{
+	return t->skipped > SKIP_MAX;
+}
+
 size_t http_body_take(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct http_transfer *t = ctx;
 	size_t len = size * n;
 
-	/* The body of an error or a redirect is of no use; libcurl reads it to keep the connection,
-	 * within its means. */
-	if (!is_body_status(t))
-		return len;
+	/* The body of an error or a redirect is of no use; a short one is read to keep the connection. */
+	if (!is_body_status(t)) {
+		t->skipped += len;
+		return http_body_skipped(t) ? 0 : len;
+	}
 	if ((!t->body && http_body_begin(t) < 0) || store_body(t, bytes, len) < 0)
 		return 0;
 	return len;

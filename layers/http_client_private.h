@@ -25,8 +25,9 @@ struct http_private {
 	struct curl_slist *lines;
 	char reason[CURL_ERROR_SIZE];
 	uint64_t sent, got;
-	bool body; /* of the answer, has begun: what comes as a header then is a trailer */
-	bool cut;  /* nothing more is wanted of the answer */
+	bool body;   /* of the answer, has begun: what comes as a header then is a trailer */
+	bool headed; /* the answer's headers have ended */
+	bool cut;    /* nothing more is wanted of the answer */
 	struct gg_err problem;
 };
 

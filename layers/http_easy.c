@@ -33,18 +33,20 @@ static CURLcode set_protocols(const struct http_curl *c, CURL *easy, bool files)
 	return CURLE_OK;
 }
 
-CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *user_agent,
-			  unsigned stall_s, bool files)
+CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *url,
+			  const char *user_agent, unsigned stall_s, bool files)
 {
 	CURLcode r = set_protocols(c, easy, files);
+	unsigned stall_ms = http_stall_s(stall_s) * 1000;
 
 	if (r != CURLE_OK)
 		return r;
+	SET(CURLOPT_URL, url);
 	SET(CURLOPT_USERAGENT, user_agent ? user_agent : "ggbuild/" GGBUILD_VERSION);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(stall_ms < CONNECT_MS ? stall_ms : CONNECT_MS));
 	SET(CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)http_stall_s(stall_s));
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -52,7 +54,8 @@ CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *use
 	c->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
 	/* A client library without HTTP/2 says so; HTTP/1.1 is then what it speaks anyway. */
 	c->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PIPEWAIT, 1L);
+	/* To share a connection. Without TLS nobody offers that, and libcurl 7.88 would wait for the first answer's end. */
+	SET(CURLOPT_PIPEWAIT, http_url_has_scheme(url, "https") ? 1L : 0L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	return CURLE_OK;
 }

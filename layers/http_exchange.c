@@ -27,6 +27,13 @@ static void add_line(struct gg_buf *to, const char *line, size_t len)
 	gg_buf_putc(to, '\n');
 }
 
+const char http_unheaded[] = "the connection was closed within the answer's headers";
+
+bool http_header_ends(const char *bytes, size_t len)
+{
+	return len > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
+}
+
 int http_answer_add(struct gg_buf *answer, const char *bytes, size_t len)
 {
 	while (len > 0 && strchr("\r\n \t", bytes[len - 1]))

@@ -72,6 +72,9 @@ enum { HTTP_REDIRECTS = 10 };
 /* Header lines of an answer, "name: value\n", names in lower case. What libcurl hands over, line by line; a status line
  * empties it. -1: they are larger than 64 KiB. */
 int http_answer_add(struct gg_buf *answer, const char *bytes, size_t len) GG_MUST_USE;
+/* Whether it is the empty line behind the others: without it libcurl takes an answer for whole whose headers were cut. */
+bool http_header_ends(const char *bytes, size_t len);
+extern const char http_unheaded[];
 void http_answer_headers(const struct gg_buf *answer, const char *name, struct gg_strv *ret);
 /* The first of that name, owned by the caller, or NULL. */
 char *http_answer_header(const struct gg_buf *answer, const char *name);
@@ -101,8 +104,8 @@ bool http_route_follow(struct http_route *r, const struct http_curl *c, const st
 /* ---- settings ---- */
 
 unsigned http_stall_s(unsigned stall_s); /* 0: as usual */
-CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *user_agent,
-			  unsigned stall_s, bool files);
+CURLcode http_easy_limits(const struct http_curl *c, CURL *easy, const char *url,
+			  const char *user_agent, unsigned stall_s, bool files);
 /* Certificates; only for a URL that the access covers. */
 CURLcode http_easy_access(const struct http_curl *c, CURL *easy, const struct http_access *a);
 
@@ -155,6 +158,8 @@ struct http_transfer {
 	char reason[CURL_ERROR_SIZE];
 	uint64_t asked; /* offset of the Range that was sent; 0: none */
 	bool body, anew;
+	bool headed;    /* the answer's headers have ended */
+	size_t skipped; /* bytes of an answer that is no body */
 	struct gg_buf answer;
 	struct gg_err problem; /* raised in a callback */
 };
@@ -164,6 +169,8 @@ int http_transfer_fail(const struct http_transfer *t, struct gg_err *err, enum g
 		       const char *what);
 /* Nothing has arrived. */
 int http_body_restart(struct http_transfer *t, struct gg_err *err) GG_MUST_USE;
+/* More of an error's page than it is worth was there, and the transfer was ended: its status counts. */
+bool http_body_skipped(const struct http_transfer *t);
 /* Judges an answer with the status of a body before its first byte; -1 with t->problem, or with t->anew. */
 int http_body_begin(struct http_transfer *t) GG_MUST_USE;
 size_t http_body_take(char *bytes, size_t size, size_t n,

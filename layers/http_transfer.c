@@ -62,6 +62,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct http_transfer *t = ctx;
 
+	if (!t->body)
+		t->headed = http_header_ends(bytes, size * n);
 	if (!t->body && http_answer_add(&t->answer, bytes, size * n) < 0) {
 		http_transfer_fail(t, &t->problem, GG_REMOTE,
 				   "the answer's headers are larger than 64 KiB");
@@ -99,7 +101,8 @@ static CURLcode set_range(struct http_transfer *t)
 static CURLcode set_up(struct http_transfer *t, bool own)
 {
 	const struct http_options *o = t->options;
-	CURLcode c = http_easy_limits(t->curl, t->easy, o->user_agent, o->stall_s, true);
+	CURLcode c =
+		http_easy_limits(t->curl, t->easy, t->route.url, o->user_agent, o->stall_s, true);
 
 	if (c == CURLE_OK && o->ca_file)
 		c = t->curl->easy_setopt(t->easy, CURLOPT_CAINFO, o->ca_file);
@@ -110,7 +113,6 @@ static CURLcode set_up(struct http_transfer *t, bool own)
 	if (c != CURLE_OK)
 		return c;
 	t->headers = http_route_header(&t->route, t->curl, t->headers);
-	SET(CURLOPT_URL, t->route.url);
 	SET(CURLOPT_HTTPHEADER, t->headers);
 	SET(CURLOPT_PRIVATE, t);
 	SET(CURLOPT_ERRORBUFFER, t->reason);
@@ -152,7 +154,8 @@ int http_transfer_start(struct http_transfer *t, CURL *easy, struct gg_err *err)
 		t->deadline = http_now_ms() + http_time_for(r->size, t->options->stall_s);
 	t->easy = easy;
 	t->reason[0] = '\0';
-	t->body = t->anew = false;
+	t->body = t->anew = t->headed = false;
+	t->skipped = 0;
 	gg_buf_done(&t->answer);
 	t->curl->easy_reset(easy);
 	c = set_up(t, own);
@@ -317,7 +320,11 @@ static enum http_next end_attempt(struct http_transfer *t, CURLcode code)
 		return http_transfer_give_up(t, &t->problem);
 	if (t->anew)
 		return end_other_range(t);
-	if (code != CURLE_OK)
+	if (code == CURLE_OK && !t->headed && !file) {
+		snprintf(t->reason, sizeof(t->reason), "%s", http_unheaded);
+		code = CURLE_GOT_NOTHING;
+	}
+	if (code != CURLE_OK && !http_body_skipped(t))
 		return end_failure(t, code);
 	if (file || status == 200 || status == 203 || status == 206)
 		return end_body(t);
