@@ -70,14 +70,16 @@ void registry_endpoint_done(struct registry_endpoint *e)
 int registry_settle(struct registry_endpoint *e, struct gg_err *err)
 {
 	_cleanup_free_ char *url = gg_asprintf("%s/v2/", e->origin);
+	struct http_access access = e->access;
 	struct http_exchange x = {
-		.method = "GET", .url = url, .access = &e->access, .max_text = 1
+		.method = "HEAD", .url = url, .access = &access, .flags = HTTP_NO_BODY
 	};
 	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 
 	(void)err;
 	if (e->settled)
 		return 0;
+	access.authorize = NULL;
 	/* Its answer does not count, only that TLS is spoken there. */
 	if (http_client_call(e->registry->client, &x, &ignored) < 0 && x.status == 0)
 		set_origin(e, "http");
@@ -209,6 +211,9 @@ static int call_token_server(struct registry_endpoint *e, struct http_exchange *
 	}
 	if (r == 0)
 		r = take_token(e, x, err);
+	/* The URL is the registry's, not the user's. */
+	if (r < 0 && err->kind == GG_USAGE)
+		err->kind = GG_REMOTE;
 	if (x->text.data)
 		explicit_bzero(x->text.data, x->text.len);
 	if (body)

@@ -102,7 +102,9 @@ static int get_blobs(void *ctx, struct image_get *v, size_t n, struct gg_err *er
 	int r;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!image_document_is_manifest_type(v[i].blob->media_type)) {
+		/* The root is at hand, whatever the registry calls it. */
+		if (!image_document_is_manifest_type(v[i].blob->media_type) &&
+		    !gg_digest_eq(&v[i].blob->digest, &s->root.digest)) {
 			at[n_blobs] = i;
 			blobs[n_blobs++] = v[i];
 			continue;
