@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "builder/action.h"
-#include "builder/publish.h"
 #include "builder/assemble.h"
 #include "builder/contents.h"
 #include "builder/local.h"
@@ -160,7 +159,7 @@ static int pack_commit(struct action *a, const struct gg_json *result, struct gg
 {
 	const struct packing *p = a->extra;
 	_cleanup_free_ char *text = NULL;
-	struct gg_digest tree, blob;
+	struct gg_digest tree;
 
 	if (p->known) {
 		gg_json_set_str(a->record, "blob", gg_json_get_str(p->known, "blob", ""));
@@ -172,11 +171,7 @@ static int pack_commit(struct action *a, const struct gg_json *result, struct gg
 		return -1;
 	copy_fields(a, result, gg_json_get_int(gg_json_get(result, "blob"), "size", 0));
 	text = content_text(a, &tree);
-	if (store_action_put(a->session->store, &p->content_key, text, a->record, err) < 0 ||
-	    gg_digest_parse(gg_json_get_str(a->record, "blob", ""), &blob, err) < 0)
-		return -1;
-	publish_layer(a->session->publish, &blob, (uint64_t)gg_json_get_int(a->record, "size", 0));
-	return 0;
+	return store_action_put(a->session->store, &p->content_key, text, a->record, err);
 }
 
 const struct action_ops action_pack = { .prepare = pack_prepare,

@@ -9,6 +9,7 @@
 #include "builder/bundle_import.h"
 #include "builder/compressor.h"
 #include "builder/local.h"
+#include "builder/publish.h"
 #include "builder/results.h"
 #include "builder/session.h"
 #include "builder/stat_cache.h"
@@ -227,6 +228,15 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 	return 0;
 }
 
+static int begin(struct session *s, struct project *p, const struct build_options *o,
+		 const struct build_goals *goals, struct build_result *ret, struct gg_err *err)
+{
+	ret->execution = execution_new(s, p->recipe, ret->plan);
+	if (o->publish && publish_spare(o->publish, ret, err) < 0)
+		return -1;
+	return execution_look(ret->execution, goals->v, goals->n, err);
+}
+
 /* Looks what is to be done. When the lock knows another compressor, and may be left as it is, what this one gives has
  * keys of its own: whoever can keep the lock's promise must not find it. */
 static int look(struct session *s, struct project *p, const struct build_options *o,
@@ -237,8 +247,7 @@ static int look(struct session *s, struct project *p, const struct build_options
 	bool other;
 	int r;
 
-	ret->execution = execution_new(s, p->recipe, ret->plan);
-	if (execution_look(ret->execution, goals->v, goals->n, err) < 0)
+	if (begin(s, p, o, goals, ret, err) < 0)
 		return -1;
 	if (!execution_packs(ret->execution))
 		return 0;
@@ -255,8 +264,7 @@ static int look(struct session *s, struct project *p, const struct build_options
 	*f = kept;
 	if (r < 0)
 		return -1;
-	ret->execution = execution_new(s, p->recipe, ret->plan);
-	return execution_look(ret->execution, goals->v, goals->n, err);
+	return begin(s, p, o, goals, ret, err);
 }
 
 static int run_rounds(struct session *s, struct project *p, const struct build_options *o,
@@ -270,6 +278,8 @@ static int run_rounds(struct session *s, struct project *p, const struct build_o
 		return -1;
 	if (!o->fetch_only &&
 	    results_are_last(s->store, p->recipe, ret->plan, goals.v, goals.n, &known, err) < 0)
+		return -1;
+	if (o->publish && publish_begin(o->publish, p->recipe, ret, err) < 0)
 		return -1;
 	if (execution_run(ret->execution, goals.v, goals.n, err) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 #include "builder/execute.h"
 #include "builder/project.h"
 
+struct publish;
 struct session;
 
 struct build_options {
@@ -18,8 +19,9 @@ struct build_options {
 	/* the lock shall have everything: fetches that no goal needs, and what only old locks lack */
 	bool complete;
 	bool prune; /* the lock shall hold nothing that the recipe, with these arguments, does not use */
-	bool dry;        /* the lock changes in memory only */
-	bool fetch_only; /* only what comes from outside: packages, URLs, fetches */
+	bool dry;                /* the lock changes in memory only */
+	bool fetch_only;         /* only what comes from outside: packages, URLs, fetches */
+	struct publish *publish; /* outputs that layers go to while others are made; may be NULL */
 };
 
 struct build_result {

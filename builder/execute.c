@@ -31,6 +31,7 @@ struct slot {
 	struct gg_json *record;
 	bool blob_wanted; /* its blob is being downloaded */
 	bool directory;   /* something mounts its tree */
+	bool spared;      /* its record is enough */
 	int lockfd;
 };
 
@@ -53,6 +54,8 @@ struct execution {
 	uint64_t unpacking_done, unpacking_total; /* bytes of package archives */
 	uint64_t unpacking_since;
 	struct gg_err err; /* the first failure of an action */
+	int (*watch)(void *ctx, struct gg_err *err);
+	void *watch_ctx;
 };
 
 /* Packages after everything else, the largest first: the last to end should be a small one. */
@@ -163,6 +166,17 @@ size_t execution_pins(const struct execution *x, struct lock *lock, const char *
 	return n;
 }
 
+void execution_spare(struct execution *x, size_t node)
+{
+	x->slots[node].spared = true;
+}
+
+void execution_watch(struct execution *x, int (*watch)(void *ctx, struct gg_err *err), void *ctx)
+{
+	x->watch = watch;
+	x->watch_ctx = ctx;
+}
+
 /* --no-cache runs again what is not pinned by its content. */
 static bool may_reuse(const struct execution *x, const struct plan_node *n)
 {
@@ -183,6 +197,9 @@ static int lookup(struct execution *x, size_t id, struct gg_err *err)
 	if (!may_reuse(x, n))
 		return 0;
 	if (results_find(x->session->store, n, &slot->record, err) < 0)
+		return -1;
+	if (!slot->record && slot->spared &&
+	    store_action_get(x->session->store, &n->key, &slot->record, err) < 0)
 		return -1;
 	if (slot->record && slot->directory && gg_json_get(slot->record, "tree") &&
 	    !results_has_directory(x->session->store, slot->record)) {
@@ -515,6 +532,8 @@ static int loop(struct execution *x, const size_t *goals, size_t n, struct gg_er
 		int timeout;
 
 		if (start_ready(x, err) < 0)
+			return -1;
+		if (x->watch && x->watch(x->watch_ctx, err) < 0)
 			return -1;
 		if (goals_done(x, goals, n))
 			break;

@@ -19,6 +19,10 @@ void execution_free(struct execution *x);
 void execution_freep(struct execution **x);
 #define _cleanup_execution_ GG_CLEANUP(execution_freep)
 
+/* Before execution_look: the node's record is good enough, what it names need not be in the store. */
+void execution_spare(struct execution *x, size_t node);
+/* `watch` is called whenever something may have been made; what it says ends the run. */
+void execution_watch(struct execution *x, int (*watch)(void *ctx, struct gg_err *err), void *ctx);
 /* Looks what there is of the goals, once: execution_run does it, too, and makes these and no others. */
 int execution_look(struct execution *x, const size_t *goals, size_t n,
 		   struct gg_err *err) GG_MUST_USE;

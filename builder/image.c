@@ -19,27 +19,23 @@ static char *user_text(const struct recipe_user *u)
 	return u->name ? gg_asprintf("%u:%u", u->uid, u->gid) : NULL;
 }
 
-static int collect_layers(const struct build_result *b, const struct recipe_image *image,
-			  struct oci_layer *ret, struct gg_err *err)
+int image_layer(const struct recipe *r, const struct build_result *b, size_t i,
+		struct oci_layer *ret, struct gg_err *err)
 {
 	static const enum pack_compression map[] = { PACK_GZIP, PACK_ZSTD, PACK_NONE };
+	const struct gg_json *record = execution_record(b->execution, b->plan->packs[i]);
 
-	for (size_t i = 0; i < b->plan->n_layers; i++) {
-		const struct gg_json *record = execution_record(b->execution, b->plan->packs[i]);
-
-		if (gg_digest_parse(gg_json_get_str(record, "blob", ""), &ret[i].digest, err) < 0 ||
-		    gg_digest_parse(gg_json_get_str(record, "diff-id", ""), &ret[i].diff_id, err) <
-			    0)
-			return -1;
-		ret[i].size = (uint64_t)gg_json_get_int(record, "size", 0);
-		ret[i].media_type = pack_media_type(map[image->compression]);
-		ret[i].created_by = b->plan->nodes[b->plan->layers[i]].name;
-	}
+	if (gg_digest_parse(gg_json_get_str(record, "blob", ""), &ret->digest, err) < 0 ||
+	    gg_digest_parse(gg_json_get_str(record, "diff-id", ""), &ret->diff_id, err) < 0)
+		return -1;
+	ret->size = (uint64_t)gg_json_get_int(record, "size", 0);
+	ret->media_type = pack_media_type(map[r->image.compression]);
+	ret->created_by = b->plan->nodes[b->plan->layers[i]].name;
 	return 0;
 }
 
-static int open_blob(void *ctx, const struct image_blob *b, struct image_bytes *ret,
-		     struct gg_err *err)
+int image_open_blob(void *ctx, const struct image_blob *b, struct image_bytes *ret,
+		    struct gg_err *err)
 {
 	ret->offset = 0;
 	ret->fd = store_blob_open(ctx, &b->digest, &ret->size, err);
@@ -130,9 +126,10 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 				       .layers = ret->layers,
 				       .n_layers = b->plan->n_layers };
 	describe(&r->image, &ret->oci);
-	*w = (struct transport_image){ .verified = true, .open = open_blob, .ctx = s->store };
-	if (collect_layers(b, &r->image, ret->layers, err) < 0)
-		return -1;
+	*w = (struct transport_image){ .verified = true, .open = image_open_blob, .ctx = s->store };
+	for (size_t i = 0; i < b->plan->n_layers; i++)
+		if (image_layer(r, b, i, &ret->layers[i], err) < 0)
+			return -1;
 	if (b->plan->hermetic)
 		annotate(ret, IMAGE_HERMETIC "=true");
 	config = oci_config(&ret->oci);

@@ -30,6 +30,12 @@ struct image {
 		0                                                                                  \
 	}
 
+/* Layer i of the plan, whose node is done. */
+int image_layer(const struct recipe *r, const struct build_result *b, size_t i,
+		struct oci_layer *ret, struct gg_err *err) GG_MUST_USE;
+/* Blobs of an image that was built; ctx is the store. */
+int image_open_blob(void *ctx, const struct image_blob *b, struct image_bytes *ret,
+		    struct gg_err *err) GG_MUST_USE;
 /* ret stays where it is: its parts point to each other. */
 int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
 	       struct image *ret, struct gg_err *err) GG_MUST_USE;

@@ -1,78 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/publish.h"
+#include "builder/publish_private.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "builder/job.h"
+#include "builder/image.h"
 #include "builder/progress.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
-#include "layers/reference.h"
-#include "layers/registry.h"
-#include "layers/registry_push.h"
 #include "layers/store.h"
 #include "layers/transport_registry.h"
 
-enum { LINE_MAX_LEN = 4096, POLL_MS = 100 };
-
-/* One child: layers to a registry, or the image to a remote output. */
-struct sender {
-	struct publish *publish;
-	const struct transport_target *target;
-	const struct transport_image *image; /* NULL: layers that are told of */
-	int ours, theirs;                    /* ends of the socket that layers are told through */
-	bool running;
-	uint64_t started;
-	const struct job_port *port; /* in the child */
-};
-
-struct publish {
-	struct session *session;
-	const struct transport_target *targets;
-	size_t n;
-	struct sender *layers; /* one a target; only registries' are started */
-	struct sender *images;
-	struct gg_err err; /* the first */
-};
+enum { POLL_MS = 100 };
 
 struct publish *publish_new(struct session *s, const struct transport_target *targets, size_t n)
 {
 	struct publish *p = gg_zalloc(sizeof(*p));
 
-	*p = (struct publish){ .session = s, .targets = targets, .n = n };
-	p->layers = gg_calloc(n + 1, sizeof(*p->layers));
-	p->images = gg_calloc(n + 1, sizeof(*p->images));
-	for (size_t i = 0; i < n; i++) {
-		p->layers[i] = (struct sender){
-			.publish = p, .target = &targets[i], .ours = -1, .theirs = -1
+	p->session = s;
+	p->n = n;
+	p->v = gg_calloc(n + 1, sizeof(*p->v));
+	for (size_t i = 0; i < n; i++)
+		p->v[i] = (struct output){
+			.publish = p, .target = &targets[i], .control = -1, .listen = -1
 		};
-		p->images[i] = p->layers[i];
-	}
 	return p;
 }
 
-static bool any_running(const struct publish *p)
+static void stop_telling(struct output *o)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->layers[i].running || p->images[i].running)
-			return true;
-	return false;
+	gg_close(o->control);
+	o->control = -1;
 }
 
 void publish_free(struct publish *p)
 {
+	bool running = false;
+
 	if (!p)
 		return;
-	if (any_running(p))
+	for (size_t i = 0; i < p->n; i++)
+		running = running || p->v[i].running;
+	if (running)
 		jobs_kill(p->session->jobs);
 	for (size_t i = 0; i < p->n; i++)
-		gg_close(p->layers[i].ours);
-	free(p->layers);
-	free(p->images);
+		stop_telling(&p->v[i]);
+	free(p->v);
+	free(p->told);
 	gg_err_done(&p->err);
 	free(p);
 }
@@ -82,245 +57,319 @@ void publish_freep(struct publish **p)
 	publish_free(*p);
 }
 
-/* ---- in a child ---- */
-
-static void tell(void *ctx, uint64_t done, uint64_t total)
+static bool is_registry(const struct output *o)
 {
-	const struct sender *c = ctx;
+	return o->target->transport == &transport_registry;
+}
+
+/* ---- jobs ---- */
+
+static uint64_t job_id(const struct output *o)
+{
+	return (uint64_t)(uintptr_t)o;
+}
+
+/* In the child. */
+static void send_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct output *o = ctx;
 	_cleanup_json_ struct gg_json *m = gg_json_object();
 
 	gg_json_set_int(m, "done", (int64_t)done);
 	gg_json_set_int(m, "total", (int64_t)total);
-	job_send(c->port, m);
+	job_send(o->port, m);
 }
 
-static int open_layer(void *ctx, const struct image_blob *b, struct image_bytes *ret,
-		      struct gg_err *err)
+struct transport_settings publish_settings(struct output *o)
 {
-	ret->offset = 0;
-	ret->fd = store_blob_open(ctx, &b->digest, &ret->size, err);
-	return ret->fd < 0 ? -1 : 0;
-}
+	struct transport_settings s = { 0 };
 
-/* Takes one message; *ret_end when it was the last. */
-static int take_layer(struct sender *c, struct registry_push *p, bool *ret_end, struct gg_err *err)
-{
-	struct image_blob b = { .addressed = true };
-	_cleanup_json_ struct gg_json *m = NULL;
-	char line[LINE_MAX_LEN];
-	ssize_t n;
-
-	do
-		n = recv(c->theirs, line, sizeof(line), 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return gg_fail_errno(err, "receive a layer");
-	m = n > 0 ? gg_json_parse(line, (size_t)n, err) : NULL;
-	if (!m)
-		return gg_fail(err, GG_INTERNAL, "the builder sent an unreadable message");
-	*ret_end = gg_json_get_bool(m, "end", false);
-	if (*ret_end)
-		return 0;
-	if (gg_digest_parse(gg_json_get_str(m, "digest", ""), &b.digest, err) < 0)
-		return -1;
-	b.size = (uint64_t)gg_json_get_int(m, "size", 0);
-	return registry_push_add(p, &b, open_layer, c->publish->session->store, NULL, err);
-}
-
-static int send_layers(struct sender *c, const struct registry_settings *settings,
-		       struct gg_err *err)
-{
-	_cleanup_reference_ struct reference to = REFERENCE_INIT;
-	_cleanup_registry_push_ struct registry_push *p = NULL;
-	_cleanup_registry_ struct registry *r = NULL;
-	bool end = false, idle = true;
-
-	gg_close(c->ours);
-	if (reference_parse(c->target->place, &to, err) < 0 ||
-	    registry_open(&to, REGISTRY_PULL | REGISTRY_PUSH, settings, &r, err) < 0)
-		return -1;
-	p = registry_push_new(r);
-	while (!end) {
-		struct pollfd wait = { .fd = c->theirs, .events = POLLIN };
-
-		if (idle && poll(&wait, 1, -1) < 0 && errno != EINTR)
-			return gg_fail_errno(err, "poll");
-		if (take_layer(c, p, &end, err) < 0 ||
-		    registry_push_run(p, end ? -1 : c->theirs, &idle, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int run(void *ctx, const struct job_port *port, struct gg_json *result, struct gg_err *err)
-{
-	struct sender *c = ctx;
-	struct transport_settings settings = { .registry = { .tls_verify = -1 } };
-	struct transport_target target = *c->target;
-
-	(void)result;
-	if (target.settings)
-		settings = *target.settings;
-	settings.registry.progress = tell;
-	settings.registry.ctx = c;
-	target.settings = &settings;
-	c->port = port;
-	if (c->image)
-		return transport_write(&target, c->image, err);
-	if (send_layers(c, &settings.registry, err) < 0)
-		return gg_context(err, "output '%s'", target.text);
-	return 0;
-}
-
-/* ---- in the builder ---- */
-
-static uint64_t id_of(const struct sender *c)
-{
-	return (uint64_t)(uintptr_t)c;
+	if (o->target->settings)
+		s = *o->target->settings;
+	s.registry.progress = send_progress;
+	s.registry.ctx = o;
+	return s;
 }
 
 static void take_message(void *ctx, const struct gg_json *m)
 {
-	const struct sender *c = ctx;
+	struct output *o = ctx;
 
-	progress_job_bytes(c->publish->session->progress, id_of(c),
+	if (gg_json_get(m, "admitted")) {
+		o->admitted = true;
+		return;
+	}
+	progress_job_bytes(o->publish->session->progress, job_id(o),
 			   (uint64_t)gg_json_get_int(m, "done", 0),
 			   (uint64_t)gg_json_get_int(m, "total", 0));
 }
 
-static void ended(void *ctx, const struct gg_json *result, struct gg_err *err)
+/* What would not be seen before the end, or never. */
+static void tell_failure(struct publish *p, const struct gg_err *err)
 {
-	struct sender *c = ctx;
-	struct publish *p = c->publish;
+	_cleanup_free_ char *text =
+		gg_asprintf("%s%s", err->text, p->building ? "; the build goes on" : "");
+
+	progress_note(p->session->progress, text);
+}
+
+static void output_ended(void *ctx, const struct gg_json *result, struct gg_err *err)
+{
+	struct output *o = ctx;
+	struct publish *p = o->publish;
 
 	(void)result;
-	c->running = false;
-	progress_job_end(p->session->progress, id_of(c),
-			 err->kind == GG_OK ? PROGRESS_DONE : PROGRESS_FAILED,
-			 job_now_ns() - c->started);
-	if (err->kind != GG_OK && p->err.kind == GG_OK)
-		gg_err_move(&p->err, err);
+	o->running = false;
+	o->failed = err->kind != GG_OK;
+	stop_telling(o);
+	progress_job_end(p->session->progress, job_id(o),
+			 o->failed ? PROGRESS_FAILED : PROGRESS_DONE, job_now_ns() - o->started);
+	if (!o->failed)
+		return;
+	if (p->building ? o->admitted : p->err.kind != GG_OK)
+		tell_failure(p, err);
+	gg_err_move(&p->err, err);
 }
 
-static void killed(void *ctx)
+static void output_killed(void *ctx)
 {
-	struct sender *c = ctx;
+	struct output *o = ctx;
 
-	c->running = false;
+	o->running = false;
+	stop_telling(o);
 }
 
-static int start(struct sender *c, struct gg_err *err)
+static int write_run(void *ctx, const struct job_port *port, struct gg_json *result,
+		     struct gg_err *err)
 {
-	struct job_spec spec = {
-		.run = run, .message = take_message, .done = ended, .killed = killed, .ctx = c
-	};
-	_cleanup_free_ char *title =
-		gg_asprintf("%s %s", c->image ? "write" : "push layers to", c->target->text);
+	struct output *o = ctx;
+	struct transport_settings settings;
+	struct transport_target t = *o->target;
 
-	c->started = job_now_ns();
-	if (jobs_start(c->publish->session->jobs, &spec, err) < 0)
-		return -1;
-	c->running = true;
-	progress_job_start(c->publish->session->progress, id_of(c), title);
+	(void)result;
+	o->port = port;
+	settings = publish_settings(o);
+	t.settings = &settings;
+	return transport_write(&t, &o->image->written, err);
+}
+
+static int start(struct output *o, struct gg_err *err)
+{
+	struct publish *p = o->publish;
+	struct job_spec spec = { .run = o->image ? write_run : publish_push_run,
+				 .message = take_message,
+				 .done = output_ended,
+				 .killed = output_killed,
+				 .ctx = o };
+	_cleanup_free_ char *title = NULL;
+
+	if (jobs_start(p->session->jobs, &spec, err) < 0)
+		return gg_context(err, "output '%s'", o->target->text);
+	title = gg_asprintf("%s %s", is_registry(o) ? "push to" : "load into", o->target->text);
+	o->started = job_now_ns();
+	o->running = true;
+	progress_job_start(p->session->progress, job_id(o), title);
 	return 0;
 }
 
-static int start_layers(struct sender *c, struct gg_err *err)
+/* ---- while layers are made ---- */
+
+/* One that has ended is told nothing: its end says why. */
+static void tell(struct output *o, const struct gg_json *message)
+{
+	_cleanup_free_ char *text = gg_json_compact(message);
+	_cleanup_free_ char *line = gg_asprintf("%s\n", text);
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+
+	if (gg_write_all(o->control, line, strlen(line), &ignored) < 0)
+		stop_telling(o);
+}
+
+static void tell_layer(struct publish *p, const struct image_blob *b)
+{
+	_cleanup_json_ struct gg_json *m = gg_json_object();
+
+	gg_json_take(m, "layer", publish_describe(b));
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].control >= 0)
+			tell(&p->v[i], m);
+}
+
+static int give_layers(void *ctx, struct gg_err *err)
+{
+	struct publish *p = ctx;
+	const struct plan *plan = p->build->plan;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].failed && !p->v[i].admitted) {
+			gg_err_move(err, &p->err);
+			return -1;
+		}
+	for (size_t i = 0; i < plan->n_layers; i++) {
+		struct oci_layer l;
+
+		if (p->told[i] || !execution_record(p->build->execution, plan->packs[i]))
+			continue;
+		if (image_layer(p->recipe, p->build, i, &l, err) < 0)
+			return -1;
+		p->told[i] = true;
+		tell_layer(p, &(struct image_blob){ .media_type = l.media_type,
+						    .addressed = true,
+						    .digest = l.digest,
+						    .size = l.size });
+	}
+	return 0;
+}
+
+static int start_listening(struct output *o, struct gg_err *err)
 {
 	int pair[2], r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return gg_fail_errno(err, "make a socket");
-	c->ours = pair[0];
-	c->theirs = pair[1];
-	r = start(c, err);
-	gg_close(c->theirs);
-	c->theirs = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return gg_fail_errno(err, "socketpair");
+	o->control = pair[0];
+	o->listen = pair[1];
+	r = start(o, err);
+	gg_close(o->listen);
+	o->listen = -1;
+	if (r < 0)
+		stop_telling(o);
 	return r;
 }
 
-/* One that has ended has said why. */
-static void tell_sender(struct sender *c, const struct gg_json *m)
+int publish_begin(struct publish *p, const struct recipe *r, const struct build_result *b,
+		  struct gg_err *err)
 {
-	_cleanup_free_ char *text = gg_json_compact(m);
-
-	if (c->running && send(c->ours, text, strlen(text), MSG_NOSIGNAL) < 0 && errno != EPIPE &&
-	    errno != ECONNRESET && c->publish->err.kind == GG_OK)
-		gg_fail_errno(&c->publish->err, "tell '%s' of a layer", c->target->text);
+	if (!execution_packs(b->execution))
+		return 0;
+	p->recipe = r;
+	p->build = b;
+	p->told = gg_calloc(b->plan->n_layers + 1, sizeof(*p->told));
+	for (size_t i = 0; i < p->n; i++)
+		if (is_registry(&p->v[i]) && start_listening(&p->v[i], err) < 0)
+			return -1;
+	p->building = true;
+	execution_watch(b->execution, give_layers, p);
+	return 0;
 }
 
-void publish_layer(struct publish *p, const struct gg_digest *d, uint64_t size)
+/* ---- layers that need not be made ---- */
+
+/* Layers whose blobs are gone from the store, though it knows which they were. */
+static size_t find_lost(struct publish *p, const struct plan *plan, size_t *nodes,
+			struct gg_digest *digests)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_layers; i++) {
+		const struct plan_node *node = &plan->nodes[plan->packs[i]];
+		_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+		_cleanup_json_ struct gg_json *record = NULL;
+
+		if (node->kind != PLAN_PACK || !node->keyed ||
+		    store_action_get(p->session->store, &node->key, &record, &ignored) < 0 ||
+		    !record ||
+		    gg_digest_parse(gg_json_get_str(record, "blob", ""), &digests[n], &ignored) <
+			    0 ||
+		    store_blob_has(p->session->store, &digests[n]))
+			continue;
+		nodes[n++] = plan->packs[i];
+	}
+	return n;
+}
+
+int publish_spare(struct publish *p, const struct build_result *b, struct gg_err *err)
+{
+	const struct plan *plan = b->plan;
+	_cleanup_free_ size_t *nodes = gg_calloc(plan->n_layers + 1, sizeof(*nodes));
+	_cleanup_free_ struct gg_digest *digests = gg_calloc(plan->n_layers + 1, sizeof(*digests));
+	_cleanup_free_ bool *have = gg_calloc(plan->n_layers + 1, sizeof(*have));
+	_cleanup_free_ bool *all = gg_calloc(plan->n_layers + 1, sizeof(*all));
+	size_t n;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!is_registry(&p->v[i]))
+			return 0;
+	if (p->n == 0 || p->session->no_cache)
+		return 0;
+	n = find_lost(p, plan, nodes, digests);
+	if (n == 0)
+		return 0;
+	memset(all, true, n);
+	for (size_t i = 0; i < p->n; i++) {
+		if (publish_push_have(p->session, p->v[i].target, digests, n, have, err) < 0)
+			return -1;
+		for (size_t k = 0; k < n; k++)
+			all[k] = all[k] && have[k];
+	}
+	for (size_t k = 0; k < n; k++)
+		if (all[k])
+			execution_spare(b->execution, nodes[k]);
+	return 0;
+}
+
+/* ---- the image ---- */
+
+static void tell_image(struct output *o, const struct transport_image *image)
 {
 	_cleanup_json_ struct gg_json *m = gg_json_object();
-	char text[GG_DIGEST_TEXT];
+	struct gg_json *layers = gg_json_array();
 
-	gg_json_set_str(m, "digest", gg_digest_text(d, text));
-	gg_json_set_int(m, "size", (int64_t)size);
-	for (size_t i = 0; p && i < p->n; i++) {
-		struct sender *c = &p->layers[i];
-
-		if (c->target->transport != &transport_registry || p->err.kind != GG_OK)
-			continue;
-		if (c->ours < 0 && start_layers(c, &p->err) < 0)
-			continue;
-		tell_sender(c, m);
-	}
+	gg_json_take(m, "root", publish_describe(&image->root));
+	gg_json_take(m, "config", publish_describe(&image->config));
+	for (size_t i = 0; i < image->n_layers; i++)
+		gg_json_append_take(layers, publish_describe(&image->layers[i].blob));
+	gg_json_take(m, "layers", layers);
+	tell(o, m);
 }
 
 static int wait_for_all(struct publish *p, struct gg_err *err)
 {
-	while (any_running(p)) {
-		progress_tick(p->session->progress, job_now_ns());
-		if (jobs_poll(p->session->jobs, POLL_MS, err) < 0)
-			return -1;
-	}
-	return 0;
-}
+	struct session *s = p->session;
 
-static int end_layers(struct publish *p, struct gg_err *err)
-{
-	_cleanup_json_ struct gg_json *m = gg_json_object();
-
-	gg_json_set_bool(m, "end", true);
 	for (size_t i = 0; i < p->n; i++)
-		tell_sender(&p->layers[i], m);
-	return wait_for_all(p, err);
-}
-
-/* Each counts for itself: the others are written although one fails. */
-static void write_local(struct publish *p, const struct transport_image *image)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
-
-		if (p->targets[i].transport->remote ||
-		    transport_write(&p->targets[i], image, &problem) == 0)
-			continue;
-		if (p->err.kind == GG_OK)
-			gg_err_move(&p->err, &problem);
-	}
-}
-
-/* What could not take the layers does not get the image. */
-static int start_remote(struct publish *p, const struct transport_image *image, struct gg_err *err)
-{
-	for (size_t i = 0; i < p->n && p->err.kind == GG_OK; i++) {
-		p->images[i].image = image;
-		if (p->targets[i].transport->remote && start(&p->images[i], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int publish_image(struct publish *p, const struct transport_image *image, struct gg_err *err)
-{
-	if (end_layers(p, err) < 0 || start_remote(p, image, err) < 0)
-		return -1;
-	write_local(p, image);
-	if (wait_for_all(p, err) < 0)
-		return -1;
+		while (p->v[i].running) {
+			progress_tick(s->progress, job_now_ns());
+			if (jobs_poll(s->jobs, POLL_MS, err) < 0)
+				return -1;
+		}
+	progress_tick(s->progress, job_now_ns());
 	if (p->err.kind == GG_OK)
 		return 0;
 	gg_err_move(err, &p->err);
 	return -1;
+}
+
+static void write_files(struct publish *p, const struct transport_image *image)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
+
+		if (p->v[i].target->transport->remote ||
+		    transport_write(p->v[i].target, image, &problem) == 0)
+			continue;
+		if (p->err.kind != GG_OK)
+			tell_failure(p, &problem);
+		gg_err_move(&p->err, &problem);
+	}
+}
+
+int publish_image(struct publish *p, const struct image *image, struct gg_err *err)
+{
+	p->building = false;
+	for (size_t i = 0; i < p->n; i++) {
+		struct output *o = &p->v[i];
+
+		if (!o->target->transport->remote || o->failed)
+			continue;
+		if (o->running) {
+			tell_image(o, &image->written);
+			continue;
+		}
+		o->image = image;
+		if (start(o, err) < 0)
+			return -1;
+	}
+	write_files(p, &image->written);
+	return wait_for_all(p, err);
 }

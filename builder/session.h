@@ -18,7 +18,6 @@ struct local_trees;
 struct mirror_cache;
 struct policy;
 struct progress;
-struct publish;
 struct sandbox_perturb;
 struct store;
 
@@ -27,14 +26,13 @@ struct session {
 	struct userns userns;
 	struct jobs *jobs;
 	struct progress *progress;
-	struct publish *publish; /* where the image goes; NULL: nowhere. Borrowed */
-	int recipe_dirfd;        /* the directory that relative paths of the recipe start from */
-	const char *recipe_dir;  /* for messages */
-	struct bundle *bundle;   /* the build's only source, NULL: there is none; owned */
-	unsigned n_jobs;         /* actions at once */
-	bool offline;            /* no connection at all */
-	bool locked;             /* the lock is complete and final */
-	bool no_cache;           /* run again what is not pinned by content */
+	int recipe_dirfd;       /* the directory that relative paths of the recipe start from */
+	const char *recipe_dir; /* for messages */
+	struct bundle *bundle;  /* the build's only source, NULL: there is none; owned */
+	unsigned n_jobs;        /* actions at once */
+	bool offline;           /* no connection at all */
+	bool locked;            /* the lock is complete and final */
+	bool no_cache;          /* run again what is not pinned by content */
 	bool no_test;
 	bool read_only;     /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report; /* failure_report.h: where a failed action is to be told, or NULL */

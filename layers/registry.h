@@ -63,5 +63,8 @@ const struct http_access *registry_access(const struct registry *r);
 struct http_client *registry_client(const struct registry *r);
 /* Puts another repository of the same registry into the token's scope (pull), for mounting from it. */
 void registry_add_scope(struct registry *r, const char *path);
+/* Which of these are there: all are asked for at once. */
+int registry_blobs_have(struct registry *r, const struct gg_digest *v, size_t n, bool *ret_have,
+			struct gg_err *err) GG_MUST_USE;
 /* The error for an answer that is no success: its status, the registry's words, and what may help. */
 int registry_refuses(const struct registry *r, const struct http_exchange *x, struct gg_err *err);
