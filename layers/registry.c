@@ -27,7 +27,8 @@ int registry_open(const struct reference *reference, unsigned use,
 		r->settings = *s;
 	o.retry_ms = r->settings.retry_ms;
 	o.stall_s = r->settings.stall_s;
-	if (registry_places_find(reference, &r->settings, use & (REGISTRY_PUSH | REGISTRY_DELETE),
+	if (registry_places_find(reference, &r->settings,
+				 !(use & REGISTRY_PULL) || use & (REGISTRY_PUSH | REGISTRY_DELETE),
 				 &r->places, err) < 0 ||
 	    http_client_new(&o, &r->client, err) < 0 || http_client_new(&o, &r->tokens, err) < 0)
 		return -1;

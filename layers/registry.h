@@ -27,12 +27,15 @@ struct registry_settings;
 enum registry_use { REGISTRY_PULL = 1 << 0, REGISTRY_PUSH = 1 << 1, REGISTRY_DELETE = 1 << 2 };
 
 struct registry;
-/* Nothing is sent yet. */
+/* Nothing is sent yet. `use` 0: for registry_ping alone, whatever the repository. */
 int registry_open(const struct reference *r, unsigned use, const struct registry_settings *s,
 		  struct registry **ret, struct gg_err *err) GG_MUST_USE;
 void registry_close(struct registry *r);
 void registry_closep(struct registry **r);
 #define _cleanup_registry_ GG_CLEANUP(registry_closep)
+
+/* Whether the registry itself takes our credentials. *ret_asked false: it lets anybody in. */
+int registry_ping(struct registry *r, bool *ret_asked, struct gg_err *err) GG_MUST_USE;
 
 struct registry_manifest {
 	char *bytes; /* owned */

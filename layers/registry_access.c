@@ -123,6 +123,8 @@ static void scopes(const struct registry_endpoint *e, struct gg_strv *ret)
 {
 	const struct registry *r = e->registry;
 
+	if (!r->use)
+		return;
 	gg_strv_addf(ret, "repository:%s:pull%s%s", e->place->path,
 		     r->use & REGISTRY_PUSH ? ",push" : "",
 		     r->use & REGISTRY_DELETE ? ",delete" : "");
@@ -138,7 +140,7 @@ static void describe(const struct registry_endpoint *e, bool one_scope, struct g
 	if (e->challenge.service)
 		add_field(form, "service", e->challenge.service);
 	scopes(e, &list);
-	if (one_scope) {
+	if (one_scope && list.n) {
 		_cleanup_buf_ struct gg_buf all = { 0 };
 
 		for (size_t i = 0; i < list.n; i++)
@@ -259,7 +261,8 @@ static int ask_token(struct registry_endpoint *e, const struct http_access *acce
 		add_field(&form, "account", e->credentials.user);
 	describe(e, false, &form);
 	x.url = url = gg_asprintf("%s%s%s", e->challenge.realm,
-				  strchr(e->challenge.realm, '?') ? "&" : "?", form.data);
+				  strchr(e->challenge.realm, '?') ? "&" : "?",
+				  form.data ? form.data : "");
 	return call_token_server(e, &x, err);
 }
 
@@ -338,4 +341,24 @@ static int authorize(void *ctx, const char *challenge, const char *used, const c
 	}
 	*ret = e->authorization;
 	return r;
+}
+
+int registry_ping(struct registry *r, bool *ret_asked, struct gg_err *err)
+{
+	struct registry_endpoint *e = &r->v[r->n - 1];
+	_cleanup_free_ char *url = NULL;
+	struct http_exchange x = { .method = "GET",
+				   .access = &e->access,
+				   .flags = HTTP_REPEAT | HTTP_FOLLOW };
+	int rc;
+
+	if (registry_settle(e, err) < 0)
+		return -1;
+	x.url = url = gg_asprintf("%s/v2/", e->origin);
+	rc = http_client_call(r->client, &x, err);
+	if (rc == 0 && x.status != 200)
+		rc = registry_refused(e, &x, err);
+	*ret_asked = e->authorization != NULL;
+	http_exchange_done(&x);
+	return rc;
 }
