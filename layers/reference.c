@@ -145,9 +145,14 @@ static void split_name(const char *name, struct reference *ret)
 	}
 }
 
+static bool is_id(const char *name)
+{
+	return strlen(name) == HEX_ID && strspn(name, DIGIT "abcdef") == HEX_ID;
+}
+
 static int check(const char *name, const struct reference *r, struct gg_err *err)
 {
-	if (r->unqualified && strlen(name) == HEX_ID && strspn(name, DIGIT "abcdef") == HEX_ID)
+	if (r->unqualified && is_id(name))
 		return gg_fail(err, GG_USAGE, "a name of 64 hexadecimal digits looks like an id");
 	if (!reference_domain_valid(r->domain))
 		return gg_fail(err, GG_USAGE, "'%.300s' is no registry's host[:port]", r->domain);
@@ -223,11 +228,15 @@ char *reference_text(const struct reference *r)
 
 char *reference_familiar(const struct reference *r)
 {
-	const char *path = r->path;
+	const char *path = r->path, *slash;
 
 	if (!gg_streq(r->domain, DOCKER_IO))
 		return reference_text(r);
 	if (gg_starts(path, LIBRARY) && !strchr(path + strlen(LIBRARY), '/'))
 		path += strlen(LIBRARY);
+	slash = strchr(path, '/');
+	/* Without its domain it would be another name, or none. */
+	if ((slash && is_domain(path, (size_t)(slash - path))) || is_id(path))
+		return reference_text(r);
 	return join(path, r);
 }

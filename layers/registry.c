@@ -167,7 +167,6 @@ static char *content_type(const struct http_exchange *x)
 static int check_manifest(const struct http_exchange *x, const char *what,
 			  const struct gg_digest *found, struct gg_err *err)
 {
-	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
 	char have[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
 	struct gg_digest d;
 

@@ -114,13 +114,13 @@ static int skip_comment(struct toml_reader *p)
 	for (; p->at < p->end && *p->at != '\n'; p->at++) {
 		bool line_end = *p->at == '\r' && p->at + 1 < p->end && p->at[1] == '\n';
 
-		if ((unsigned char)*p->at < ' ' && *p->at != '\t' && !line_end)
+		if (toml_is_control(*p->at) && !line_end)
 			return toml_bad(p, "a control character in a comment");
 	}
 	return 0;
 }
 
-static bool take_newline(struct toml_reader *p)
+bool toml_take_newline(struct toml_reader *p)
 {
 	size_t n = 0;
 
@@ -139,7 +139,7 @@ static int skip_lines(struct toml_reader *p)
 		skip_blanks(p);
 		if (skip_comment(p) < 0)
 			return -1;
-	} while (take_newline(p));
+	} while (toml_take_newline(p));
 	return 0;
 }
 
@@ -148,7 +148,7 @@ static int end_line(struct toml_reader *p)
 	skip_blanks(p);
 	if (skip_comment(p) < 0)
 		return -1;
-	if (p->at < p->end && !take_newline(p))
+	if (p->at < p->end && !toml_take_newline(p))
 		return toml_bad(p, "more on the line than a key and its value");
 	return 0;
 }

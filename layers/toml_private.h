@@ -16,6 +16,13 @@ struct toml_reader {
 
 /* "FILE:LINE: …" with the reader's line. */
 int toml_bad(struct toml_reader *p, const char *fmt, ...) GG_PRINTF(2, 3);
+/* "\n" or "\r\n". */
+bool toml_take_newline(struct toml_reader *p);
+/* May stand nowhere: a tab may. */
+static inline bool toml_is_control(char c)
+{
+	return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
 /* The whole text, before it is read. */
 int toml_check_utf8(struct toml_reader *p) GG_MUST_USE;
 /* At a quote; of one line unless `lines` are allowed. NULL with an error. */

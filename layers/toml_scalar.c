@@ -87,11 +87,12 @@ static int join_lines(struct toml_reader *p)
 {
 	bool line = false;
 
-	for (; p->at < p->end && strchr(" \t\r\n", *p->at); p->at++) {
-		if (*p->at == '\n') {
-			p->line++;
-			line = true;
-		}
+	for (;;) {
+		while (p->at < p->end && (*p->at == ' ' || *p->at == '\t'))
+			p->at++;
+		if (!toml_take_newline(p))
+			break;
+		line = true;
 	}
 	return line ? 0 : toml_bad(p, "a backslash before a blank");
 }
@@ -121,12 +122,7 @@ static int put_escape(struct toml_reader *p, bool lines, struct gg_buf *ret)
 static int read_lines(struct toml_reader *p, char quote, struct gg_buf *ret)
 {
 	p->at += 3;
-	if (p->at < p->end && *p->at == '\r' && p->at + 1 < p->end && p->at[1] == '\n')
-		p->at++;
-	if (p->at < p->end && *p->at == '\n') {
-		p->at++;
-		p->line++;
-	}
+	toml_take_newline(p);
 	while (p->at < p->end) {
 		size_t quotes = 0;
 
@@ -142,9 +138,12 @@ static int read_lines(struct toml_reader *p, char quote, struct gg_buf *ret)
 				return -1;
 			continue;
 		}
-		if ((unsigned char)*p->at < ' ' && !strchr("\t\r\n", *p->at))
+		if (toml_take_newline(p)) {
+			gg_buf_putc(ret, '\n');
+			continue;
+		}
+		if (toml_is_control(*p->at))
 			return toml_bad(p, "a control character in a string");
-		p->line += *p->at == '\n';
 		gg_buf_putc(ret, *p->at++);
 	}
 	return toml_bad(p, "a string is not closed");
@@ -163,7 +162,7 @@ static int read_line(struct toml_reader *p, char quote, struct gg_buf *ret)
 				return -1;
 			continue;
 		}
-		if (((unsigned char)*p->at < ' ' && *p->at != '\t') || *p->at == 0x7f)
+		if (toml_is_control(*p->at))
 			return toml_bad(p, "a control character in a string");
 		gg_buf_putc(ret, *p->at++);
 	}

@@ -59,6 +59,12 @@ static void test_accepted(void **state)
 		{ "app:5000", "docker.io/library/app:5000", "app:5000", true },
 		{ "docker.io/a/b@sha256:" HEX, "docker.io/a/b@sha256:" HEX, "a/b@sha256:" HEX,
 		  false },
+		/* What would mean something else without its domain keeps it. */
+		{ "docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest", false },
+		{ "docker.io/localhost/c", "docker.io/localhost/c:latest",
+		  "docker.io/localhost/c:latest", false },
+		{ "docker.io/" HEX, "docker.io/library/" HEX ":latest",
+		  "docker.io/library/" HEX ":latest", false },
 		{ "xn--bcher-kva.example/a", "xn--bcher-kva.example/a:latest",
 		  "xn--bcher-kva.example/a:latest", false },
 	};
@@ -76,6 +82,11 @@ static void test_accepted(void **state)
 		assert_string_equal(full, rows[i].full);
 		assert_string_equal(familiar, rows[i].familiar);
 		assert_int_equal(r.unqualified, rows[i].unqualified);
+		assert_int_equal(reference_parse(familiar, &again, &err), 0);
+		twice = reference_text(&again);
+		assert_string_equal(twice, full);
+		free(twice);
+		reference_done(&again);
 		assert_int_equal(reference_parse(full, &again, &err), 0);
 		twice = reference_text(&again);
 		assert_string_equal(twice, full);
