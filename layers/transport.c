@@ -10,6 +10,7 @@
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
 #include "layers/docker_archive.h"
+#include "layers/docker_daemon.h"
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
 #include "layers/transport_registry.h"
@@ -17,6 +18,7 @@
 
 static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
 						      &transport_docker_archive,
+						      &transport_docker_daemon,
 						      &transport_registry };
 
 static char *known_forms(bool source)

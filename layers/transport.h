@@ -5,7 +5,8 @@
  *
  *   oci:DIR[:REF]              an image layout (layout.h)
  *   oci-archive:FILE[:REF]     a layout in a tar archive (layout_archive.h)
- *   docker-archive:FILE[:REF]  what `docker save` writes (docker_archive.h); a source only
+ *   docker-archive:FILE[:REF]  what `docker save` writes (docker_archive.h)
+ *   docker-daemon:REF          an image in an engine that runs (docker_daemon.h)
  *   docker://NAME[:TAG]        an image in a registry (transport_registry.h)
  *
  * PLACE ends at the first ':'. REF follows image-spec annotations.md's grammar of org.opencontainers.image.ref.name.

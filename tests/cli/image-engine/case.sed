@@ -1,0 +1,1 @@
+s/(images\/load\?…': )[A-Z].*$/\1@BROKEN@/
