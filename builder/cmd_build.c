@@ -130,6 +130,9 @@ static int check_outputs(const struct command_session *c, const struct options *
 					    "looking for anything new");
 		}
 	}
+	if (registry_options_check(&settings->registry, (const char *const *)o->outputs.v,
+				   o->outputs.n, err) < 0)
+		return -1;
 	if (ret->n && check_image(c, o, "-o", err) < 0)
 		return -1;
 	if (file && check_image(c, o, file, err) < 0)

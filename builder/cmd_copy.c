@@ -8,6 +8,7 @@
 #include "builder/commands.h"
 #include "builder/job.h"
 #include "builder/progress.h"
+#include "builder/registry_options.h"
 #include "layers/base/fd.h"
 #include "layers/base/interrupt.h"
 #include "layers/image_source.h"
@@ -17,6 +18,7 @@ struct options {
 	bool all;
 	const char *platform, *digestfile;
 	unsigned format, progress;
+	struct registry_options both, source, destination;
 };
 
 /* As enum transfer_format; the first is what "as it is" means and no word. */
@@ -50,11 +52,18 @@ static const struct option_def defs[] = {
 	  .values = progress_mode_names,
 	  .help = "how progress is shown on standard error" },
 };
-static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) } };
+/* A password is for one of the two places. */
+static const struct option_group groups[] = {
+	{ .defs = defs, .n_defs = GG_LEN(defs) },
+	REGISTRY_RECIPE_GROUP(offsetof(struct options, both)),
+	REGISTRY_SOURCE_GROUP(offsetof(struct options, source)),
+	REGISTRY_DESTINATION_GROUP(offsetof(struct options, destination)),
+};
 
 struct copy {
 	const struct options *o;
 	struct command_session session;
+	struct registry_access_options source_access, destination_access;
 	struct transport_settings from, to;
 	struct transport_target target;
 	bool shown; /* something is under way that takes its time */
@@ -63,6 +72,8 @@ struct copy {
 static void copy_done(struct copy *c)
 {
 	transport_target_done(&c->target);
+	registry_access_options_done(&c->source_access);
+	registry_access_options_done(&c->destination_access);
 	command_close(&c->session);
 }
 
@@ -142,6 +153,22 @@ static int copy(struct copy *c, const struct gg_strv *args, struct gg_err *err)
 	return r < 0 ? -1 : tell(c, &t, err);
 }
 
+static int take_registries(struct copy *c, const struct gg_strv *args, struct gg_err *err)
+{
+	const struct options *o = c->o;
+
+	if (registry_options_take(&o->both, &o->source, &c->source_access, err) < 0 ||
+	    registry_options_take(&o->both, &o->destination, &c->destination_access, err) < 0)
+		return -1;
+	c->from.registry = c->source_access.settings;
+	c->to.registry = c->destination_access.settings;
+	/* The environment's then are for the other one. */
+	if (c->from.registry.creds || c->to.registry.creds)
+		return 0;
+	return registry_options_check(&c->from.registry, (const char *const *)args->v, args->n,
+				      err);
+}
+
 static int run(const void *options, const struct gg_strv *args, struct gg_err *err)
 {
 	GG_CLEANUP(copy_done)
@@ -152,6 +179,8 @@ static int run(const void *options, const struct gg_strv *args, struct gg_err *e
 		gg_fail(err, GG_USAGE, "--all is every platform, and --platform one");
 		return gg_hint(err, "leave one of them out");
 	}
+	if (take_registries(&c, args, err) < 0)
+		return -1;
 	/* Also makes an interrupt wait until what was begun is taken away. */
 	if (command_open_view(&c.session, &common, err) < 0)
 		return -1;
@@ -171,6 +200,8 @@ const struct command_def command_copy = {
 		"  ggbuild copy oci:out oci-archive:app.tar:1.2\n"
 		"  ggbuild copy oci:out docker-archive:app.tar:app:1.2   for `docker load`\n"
 		"  ggbuild copy --all oci:out oci:mirror:app             with every platform\n"
+		"  ggbuild copy docker://ubuntu:24.04 oci:ubuntu         out of a registry\n"
+		"  ggbuild copy oci:out docker://registry.example/app:1  and into one\n"
 		"  ggbuild copy --format docker oci:out oci:old          Docker's media types",
 	.min_args = 2,
 	.max_args = 2,

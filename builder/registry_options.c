@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder/prompt.h"
+#include "layers/reference.h"
 
 static const char *const truths[] = { "true", "false", NULL };
 
@@ -40,7 +41,7 @@ const struct option_def registry_option_defs[REGISTRY_N_OPTIONS] = {
 			       "--cert-dir for the " of " alone"),                                 \
 			TRUTH(side "-tls-verify", "--tls-verify for the " of " alone"),            \
 			OPTION(side "-creds", "USER[:PASS]", creds,                                \
-			       "--creds for the " of " alone"),                                    \
+			       "credentials for the " of "; asked for when PASS is left out"),     \
 	}
 const struct option_def registry_source_defs[REGISTRY_N_SIDE] = SIDE("src", "source");
 const struct option_def registry_destination_defs[REGISTRY_N_SIDE] = SIDE("dest", "destination");
@@ -73,8 +74,8 @@ static int take_creds(const char *creds, char **ret, struct gg_err *err)
 	char *password = NULL;
 
 	if (colon == creds || !*creds) {
-		gg_fail(err, GG_USAGE, "option '--creds' names no user");
-		return gg_hint(err, "write --creds USER, and the password is asked for");
+		gg_fail(err, GG_USAGE, "the credentials name no user");
+		return gg_hint(err, "write USER, and the password is asked for");
 	}
 	if (colon) {
 		*ret = gg_strdup(creds);
@@ -117,5 +118,50 @@ int registry_options_take(const struct registry_options *o, const struct registr
 	if (creds && take_creds(creds, &ret->creds, err) < 0)
 		return -1;
 	ret->settings.creds = ret->creds;
+	return 0;
+}
+
+/* The name of a variable that holds credentials for whatever registry is named, or NULL. */
+static const char *loose_variable(void)
+{
+	static const char *const names[] = { "GGBUILD_REGISTRY_TOKEN", "GGBUILD_REGISTRY_USER" };
+	const char *host = getenv("GGBUILD_REGISTRY_HOST");
+
+	if (host && *host)
+		return NULL;
+	for (size_t i = 0; i < GG_LEN(names); i++)
+		if (getenv(names[i]) && *getenv(names[i]))
+			return names[i];
+	return NULL;
+}
+
+int registry_options_check(const struct registry_settings *s, const char *const *places, size_t n,
+			   struct gg_err *err)
+{
+	static const char PREFIX[] = "docker://";
+	_cleanup_reference_ struct reference first = REFERENCE_INIT;
+	const char *variable = loose_variable();
+
+	if (!s->creds && !variable)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_reference_ struct reference r = REFERENCE_INIT;
+		_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+
+		if (!gg_starts(places[i], PREFIX) ||
+		    reference_parse(places[i] + strlen(PREFIX), &r, &ignored) < 0)
+			continue;
+		if (!first.domain) {
+			reference_copy(&r, &first);
+			continue;
+		}
+		if (gg_streq(r.domain, first.domain))
+			continue;
+		gg_fail(err, GG_USAGE, "%s is for one registry, and '%s' and '%s' are named",
+			s->creds ? "--creds" : variable, first.domain, r.domain);
+		return gg_hint(err, "%s",
+			       s->creds ? "store credentials of each with `ggbuild login`"
+					: "say which with GGBUILD_REGISTRY_HOST");
+	}
 	return 0;
 }

@@ -54,3 +54,8 @@ void registry_access_options_done(struct registry_access_options *a);
  * terminal that is GG_USAGE. */
 int registry_options_take(const struct registry_options *o, const struct registry_options *side,
 			  struct registry_access_options *ret, struct gg_err *err) GG_MUST_USE;
+
+/* Credentials that name no host, --creds or the environment's, are for one registry: GG_USAGE when the command line names two
+ * ("docker://…" among `places`; others are passed over). */
+int registry_options_check(const struct registry_settings *s, const char *const *places, size_t n,
+			   struct gg_err *err) GG_MUST_USE;

@@ -83,7 +83,7 @@ static struct registry_place *add_place(struct search *s, const char *name, bool
 		.domain = gg_strndup(name, host),
 		.path = gg_strdup(name[host] ? name + host + 1 : ""),
 		.insecure = s->settings->tls_verify == REGISTRY_TLS_LAX ||
-			    (insecure && s->settings->tls_verify == REGISTRY_TLS_USUAL),
+			    (insecure && s->settings->tls_verify != REGISTRY_TLS_CHECKED),
 		.certificates = CERTIFICATES_INIT,
 	};
 	if (gg_streq(place->domain, DOCKER_IO) && !strchr(place->path, '/')) {

@@ -12,7 +12,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import socket
 import ssl
@@ -359,8 +358,33 @@ def builds(w, registry, plain):
     build("file3", repository=host + "/team/app2")
     # Another registry: nothing of the first one's.
     build("elsewhere", exit=7, repository=plain.host + "/team/app")
-    w.run("copy", "docker://%s/team/app2:file3" % host, "oci:" + w.work + "/copied",
-          env={"HOME": w.work + "/certhome"}, exit=0)
+
+
+def copies(w, registry, plain):
+    """Each side's credentials go to its registry alone, and to no mirror."""
+    source = "docker://%s/team/app2:file3" % registry.host
+    target = "docker://%s/copied:1" % plain.host
+    sides = ["--src-cert-dir", w.work + "/certs", "--dest-tls-verify=false"]
+    os.remove(w.auth)
+    w.run("copy", source, target, *sides, "--src-creds", "me:" + PASSWORD, exit=7)
+    w.run("copy", source, target, *sides, "--dest-creds", "me:" + PASSWORD, exit=7)
+    w.run("copy", source, target, *sides, "--src-creds", "me:" + PASSWORD, "--dest-creds", "me:" + PASSWORD)
+    pair = {"GGBUILD_REGISTRY_USER": "me", "GGBUILD_REGISTRY_PASSWORD": PASSWORD}
+    out = w.run("copy", source, target, *sides, env=pair, exit=2)
+    check("GGBUILD_REGISTRY_HOST" in out, "two registries and one password", out)
+    w.run("copy", source, target, *sides, "--src-creds", "me:" + PASSWORD, env={**pair, "GGBUILD_REGISTRY_HOST": plain.host})
+    mirror = PlainListener()
+    with open(w.work + "/mirror.conf", "w") as f:
+        f.write("[[registry]]\nlocation = '%s'\n[[registry.mirror]]\nlocation = '%s'\ninsecure = true\n"
+                % (registry.host, mirror.host))
+    rules = ["--registries-conf", w.work + "/mirror.conf", "--cert-dir", w.work + "/certs"]
+    w.run("copy", source, "oci:" + w.work + "/copied", *rules, "--src-creds", "me:" + PASSWORD)
+    w.run("copy", source, "oci:" + w.work + "/copied", *rules, env=pair)
+    put_auth(w, {registry.host: "me:" + PASSWORD})
+    w.run("copy", source, "oci:" + w.work + "/copied", *rules)
+    check(b"GET /v2/team/app2/manifests/file3" in mirror.bytes, "the mirror was not asked", mirror.bytes)
+    check(b"uthorization" not in mirror.bytes, "credentials went to a mirror", mirror.bytes)
+    mirror.listener.close()
 
 
 def search(w, where):
@@ -389,18 +413,15 @@ def search(w, where):
 def main(work):
     w = World(work)
     certificates(work)
-    # What copy has no option for lies where certificates are looked for.
     registry = DockerRegistry(work, "tls", True, [("me", PASSWORD)])
     plain = DockerRegistry(work, "plain", False, [("me", PASSWORD)])
-    where = os.path.join(work, "certhome/.config/containers/certs.d", registry.host)
-    os.makedirs(where)
-    shutil.copy(work + "/certs/ca.crt", where)
     try:
         login_at_registry(w, registry)
         no_downgrade(w, plain)
         tokens(w, work)
         prompts(w, registry)
         builds(w, registry, plain)
+        copies(w, registry, plain)
     finally:
         registry.stop()
         plain.stop()

@@ -7,7 +7,8 @@ stages: { one: { from: scratch } }
 image: { from: one, layers: [ { name: file, make: [ { file: /file, content: "here\n" } ] } ] }
 EOF
 grep -v ^image: some.recipe >stages.recipe
-refused() { ggbuild "$@" --progress none || echo "exit $?"; }
+# setsid: there is no terminal to ask at.
+refused() { setsid -w ggbuild "$@" --progress none || echo "exit $?"; }
 refused some.recipe -o docker:app
 refused some.recipe -o docker://app/Upper
 refused some.recipe -o docker://localhost:1/app -o docker://localhost:1/app:latest

@@ -134,12 +134,35 @@ static void test_no_user(void **state)
 	assert_null(strstr(err.text, "secret"));
 }
 
+static void test_one_registry(void **state)
+{
+	static const char *const one[] = { "docker://r.example/a", "docker://r.example/b:1",
+					   "oci:x" },
+				 *const two[] = { "docker://app", "oci:x", "docker://r.example/b" };
+	struct registry_settings given = { .creds = "u:secret" }, none = { 0 };
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT, loose = GG_ERR_INIT;
+
+	(void)state;
+	assert_int_equal(registry_options_check(&given, one, 3, &err), 0);
+	assert_int_equal(registry_options_check(&none, two, 3, &err), 0);
+	assert_int_equal(registry_options_check(&given, two, 3, &err), -1);
+	assert_string_equal(err.text, "--creds is for one registry, and 'docker.io' and "
+				      "'r.example' are named");
+	setenv("GGBUILD_REGISTRY_TOKEN", "secret", 1);
+	assert_int_equal(registry_options_check(&none, two, 3, &loose), -1);
+	assert_int_equal(loose.kind, GG_USAGE);
+	setenv("GGBUILD_REGISTRY_HOST", "r.example", 1);
+	assert_int_equal(registry_options_check(&none, two, 3, &err), 0);
+	unsetenv("GGBUILD_REGISTRY_TOKEN");
+	unsetenv("GGBUILD_REGISTRY_HOST");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_said), cmocka_unit_test(test_sides),
 		cmocka_unit_test(test_bad_truth),    cmocka_unit_test(test_no_terminal),
-		cmocka_unit_test(test_no_user),
+		cmocka_unit_test(test_no_user),      cmocka_unit_test(test_one_registry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
