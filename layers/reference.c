@@ -197,10 +197,24 @@ static int parse(const char *text, struct reference *ret, struct gg_err *err)
 	return check(name, ret, err);
 }
 
+/* "user:password@host/…", which is to be shown nowhere. */
+static bool has_user_info(const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	if (!at || gg_starts(at + 1, "sha256:") || gg_starts(at + 1, "sha512:"))
+		return false;
+	return strchr(at, '/') || memchr(text, '@', (size_t)(at - text));
+}
+
 int reference_parse(const char *text, struct reference *ret, struct gg_err *err)
 {
 	_cleanup_reference_ struct reference r = REFERENCE_INIT;
 
+	if (has_user_info(text)) {
+		gg_fail(err, GG_USAGE, "a reference with a user name or password");
+		return gg_hint(err, "`ggbuild login` stores them, --creds gives them for once");
+	}
 	if (parse(text, &r, err) < 0) {
 		err->kind = GG_USAGE;
 		return gg_context(err, "reference '%.400s'", text);

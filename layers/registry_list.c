@@ -8,7 +8,7 @@
 #include "layers/image_source.h"
 #include "layers/oci.h"
 
-enum { PAGE = 1000, MAX_PAGES = 1000, MAX_TAGS = 1000000 };
+enum { PAGE = 1000, MAX_PAGES = 1000, MAX_TAGS = 1000000, MAX_REFERRERS = 100000 };
 
 static int take_tags(const struct http_exchange *x, struct gg_strv *ret, struct gg_err *err)
 {
@@ -45,7 +45,9 @@ static int next_page(const struct registry_endpoint *e, const struct http_exchan
 	if (!target)
 		return 0;
 	if (!origin || !ours || !gg_streq(origin, ours))
-		return gg_fail(err, GG_REMOTE, "list of tags: the next page is at another place");
+		return gg_fail(err, GG_REMOTE, "the next page is at another place");
+	if (gg_streq(next, url))
+		return gg_fail(err, GG_REMOTE, "the next page is the same");
 	*ret = gg_steal(&next);
 	return 0;
 }
@@ -72,8 +74,8 @@ static int tags_of(struct registry_endpoint *e, struct gg_strv *ret, bool *ret_f
 			r = registry_refused(e, &x, err);
 		if (r == 0)
 			r = take_tags(&x, ret, err);
-		if (r == 0)
-			r = next_page(e, &x, url, &next, err);
+		if (r == 0 && next_page(e, &x, url, &next, err) < 0)
+			r = gg_context(err, "list of tags");
 		http_exchange_done(&x);
 		free(url);
 		url = next;
@@ -121,25 +123,53 @@ static int fallback(struct registry *r, const struct gg_digest *d, struct gg_jso
 	return *ret ? 0 : gg_context(err, "referrers in '%s'", tag);
 }
 
+/* One page of the API; *ret_next is the URL of the one behind it, or NULL. */
+static int referrers_page(struct registry_endpoint *e, const char *url, struct gg_json *list,
+			  char **ret_next, bool *ret_found, struct gg_err *err)
+{
+	struct http_exchange x = { .max_text = IMAGE_MAX_DOCUMENT };
+	_cleanup_json_ struct gg_json *page = NULL;
+	int r = registry_ask(e, &x, url, "Accept: " OCI_INDEX_TYPE, err);
+
+	*ret_next = NULL;
+	*ret_found = r == 0 && x.status == 200;
+	if (*ret_found) {
+		page = manifests_of(x.text.data ? x.text.data : "", x.text.len, err);
+		r = page ? next_page(e, &x, url, ret_next, err) : -1;
+	}
+	http_exchange_done(&x);
+	if (r == 0 && gg_json_len(list) + gg_json_len(page) > MAX_REFERRERS)
+		r = gg_fail(err, GG_INTEGRITY, "more than %d", MAX_REFERRERS);
+	for (size_t i = 0; r == 0 && i < gg_json_len(page); i++)
+		gg_json_append_take(list, gg_json_ref(gg_json_at(page, i)));
+	return r;
+}
+
 int registry_referrers(struct registry *r, const struct gg_digest *d, struct gg_json **ret,
 		       struct gg_err *err)
 {
-	struct http_exchange x = { .max_text = IMAGE_MAX_DOCUMENT };
 	struct registry_endpoint *e = &r->v[r->n - 1];
+	_cleanup_json_ struct gg_json *list = gg_json_array();
 	_cleanup_free_ char *url = NULL;
 	char text[GG_DIGEST_TEXT];
-	bool none;
-	int result;
+	bool found = true;
 
 	if (registry_settle(e, err) < 0)
 		return -1;
 	url = gg_asprintf("%s/referrers/%s", e->base, gg_digest_text(d, text));
-	result = registry_ask(e, &x, url, "Accept: " OCI_INDEX_TYPE, err);
-	none = result == 0 && x.status == 404;
-	if (result == 0 && !none) {
-		*ret = manifests_of(x.text.data ? x.text.data : "", x.text.len, err);
-		result = *ret ? 0 : gg_context(err, "referrers of %s", text);
+	for (unsigned page = 0; url && found; page++) {
+		char *next = NULL;
+		int result = page < MAX_PAGES
+				     ? referrers_page(e, url, list, &next, &found, err)
+				     : gg_fail(err, GG_REMOTE, "more than %d pages", MAX_PAGES);
+
+		free(url);
+		url = next;
+		if (result < 0)
+			return gg_context(err, "referrers of %s", text);
+		if (!found && page == 0)
+			return fallback(r, d, ret, err);
 	}
-	http_exchange_done(&x);
-	return none ? fallback(r, d, ret, err) : result;
+	*ret = gg_steal(&list);
+	return 0;
 }

@@ -330,6 +330,11 @@ static void continue_session(struct upload *u, uint64_t offset)
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 
+	/* It cannot have what was not sent. */
+	if (offset > u->hashed) {
+		broke(u);
+		return;
+	}
 	if (take_answer(u, &problem) < 0) {
 		end(u, &problem);
 		return;
@@ -348,6 +353,21 @@ static void started(struct upload *u)
 		return;
 	case 202:
 		continue_session(u, 0);
+		return;
+	case 400:
+	case 401:
+	case 403:
+	case 404:
+	case 405:
+		/* The other repository may be what is not to be seen. */
+		if (u->mount_from) {
+			free(u->mount_from);
+			u->mount_from = NULL;
+			clear_request(u);
+			start(u);
+			return;
+		}
+		refused(u);
 		return;
 	default:
 		refused(u);

@@ -192,6 +192,8 @@ static int read_registry(struct transport_target *t, struct image_source *ret, s
 const struct transport transport_registry = {
 	.name = "docker",
 	.form = "docker://NAME[:TAG|@DIGEST]",
+	.index = true,
+	.documents = true,
 	.remote = true,
 	.parse = parse,
 	.identity = identity,
