@@ -22,6 +22,7 @@ and what goes wrong, in the order of an answer:
   "do": WORD                  before the request is carried out: see the functions do_*; "arg" is for it
   "status": 503               answered instead of being carried out, with "headers" and "text"
   "redirect": [307, URL]
+  "accept": true              of a PUT to an upload: its body is taken, and the upload is not ended
   "set": {NAME: VALUE|null}   headers, of the answer
   "body": {"flip": AT} | {"add": N} | {"drop": N} | {"text": T} | {"zeros": N} | {"json": V}
   "length": N                 is what Content-Length says; null: there is none, and the connection's end ends the body
@@ -214,6 +215,7 @@ class FaultRegistry:
                 return
             with self.lock:
                 self.connections.add(connection)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.connection, args=(connection, origin, context, tls), daemon=True).start()
 
     def end(self, connection, reset):
@@ -335,6 +337,10 @@ class FaultRegistry:
             elif "redirect" in rule:
                 answer = Answer(rule["redirect"][0])
                 answer.set("Location", self.fill(rule["redirect"][1], request))
+            elif rule.get("accept"):
+                request.method = "PATCH"
+                answer = self.carry_out(request)
+                request.method = "PUT"
             else:
                 answer = self.carry_out(request)
         for name, value in rule.get("set", {}).items():
@@ -474,6 +480,8 @@ class FaultRegistry:
         found = digest(request.body)
         if ":" in what and what != found:
             return Answer(400).problem("DIGEST_INVALID")
+        if not isinstance(document, dict):
+            return Answer(400).problem("MANIFEST_INVALID")
         needed = [d["digest"] for d in document.get("layers", []) + [document[k] for k in ("config",) if k in document]]
         missing = [d for d in needed if d not in repository.blobs]
         missing += [d["digest"] for d in document.get("manifests", []) if d["digest"] not in repository.manifests]
@@ -573,7 +581,10 @@ class FaultRegistry:
             return Answer(404, [("Content-Type", "text/plain")], b"404 page not found\n")
         found = []
         for known, (media_type, data) in repository.manifests.items():
-            document = json.loads(data)
+            try:
+                document = json.loads(data)
+            except ValueError:
+                continue
             if (document.get("subject") or {}).get("digest") == what:
                 found.append({"mediaType": media_type, "digest": known, "size": len(data),
                               "artifactType": document.get("artifactType", "")})
@@ -604,6 +615,15 @@ class FaultRegistry:
 
     def do_knobs(self, request, arg):
         self.knobs.update(arg)
+
+    def do_lose_blobs(self, request, arg):
+        self.repository(arg).blobs.clear()
+
+    def do_replace_referrers(self, request, arg):
+        """Somebody else wrote the tag without having seen what was there."""
+        data = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [arg[2]]}).encode()
+        self.repository(arg[0]).manifests[digest(data)] = (OCI_INDEX, data)
+        self.repository(arg[0]).tags[arg[1]] = digest(data)
 
     def do_append_referrer(self, request, arg):
         """Somebody else writes the tag between a read and a write: `arg` is [repository, tag, descriptor]."""

@@ -63,6 +63,7 @@ def update(runs):
 def digests(layout):
     """What messages and scripts call the blobs of an image."""
     names = {"manifest": layout.index["manifests"][0]["digest"], "config": layout.manifest["config"]["digest"]}
+    names.update(("child%d" % i, d["digest"]) for i, d in enumerate(layout.children))
     names.update(("layer%d" % i, d["digest"]) for i, d in enumerate(layout.manifest["layers"]))
     return names
 
@@ -125,7 +126,7 @@ class Run:
         row = self.row
         if row.reads:
             self.fill(registry.repository("app"))
-        else:
+        elif row.writes:
             self.layout.write(os.path.join(self.scratch, "in"))
         row.prepare(self, registry)
         for name, value in {**row.env, **row.files}.items():
@@ -151,8 +152,8 @@ class Run:
         for name, known in self.names.items():
             text = text.replace(known, "<%s>" % name)
         text = text.replace(self.scratch, "SCRATCH")
-        # The driver's lines are "error: …" and "hint: …"; the program has its own look.
-        return [line for line in text.splitlines() if not line.startswith("hint: ")]
+        # Hints follow, and the program shows its progress first.
+        return [line.removeprefix("ggbuild: ") for line in text.splitlines() if not line.startswith(("hint: ", "  help: ", "["))]
 
     # ---- what must be so ----
 
@@ -190,8 +191,8 @@ class Run:
         tag = repository.tags.get("1")
         if self.status == 0:
             self.check(tag == self.names["manifest"], "the tag is %s" % tag)
-            needed = set(self.names.values()) - {tag}
-            self.check(needed <= set(repository.blobs), "blobs are missing")
+            needed = set(self.names.values())
+            self.check(needed <= set(repository.blobs) | set(repository.manifests), "blobs are missing")
         elif not self.row.kept:
             self.check(tag is None, "a tag, though the push went wrong")
 
@@ -203,17 +204,21 @@ class Run:
         self.tokens = sum(q.origin == "token" for q in registry.log)
         self.other = sum(q.origin == "other" for q in registry.log)
         self.check(self.status == row.exit, "exit %d" % self.status)
-        if row.exit or not row.program:
+        if row.exit or lines:
             self.check(fits(ERRORS.get(row.name, ""), self.first), "says %r" % "\n".join(lines))
         at_least, at_most = row.requests if isinstance(row.requests, tuple) else (row.requests, row.requests)
         self.check(at_least <= self.count <= at_most, "%d requests" % self.count)
         self.check(self.tokens <= row.tokens, "%d requests of tokens" % self.tokens)
         self.check(self.other == row.other, "%d requests elsewhere" % self.other)
+        if row.program and not self.status:
+            self.check(self.out.decode() == self.names["manifest"] + "\n", "prints %r" % self.out)
         self.check(row.waits <= self.seconds < row.seconds, "%.1f s" % self.seconds)
         sent = max([q.sent for q in registry.log] or [0])
         self.check(sent <= row.sent, "%d bytes of one answer were taken" % sent)
         self.check_secrets(registry)
-        if row.reads:
+        if not row.stores:
+            self.check(not os.path.exists(os.path.join(self.scratch, "out")), "something was written")
+        elif row.reads:
             self.check_layout()
         else:
             self.check_registry(registry)
