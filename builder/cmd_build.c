@@ -104,6 +104,14 @@ static int check_image(const struct command_session *c, const struct options *o,
 	return 0;
 }
 
+static int no_connection(const struct transport_target *t, struct gg_err *err)
+{
+	gg_fail(err, GG_USAGE,
+		"output '%s' is in a registry, and --offline forbids every connection", t->text);
+	return gg_hint(err, "leave out --offline; --locked keeps the build from looking for "
+			    "anything new");
+}
+
 /* Nothing is made for an output that cannot be written. */
 static int check_outputs(const struct command_session *c, const struct options *o,
 			 const struct transport_settings *settings, struct targets *ret,
@@ -115,20 +123,15 @@ static int check_outputs(const struct command_session *c, const struct options *
 					      : NULL;
 
 	ret->v = gg_calloc(o->outputs.n, sizeof(*ret->v));
-	for (; ret->n < o->outputs.n; ret->n++) {
+	while (ret->n < o->outputs.n) {
 		struct transport_target *t = &ret->v[ret->n];
 
 		if (transport_parse(o->outputs.v[ret->n], t, err) < 0)
 			return -1;
+		ret->n++;
 		t->settings = settings;
-		if (o->common.offline && t->transport == &transport_registry) {
-			gg_fail(err, GG_USAGE,
-				"output '%s' is in a registry, and --offline forbids every "
-				"connection",
-				t->text);
-			return gg_hint(err, "leave out --offline; --locked keeps the build from "
-					    "looking for anything new");
-		}
+		if (o->common.offline && t->transport == &transport_registry)
+			return no_connection(t, err);
 	}
 	if (registry_options_check(&settings->registry, (const char *const *)o->outputs.v,
 				   o->outputs.n, err) < 0)

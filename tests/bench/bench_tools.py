@@ -12,7 +12,7 @@ import time
 PACKAGES = {  # what is run: the package that has it
     "buildah": "buildah", "dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "pigz": "pigz",
     "zstd": "zstd", "hyperfine": "hyperfine", "skopeo": "skopeo", "umoci": "umoci", "dpkg-scanpackages": "dpkg-dev",
-    "cc": "gcc", "runc": "runc", "podman": "podman", "newuidmap": "uidmap"}
+    "cc": "gcc", "docker-registry": "docker-registry", "curl": "curl", "runc": "runc", "podman": "podman", "newuidmap": "uidmap"}
 
 
 def say(text):
