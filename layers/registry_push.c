@@ -276,3 +276,27 @@ int registry_push_manifest(struct registry_push *p, const char *bytes, size_t le
 	entry = referrer(j, media_type, &d, len);
 	return add_to_fallback(p, subject, entry, err);
 }
+
+int registry_manifest_delete(struct registry *r, const struct gg_digest *d, struct gg_err *err)
+{
+	struct http_exchange x = { .method = "DELETE", .flags = HTTP_REPEAT };
+	_cleanup_free_ char *url = NULL;
+	char text[GG_DIGEST_TEXT];
+	const char *base;
+	int result;
+
+	if (registry_base(r, &base, err) < 0)
+		return -1;
+	x.url = url = gg_asprintf("%s/manifests/%s", base, gg_digest_text(d, text));
+	x.access = registry_access(r);
+	result = http_client_call(registry_client(r), &x, err);
+	/* Gone is gone: an answer may have been lost. */
+	if (result == 0 && x.status != 200 && x.status != 202 && x.status != 204 &&
+	    x.status != 404) {
+		result = registry_refuses(r, &x, err);
+		if (x.status == 405)
+			gg_hint(err, "this registry deletes nothing; some can be told to");
+	}
+	http_exchange_done(&x);
+	return result;
+}

@@ -35,3 +35,7 @@ int registry_push_manifest(struct registry_push *p, const char *bytes, size_t le
 			   const char *media_type, const char *tag, struct gg_err *err) GG_MUST_USE;
 /* Bytes that were sent, and blobs that need not be. */
 void registry_push_count(const struct registry_push *p, uint64_t *ret_bytes, unsigned *ret_there);
+/* A manifest, and with it every tag that names it; of the blobs the registry disposes. For r that was opened with
+ * REGISTRY_DELETE. */
+int registry_manifest_delete(struct registry *r, const struct gg_digest *d,
+			     struct gg_err *err) GG_MUST_USE;

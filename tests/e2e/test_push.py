@@ -226,6 +226,21 @@ def test_several(registry, work):
     check("the layout", os.path.exists("several/index.json"))
 
 
+def test_deletes(registry, digest):
+    """Only when asked, only that manifest, by whatever name."""
+    other = copy("oci:out", output(registry, "app:again")).stdout.strip()
+    check("several tags name it", other == digest)
+    command = [ggbuild, "delete"]
+    registry.forget()
+    check("digest", run([*command, output(registry, "app:again")]).stdout.strip() == digest)
+    check("two requests", registry.requests() == ["HEAD /v2/app/manifests/again 200", "DELETE /v2/app/manifests/%s 202" % digest],
+          registry.requests())
+    check("it is gone", registry.digest("app", "again") is None and registry.digest("app", "1") is None)
+    check("elsewhere it is not", registry.digest("team/other", "1") == digest)
+    done = run([*command, output(registry, "app:again")], 7)
+    check("what is not there", "no 'again'" in done.stderr, done.stderr)
+
+
 def test_not_let_in(work):
     """Who may not push knows before the work is done."""
     with Registry(work + "/users", users=True) as users:
@@ -277,6 +292,7 @@ def main():
             test_killed(registry)
             test_damaged(registry)
             test_several(registry, work)
+            test_deletes(registry, digest)
         test_not_let_in(work)
     finally:
         os.chdir("/")
