@@ -6,7 +6,7 @@ Usage: fake_engine.py SOCKET STATE, where STATE is a directory:
     STATE/requests  what was asked for, a line each; of what is loaded the tar's members
     STATE/has       diffIDs, a line for each image it has; the id is the line's number
     STATE/how       read anew for each request: words of "podman" (is one), "whole" (loads nothing that is left out),
-                    "refuse" (loads nothing), "hangup" (in the middle of a load),
+                    "refuse" (loads nothing), "error" (500 before reading), "hangup" (in the middle of a load),
                     "gone" (no image that it lists is there), "garbage" (its list is none), "sick" (503 to a greeting),
                     "dies" (in the middle of an export)
 """
@@ -14,6 +14,7 @@ import http.server
 import io
 import json
 import os
+import socket
 import socketserver
 import sys
 import tarfile
@@ -54,12 +55,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def chunks(self):
-        while n := int(self.rfile.readline(), 16):
+        while line := self.rfile.readline():
+            n = int(line, 16)
+            if n == 0:
+                return self.rfile.readline()
             yield self.rfile.read(n)
             self.rfile.readline()
-        self.rfile.readline()
+        raise ConnectionError("broken off")
 
     def load(self):
+        if "error" in self.how:
+            self.close_connection = True
+            self.answer(500, b'{"message": "no space left on device"}')
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read(1 << 16):
+                pass
+            return None
         data = b""
         for chunk in self.chunks():
             data += chunk
@@ -106,7 +118,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 

@@ -50,6 +50,7 @@ to whole
 to refuse
 to gone
 to podman
+to error
 to hangup
 to garbage
 to sick
