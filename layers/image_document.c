@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "layers/base/json.h"
+#include "layers/image_fields.h"
 #include "layers/oci.h"
 
 #define DOCKER_LIST_TYPE "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -22,6 +23,8 @@ int image_document_digest(const char *text, struct gg_digest *ret, struct gg_err
 {
 	if (!text)
 		return gg_fail(err, GG_INTEGRITY, "the digest is no string");
+	if (!image_fields_is_word(text))
+		return gg_fail(err, GG_INTEGRITY, "the digest is malformed");
 	if (!gg_starts(text, "sha256:"))
 		return gg_fail(err, GG_INTEGRITY, "digest '%.*s' is no sha256", TEXT_MAX, text);
 	if (gg_digest_from_hex(text + strlen("sha256:"), ret) < 0)
@@ -40,6 +43,8 @@ int image_document_blob(const struct gg_json *descriptor, struct image_blob *ret
 	ret->media_type = gg_json_get_str(descriptor, "mediaType", NULL);
 	if (!ret->media_type)
 		return gg_fail(err, GG_INTEGRITY, "the descriptor has no mediaType");
+	if (!image_fields_is_word(ret->media_type))
+		return gg_fail(err, GG_INTEGRITY, "the descriptor's mediaType is malformed");
 	if (!gg_json_get(descriptor, "digest"))
 		return gg_fail(err, GG_INTEGRITY, "the descriptor has no digest");
 	if (image_document_digest(gg_json_text(gg_json_get(descriptor, "digest")), &ret->digest,
@@ -50,7 +55,7 @@ int image_document_blob(const struct gg_json *descriptor, struct image_blob *ret
 	if (gg_json_number(size) < 0)
 		return gg_fail(err, GG_INTEGRITY, "the descriptor's size is negative");
 	ret->size = (uint64_t)gg_json_number(size);
-	return 0;
+	return image_fields_check_descriptor(descriptor, err);
 }
 
 static bool one_of(const char *word, const char *const *list, size_t n)
@@ -97,11 +102,15 @@ int image_document_check(const struct image_document *doc, enum image_document_k
 			 struct gg_err *err)
 {
 	const struct gg_json *own = gg_json_get(doc->json, "mediaType");
+	const struct gg_json *subject = gg_json_get(doc->json, "subject");
 	const char *type = doc->blob.media_type;
 	bool fits;
 
-	if (kind_by_fields(doc->json, ret, err) < 0)
+	if (kind_by_fields(doc->json, ret, err) < 0 ||
+	    image_fields_check_document(doc->json, err) < 0)
 		return -1;
+	if (gg_json_is_object(subject) && image_fields_check_descriptor(subject, err) < 0)
+		return gg_context(err, "subject");
 	if (own && !gg_json_is_string(own))
 		return gg_fail(err, GG_INTEGRITY, "its mediaType is no string");
 	if (own && !gg_streq(gg_json_text(own), type))
@@ -155,6 +164,8 @@ int image_document_check_layer_type(const char *type, struct gg_err *err)
 		return 0;
 	if (strstr(type, "nondistributable") || strstr(type, ".foreign."))
 		return gg_fail(err, GG_INTEGRITY, "a foreign layer, which is not in the image");
+	if (strstr(type, "+encrypted"))
+		return gg_fail(err, GG_INTEGRITY, "an encrypted layer, which is not read");
 	return gg_fail(err, GG_INTEGRITY, "media type '%.*s' is not known", TEXT_MAX, type);
 }
 
@@ -190,7 +201,7 @@ static char *list_refs(const struct gg_json *manifests)
 	for (size_t i = 0; i < gg_json_len(manifests); i++) {
 		const char *ref = ref_of(gg_json_at(manifests, i));
 
-		if (ref && !gg_strv_has(&refs, ref))
+		if (ref && image_fields_is_word(ref) && !gg_strv_has(&refs, ref))
 			gg_strv_add(&refs, ref);
 		if (refs.n == 20)
 			break;
@@ -246,7 +257,8 @@ static char *platform_of(const struct gg_json *descriptor)
 		   *arch = gg_json_get_str(p, "architecture", NULL),
 		   *variant = gg_json_get_str(p, "variant", NULL);
 
-	if (!os || !arch)
+	if (!os || !arch || !image_fields_is_word(os) || !image_fields_is_word(arch) ||
+	    (variant && !image_fields_is_word(variant)))
 		return NULL;
 	return gg_asprintf("%.*s/%.*s%s%.*s", TEXT_MAX, os, TEXT_MAX, arch, variant ? "/" : "",
 			   TEXT_MAX, variant ? variant : "");

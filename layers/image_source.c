@@ -10,6 +10,7 @@
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
 #include "layers/image_document.h"
+#include "layers/image_fields.h"
 #include "layers/transport.h"
 
 void image_bytes_done(struct image_bytes *b)
@@ -132,6 +133,8 @@ int image_source_take_diff_ids(struct image_source *s, struct gg_err *err)
 
 	if (image_document_diff_ids(s->config.json, &ids, err) < 0)
 		return -1;
+	if (image_fields_check_config(s->config.json, err) < 0)
+		return gg_context(err, "config");
 	if (gg_json_len(ids) != s->n_layers)
 		return gg_fail(err, GG_INTEGRITY,
 			       "the manifest has layers: %zu, the config diff_ids: %zu",

@@ -160,6 +160,16 @@ bool gg_json_is_string(const struct gg_json *v)
 	return json_is_string(in(v));
 }
 
+bool gg_json_is_bool(const struct gg_json *v)
+{
+	return json_is_boolean(in(v));
+}
+
+bool gg_json_is_null(const struct gg_json *v)
+{
+	return json_is_null(in(v));
+}
+
 bool gg_json_is_int(const struct gg_json *v)
 {
 	return json_is_integer(in(v));

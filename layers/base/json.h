@@ -39,6 +39,8 @@ bool gg_json_is_object(const struct gg_json *v);
 bool gg_json_is_array(const struct gg_json *v);
 bool gg_json_is_string(const struct gg_json *v);
 bool gg_json_is_int(const struct gg_json *v);
+bool gg_json_is_bool(const struct gg_json *v);
+bool gg_json_is_null(const struct gg_json *v); /* the value, not its absence */
 /* Borrowed; NULL when the key is absent or v is no object. */
 struct gg_json *gg_json_get(const struct gg_json *v, const char *key);
 /* Borrowed string, or fallback when absent or of another type. */

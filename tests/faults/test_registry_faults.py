@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 300
-"""Registries that misbehave (fault_registry.py) as registry_rows.py says, each against one command. Of every row: the exit
+"""Registries that misbehave (fault_registry.py) as registry_*rows.py say, each against one command. Of every row: the exit
 code and the words; what is stored is right, byte for byte, or nothing is there; how often was asked; and that no secret
 reached an origin that it is not meant for, nor the terminal.
 
@@ -27,6 +27,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "images")]
 import fault_registry  # noqa: E402
 import registry_rows  # noqa: E402
+import registry_push_rows  # noqa: E402, F401
+import registry_document_rows  # noqa: E402, F401
 from fault_registry import PASSWORD, USER  # noqa: E402
 
 GGBUILD = os.path.abspath(sys.argv[1])
