@@ -14,6 +14,25 @@
 
 enum { POLL_MS = 100 };
 
+static bool is_registry(const struct output *o)
+{
+	return o->target->transport == &transport_registry;
+}
+
+/* Which of those before it goes to the same registry. */
+static void find_first(struct publish *p, struct output *o)
+{
+	_cleanup_err_ struct gg_err ignored = GG_ERR_INIT;
+
+	/* It was parsed before. */
+	if (!is_registry(o) || reference_parse(o->target->place, &o->reference, &ignored) < 0)
+		return;
+	for (struct output *first = p->v; first < o && !o->after; first++)
+		if (is_registry(first) && !first->after &&
+		    gg_streq(first->reference.domain, o->reference.domain))
+			o->after = first;
+}
+
 struct publish *publish_new(struct session *s, const struct transport_target *targets, size_t n)
 {
 	struct publish *p = gg_zalloc(sizeof(*p));
@@ -21,10 +40,14 @@ struct publish *publish_new(struct session *s, const struct transport_target *ta
 	p->session = s;
 	p->n = n;
 	p->v = gg_calloc(n + 1, sizeof(*p->v));
-	for (size_t i = 0; i < n; i++)
-		p->v[i] = (struct output){
-			.publish = p, .target = &targets[i], .control = -1, .listen = -1
-		};
+	for (size_t i = 0; i < n; i++) {
+		p->v[i] = (struct output){ .publish = p,
+					   .target = &targets[i],
+					   .control = -1,
+					   .listen = -1,
+					   .reference = REFERENCE_INIT };
+		find_first(p, &p->v[i]);
+	}
 	return p;
 }
 
@@ -44,8 +67,10 @@ void publish_free(struct publish *p)
 		running = running || p->v[i].running;
 	if (running)
 		jobs_kill(p->session->jobs);
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		stop_telling(&p->v[i]);
+		reference_done(&p->v[i].reference);
+	}
 	free(p->v);
 	free(p->told);
 	gg_err_done(&p->err);
@@ -55,11 +80,6 @@ void publish_free(struct publish *p)
 void publish_freep(struct publish **p)
 {
 	publish_free(*p);
-}
-
-static bool is_registry(const struct output *o)
-{
-	return o->target->transport == &transport_registry;
 }
 
 /* ---- jobs ---- */
@@ -120,6 +140,7 @@ static void output_ended(void *ctx, const struct gg_json *result, struct gg_err 
 
 	(void)result;
 	o->running = false;
+	o->ended = true;
 	o->failed = err->kind != GG_OK;
 	stop_telling(o);
 	progress_job_end(p->session->progress, job_id(o),
@@ -143,6 +164,7 @@ static int write_run(void *ctx, const struct job_port *port, struct gg_json *res
 		     struct gg_err *err)
 {
 	struct output *o = ctx;
+	struct transport_image image = o->image->written;
 	struct transport_settings settings;
 	struct transport_target t = *o->target;
 
@@ -150,7 +172,11 @@ static int write_run(void *ctx, const struct job_port *port, struct gg_json *res
 	o->port = port;
 	settings = publish_settings(o);
 	t.settings = &settings;
-	return transport_write(&t, &o->image->written, err);
+	if (o->after) {
+		image.mount_host = o->after->reference.domain;
+		image.mount_path = o->after->reference.path;
+	}
+	return transport_write(&t, &image, err);
 }
 
 static int start(struct output *o, struct gg_err *err)
@@ -246,7 +272,7 @@ int publish_begin(struct publish *p, const struct recipe *r, const struct build_
 	p->build = b;
 	p->told = gg_calloc(b->plan->n_layers + 1, sizeof(*p->told));
 	for (size_t i = 0; i < p->n; i++)
-		if (is_registry(&p->v[i]) && start_listening(&p->v[i], err) < 0)
+		if (is_registry(&p->v[i]) && !p->v[i].after && start_listening(&p->v[i], err) < 0)
 			return -1;
 	p->building = true;
 	execution_watch(b->execution, give_layers, p);
@@ -323,16 +349,39 @@ static void tell_image(struct output *o, const struct transport_image *image)
 	tell(o, m);
 }
 
-static int wait_for_all(struct publish *p, struct gg_err *err)
+/* What waits for nobody. */
+static int start_ready(struct publish *p, const struct image *image, struct gg_err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct output *o = &p->v[i];
+
+		if (!o->target->transport->remote || o->running || o->ended ||
+		    (o->after && !o->after->ended))
+			continue;
+		o->image = image;
+		if (start(o, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_any_running(const struct publish *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].running)
+			return true;
+	return false;
+}
+
+static int wait_for_all(struct publish *p, const struct image *image, struct gg_err *err)
 {
 	struct session *s = p->session;
 
-	for (size_t i = 0; i < p->n; i++)
-		while (p->v[i].running) {
-			progress_tick(s->progress, job_now_ns());
-			if (jobs_poll(s->jobs, POLL_MS, err) < 0)
-				return -1;
-		}
+	while (is_any_running(p)) {
+		progress_tick(s->progress, job_now_ns());
+		if (jobs_poll(s->jobs, POLL_MS, err) < 0 || start_ready(p, image, err) < 0)
+			return -1;
+	}
 	progress_tick(s->progress, job_now_ns());
 	if (p->err.kind == GG_OK)
 		return 0;
@@ -340,6 +389,7 @@ static int wait_for_all(struct publish *p, struct gg_err *err)
 	return -1;
 }
 
+/* Each counts for itself: the others are written although one fails. */
 static void write_files(struct publish *p, const struct transport_image *image)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -357,19 +407,11 @@ static void write_files(struct publish *p, const struct transport_image *image)
 int publish_image(struct publish *p, const struct image *image, struct gg_err *err)
 {
 	p->building = false;
-	for (size_t i = 0; i < p->n; i++) {
-		struct output *o = &p->v[i];
-
-		if (!o->target->transport->remote || o->failed)
-			continue;
-		if (o->running) {
-			tell_image(o, &image->written);
-			continue;
-		}
-		o->image = image;
-		if (start(o, err) < 0)
-			return -1;
-	}
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].running)
+			tell_image(&p->v[i], &image->written);
+	if (start_ready(p, image, err) < 0)
+		return -1;
 	write_files(p, &image->written);
-	return wait_for_all(p, err);
+	return wait_for_all(p, image, err);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Publishing: the outputs of a build. Places that are files are written here, one after the other; places that speak
- * (transport.remote) are written by a job each, all at once. A registry's job begins before layers are packed: it looks
- * whether it is let in, and gets each layer when it is done, so that one goes up while others are made. Documents and
- * tag come at the end, when the image is whole and tested; a build that fails kills the jobs, and nothing is tagged.
+ * (transport.remote) are written by a job each, all at once, but for those in the same registry: there one goes first, and
+ * the others name or mount what it brought. A registry's job begins before layers are packed: it looks whether it is let
+ * in, and gets each layer when it is done, so that one goes up while others are made. Documents and tag come at the end,
+ * when the image is whole and tested; a build that fails kills the jobs, and nothing is tagged.
  *
  * An error of a registry that does not let us in ends the build. Later errors are told at once, the build goes on, and so
  * do the other outputs; the first error is the result.

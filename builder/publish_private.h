@@ -10,6 +10,7 @@
 
 #include "builder/job.h"
 #include "builder/publish.h"
+#include "layers/reference.h"
 
 struct output {
 	struct publish *publish;
@@ -18,7 +19,10 @@ struct output {
 	int control;                 /* parent: where layers are told; -1: nobody listens */
 	int listen;                  /* child: the other end */
 	const struct job_port *port; /* child */
-	bool running, failed;
+	struct reference reference;  /* of a registry's */
+	/* Another that goes to the same registry: what it has brought there need not go up again. NULL: there is none */
+	const struct output *after;
+	bool running, ended, failed;
 	bool admitted; /* it was let in */
 	uint64_t started;
 };

@@ -181,15 +181,16 @@ def uploading(registry, name):
 
 def test_killed(registry):
     """In the middle of an upload: no tag, and the next build finishes it."""
-    for n, least in enumerate((1, 20 << 20, 40 << 20)):
+    killed, ended = (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 128 + signal.SIGTERM)
+    for n, (least, (by, status)) in enumerate(((1, killed), (20 << 20, ended), (40 << 20, killed))):
         name = "killed%d" % n
         # Packed before: all there is to do is to send.
         command = words("streams.recipe", "--tls-verify=false", "-o", output(registry, name + ":1"), store="store-streams")
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and uploading(registry, name) < least:
             time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        check("it was killed", process.wait() == -signal.SIGKILL, name, process.returncode)
+        process.send_signal(by)
+        check("it was ended", process.wait() == status, name, process.returncode)
         time.sleep(0.3)
         check("no tag", registry.digest(name, "1") is None, name)
         digest = run(command).stdout.strip()
@@ -233,12 +234,25 @@ def test_deletes(registry, digest):
     command = [ggbuild, "delete"]
     registry.forget()
     check("digest", run([*command, output(registry, "app:again")]).stdout.strip() == digest)
-    check("two requests", registry.requests() == ["HEAD /v2/app/manifests/again 200", "DELETE /v2/app/manifests/%s 202" % digest],
-          registry.requests())
+    asked = ["HEAD /v2/app/manifests/again 200", "DELETE /v2/app/manifests/%s 202" % digest]
+    check("two requests", registry.requests() == asked, registry.requests())
     check("it is gone", registry.digest("app", "again") is None and registry.digest("app", "1") is None)
     check("elsewhere it is not", registry.digest("team/other", "1") == digest)
     done = run([*command, output(registry, "app:again")], 7)
     check("what is not there", "no 'again'" in done.stderr, done.stderr)
+
+
+def test_names(registry):
+    """Several names in one registry: every blob goes up once."""
+    registry.forget()
+    digest = build("names.recipe", "-o", output(registry, "names:1"), "-o", output(registry, "names:latest"),
+                   "-o", output(registry, "team/names:1")).stdout.strip()
+    for name, tag in (("names", "1"), ("names", "latest"), ("team/names", "1")):
+        check(name + ":" + tag, registry.digest(name, tag) == digest)
+    sent = [r for r in registry.requests() if r.startswith("PUT") and "/uploads/" in r]
+    mounted = [r for r in verbs(registry, "POST") if "mount=" in r and r.endswith(" 201")]
+    check("three blobs sent", len(sent) == 3 and all("/v2/names/" in r for r in sent), sent)
+    check("three blobs mounted", len(mounted) == 3, mounted)
 
 
 def test_not_let_in(work):
@@ -263,6 +277,7 @@ def make_recipes():
     run(["tar", "-C", "root", "-cf", "base.tar", "."])
     write("app.recipe", RECIPE % ("small", "true"))
     write("failing.recipe", (RECIPE % ("small", "false")).replace("name: app", "name: failing"))
+    write("names.recipe", (RECIPE % ("small", "true")).replace("1700000000", "1700000001"))
     write("streams.recipe", RECIPE % ("large", "true"))
     slow = (RECIPE % ("small", "true")).replace("base: {", "bottom: {")
     write("slow.recipe", slow.replace("image:", """  base:
@@ -292,6 +307,7 @@ def main():
             test_killed(registry)
             test_damaged(registry)
             test_several(registry, work)
+            test_names(registry)
             test_deletes(registry, digest)
         test_not_let_in(work)
     finally:
