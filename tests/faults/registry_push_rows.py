@@ -364,3 +364,52 @@ ggbuild(push, "manifest refused", [rule(PUT, "all", status=400, text=json.dumps(
     {"errors": [{"code": "MANIFEST_INVALID", "message": "the manifest is not liked"}]}))], exit=7)
 ggbuild(push, "N4 Location at another host", [rule(BEGIN, "all", set={"Location": "{other}/up"})], env=LOGGED_IN,
         registry={"auth": "basic"}, exit=7, requests=(3, 9))
+
+
+# ---- deleting ----
+
+
+def delete(name, script=(), gone=True, **fields):
+    def afterwards(run, registry):
+        run.check((run.names["manifest"] not in registry.repository("app").manifests) == gone, "the image is not as it should be")
+
+    ggbuild(pull, "delete: " + name, script, words=["delete", "docker://{place}/app:1"], stores=False, afterwards=afterwards,
+            **{"requests": 2, **fields})
+
+
+DELETE = "DELETE *"
+delete("undisturbed")
+delete("bearer", registry=BEARER, env=LOGGED_IN, requests=3, tokens=2)
+delete("503 once", [rule(DELETE, status=503)], requests=3)
+delete("405", [rule(DELETE, "all", status=405)], gone=False, exit=7)
+delete("403", [rule(DELETE, "all", status=403)], gone=False, exit=7)
+delete("its answer is lost", [rule(DELETE, cut="status", how="reset")], requests=3)
+delete("of what is not there", [rule("HEAD *", "all", status=404)], gone=False, exit=7, requests=1)
+for status in (302, 307):
+    delete("N1 %d to another host" % status, [rule(DELETE, "all", redirect=[status, "{other}{path}"])], gone=False, exit=7,
+           registry={"auth": "basic"}, env=LOGGED_IN, requests=3)
+
+# ---- mirrors: asked first, and nobody to show credentials to ----
+
+
+def mirrored(name, script=(), at_mirror=(), **fields):
+    """The mirror is the other origin, which has what the registry has."""
+    conf = '[[registry]]\nlocation = "{place}"\ninsecure = true\n[[registry.mirror]]\nlocation = "{mirror}"\ninsecure = true\n'
+    pull("from a mirror, " + name, list(script) + [dict(r, at="other") for r in at_mirror], lax=False,
+         files={"registries.conf": conf}, **{"requests": 0, "other": BASE, "registry": BEARER, "env": {
+             "CONTAINERS_REGISTRIES_CONF": "{home}/registries.conf", **LOGGED_IN}, **fields})
+
+
+mirrored("undisturbed")
+mirrored("layer cut", at_mirror=[CUT], other=BASE + 1)
+mirrored("it has nothing", at_mirror=[rule("GET *", "all", status=404)], requests=BASE + 1, tokens=1, other=BASE)
+mirrored("it wants to know who we are", at_mirror=[rule("GET *", "all", status=401, headers={"WWW-Authenticate": "Basic realm=x"})],
+         requests=BASE + 1, tokens=1, other=BASE)
+mirrored("it sends for a token", at_mirror=[rule("GET *", "all", status=401,
+                                                headers={"WWW-Authenticate": 'Bearer realm="{other}/token"'})],
+         requests=BASE + 1, tokens=1, other=(BASE, BASE * 3))
+mirrored("its layer is another", at_mirror=[rule(LAYER, "all", body={"flip": 7})], requests=2, tokens=1)
+mirrored("its manifest is another", at_mirror=[rule(MANIFEST, "all", body={"flip": 60})], requests=(2, 5), tokens=1, other=(1, BASE))
+mirrored("500 for ever", at_mirror=[rule("GET *", "all", status=500)], requests=BASE + 1, tokens=1, other=BASE * 5)
+mirrored("neither has the layer", [rule(LAYER, "all", status=404)], at_mirror=[rule(LAYER, "all", status=404)], exit=7,
+         requests=1)

@@ -39,7 +39,7 @@ class Row:
     exit: int = 0
     requests: object = BASE
     tokens: int = 0
-    other: int = 0
+    other: object = 0
     registry: dict = dataclasses.field(default_factory=dict)
     creds: str = ""
     env: dict = dataclasses.field(default_factory=dict)
