@@ -10,6 +10,7 @@ enum { PARALLEL = 8, PARALLEL_MAX = 64, TICK_MS = 100 };
 struct loop {
 	struct http_curl curl;
 	const struct http_options *options;
+	struct http_hasher *hasher;
 	struct http_transfer *v;
 	size_t n, finished, first; /* first: everything before it is finished */
 	CURLM *multi;
@@ -134,14 +135,17 @@ static int start_ready(struct loop *l, struct gg_err *err)
 	return (int)wait;
 }
 
-static void end_late(struct loop *l)
+/* Who is killed loses a moment's bytes, however slowly they come; and what is late ends. */
+static void tick(struct loop *l)
 {
 	int64_t now = http_now_ms();
 
 	for (size_t i = l->first; i < l->n; i++) {
 		struct http_transfer *t = &l->v[i];
 
-		if (t->state != HTTP_RUNNING || t->deadline > now)
+		if (t->state != HTTP_RUNNING)
+			continue;
+		if (http_body_flush(t) == 0 && t->deadline > now)
 			continue;
 		l->curl.multi_remove_handle(l->multi, t->easy);
 		l->idle[l->n_idle++] = t->easy;
@@ -168,7 +172,7 @@ static int run(struct loop *l, struct gg_err *err)
 			wait = 0;
 		}
 		if (http_now_ms() - l->reported >= TICK_MS) {
-			end_late(l);
+			tick(l);
 			report(l);
 		}
 		if (wait > 0 && l->finished < l->n)
@@ -207,6 +211,7 @@ static void take_over(struct loop *l)
 
 static void tear_down(struct loop *l)
 {
+	http_hasher_free(l->hasher);
 	for (size_t i = 0; i < l->n; i++) {
 		struct http_transfer *t = &l->v[i];
 
@@ -256,8 +261,9 @@ int http_fetch(struct http_request *requests, size_t n, const struct http_option
 	if (http_curl_load(&l.curl, err) < 0)
 		return -1;
 	l.v = gg_calloc(n, sizeof(*l.v));
+	l.hasher = http_hasher_new();
 	for (size_t i = 0; i < n; i++)
-		http_transfer_init(&l.v[i], &l.curl, l.options, &requests[i]);
+		http_transfer_init(&l.v[i], &l.curl, l.options, l.hasher, &requests[i]);
 	r = set_up(&l, err);
 	if (r == 0)
 		take_over(&l);

@@ -18,6 +18,7 @@ int http_body_restart(struct http_transfer *t, struct gg_err *err)
 
 	gg_hash_end(t->hash, &ignored);
 	t->offset = 0;
+	t->waiting = 0;
 	t->total = UINT64_MAX;
 	t->resumed = false;
 	t->etag[0] = '\0';
@@ -129,6 +130,46 @@ int http_body_begin(struct http_transfer *t)
 	return 0;
 }
 
+/* What did not reach the file is forgotten: it will be asked for again. */
+static int write_waiting(struct http_transfer *t)
+{
+	uint64_t at = t->offset - t->waiting;
+
+	for (size_t done = 0; done < t->waiting;) {
+		ssize_t n = pwrite(t->request->outfd, t->block + done, t->waiting - done,
+				   (off_t)(at + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			t->offset = at;
+			t->waiting = 0;
+			return gg_fail_errno(&t->problem, "write the download");
+		}
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int http_body_flush(struct http_transfer *t)
+{
+	if (write_waiting(t) < 0)
+		return -1;
+	if (t->waiting > 0)
+		t->block = http_hasher_add(t->hasher, t->hash, t->block, t->waiting);
+	t->waiting = 0;
+	return 0;
+}
+
+void http_body_settle(struct http_transfer *t)
+{
+	http_hasher_wait(t->hasher);
+	/* A small body is done before a thread would have woken. */
+	if (write_waiting(t) == 0 && t->waiting > 0)
+		gg_hash_add(t->hash, t->block, t->waiting);
+	t->waiting = 0;
+}
+
 static int store_body(struct http_transfer *t, const char *bytes, size_t len)
 {
 	const struct http_request *r = t->request;
@@ -139,19 +180,22 @@ static int store_body(struct http_transfer *t, const char *bytes, size_t len)
 							(unsigned long long)limit);
 
 		t->offset = 0;
+		t->waiting = 0;
 		return http_transfer_fail(t, &t->problem, GG_INTEGRITY, what);
 	}
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(r->outfd, bytes + done, len - done, (off_t)(t->offset + done));
+	if (!t->block)
+		t->block = gg_alloc(HTTP_BLOCK);
+	while (len > 0) {
+		size_t room = HTTP_BLOCK - t->waiting, n = len < room ? len : room;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return gg_fail_errno(&t->problem, "write the download");
-		done += (size_t)n;
+		memcpy(t->block + t->waiting, bytes, n);
+		t->waiting += n;
+		t->offset += n;
+		bytes += n;
+		len -= n;
+		if (t->waiting == HTTP_BLOCK && http_body_flush(t) < 0)
+			return -1;
 	}
-	gg_hash_add(t->hash, bytes, len);
-	t->offset += len;
 	return 0;
 }
 
@@ -179,7 +223,8 @@ size_t http_body_take(char *bytes, size_t size, size_t n, void *ctx)
 		t->skipped += len;
 		return http_body_skipped(t) ? 0 : len;
 	}
-	if ((!t->body && http_body_begin(t) < 0) || store_body(t, bytes, len) < 0)
+	if (t->problem.kind != GG_OK || (!t->body && http_body_begin(t) < 0) ||
+	    store_body(t, bytes, len) < 0)
 		return 0;
 	return len;
 }

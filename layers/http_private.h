@@ -129,6 +129,22 @@ enum http_cause http_cause_of(const struct http_curl *c, CURL *easy, CURLcode co
 int64_t http_retry_wait(const struct http_curl *c, CURL *easy, enum http_cause cause,
 			unsigned tries, unsigned base_ms);
 
+/* ---- hashing beside the transfers ---- */
+
+/* 256 KiB: libcurl hands bodies over by 16 KiB, and a write costs more than what it writes. */
+enum { HTTP_BLOCK = 256 << 10 };
+
+/* A thread that hashes blocks in their order; it begins with the first. */
+struct http_hasher;
+struct http_hasher *http_hasher_new(void);
+void http_hasher_free(struct http_hasher *h); /* accepts NULL */
+/* Takes a block of HTTP_BLOCK bytes, of which len are to be hashed, and gives another for it. `hash` and the block are the
+ * thread's until _wait. */
+char *http_hasher_add(struct http_hasher *h, struct gg_hash *hash, char *block,
+		      size_t len) GG_MUST_USE;
+/* Until all that was added is hashed. */
+void http_hasher_wait(struct http_hasher *h);
+
 /* ---- a download ---- */
 
 enum http_state { HTTP_WAITING, HTTP_RUNNING, HTTP_FINISHED };
@@ -148,8 +164,11 @@ struct http_transfer {
 
 	/* what has arrived */
 	struct gg_hash *hash;
-	uint64_t offset, total; /* total UINT64_MAX while unknown */
-	char etag[128];         /* strong one of the bytes so far, quoted, or "" */
+	struct http_hasher *hasher; /* borrowed from the loop */
+	uint64_t offset, total;     /* total UINT64_MAX while unknown */
+	char *block;                /* of HTTP_BLOCK bytes; NULL before its first use */
+	size_t waiting; /* the last bytes before `offset` that are in it, and not in the file */
+	char etag[128]; /* strong one of the bytes so far, quoted, or "" */
 	bool resumed;
 
 	/* this attempt */
@@ -169,6 +188,10 @@ int http_transfer_fail(const struct http_transfer *t, struct gg_err *err, enum g
 		       const char *what);
 /* Nothing has arrived. */
 int http_body_restart(struct http_transfer *t, struct gg_err *err) GG_MUST_USE;
+/* What is waiting goes to the file, and to the hash in its turn. -1: with t->problem. */
+int http_body_flush(struct http_transfer *t) GG_MUST_USE;
+/* The same, until all of it is hashed. */
+void http_body_settle(struct http_transfer *t);
 /* More of an error's page than it is worth was there, and the transfer was ended: its status counts. */
 bool http_body_skipped(const struct http_transfer *t);
 /* Judges an answer with the status of a body before its first byte; -1 with t->problem, or with t->anew. */
@@ -185,7 +208,8 @@ enum http_next {
 extern const char http_hint_unreachable[];
 
 void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
-			const struct http_options *options, struct http_request *request);
+			const struct http_options *options, struct http_hasher *hasher,
+			struct http_request *request);
 void http_transfer_done(struct http_transfer *t);
 /* Before the first attempt: takes over what the file holds. True when that is the whole body, and nothing is to be
  * asked. */
@@ -194,7 +218,7 @@ bool http_transfer_resume(struct http_transfer *t);
 int http_transfer_start(struct http_transfer *t, CURL *easy, struct gg_err *err) GG_MUST_USE;
 /* What to do after an attempt ended with `code`; `easy` is free afterwards. */
 enum http_next http_transfer_end(struct http_transfer *t, CURLcode code);
-/* The same after its deadline. */
+/* The same after its deadline, or where a flush failed. */
 enum http_next http_transfer_late(struct http_transfer *t);
 /* The source is given up for `problem` (taken): on to the next one, or done. */
 enum http_next http_transfer_give_up(struct http_transfer *t, struct gg_err *problem);

@@ -23,11 +23,13 @@ static void begin_source(struct http_transfer *t)
 }
 
 void http_transfer_init(struct http_transfer *t, const struct http_curl *curl,
-			const struct http_options *options, struct http_request *request)
+			const struct http_options *options, struct http_hasher *hasher,
+			struct http_request *request)
 {
 	*t = (struct http_transfer){ .curl = curl,
 				     .options = options,
 				     .request = request,
+				     .hasher = hasher,
 				     .total = UINT64_MAX,
 				     .deadline = INT64_MAX };
 	begin_source(t);
@@ -43,11 +45,13 @@ void http_transfer_done(struct http_transfer *t)
 		t->curl->slist_free_all(t->headers);
 	t->headers = NULL;
 	gg_hash_free(t->hash);
+	free(t->block);
 	http_route_done(&t->route);
 	gg_buf_done(&t->answer);
 	gg_err_done(&t->first);
 	gg_err_done(&t->problem);
 	t->hash = NULL;
+	t->block = NULL;
 }
 
 int http_transfer_fail(const struct http_transfer *t, struct gg_err *err, enum gg_kind kind,
@@ -343,8 +347,10 @@ static void attempt_done(struct http_transfer *t)
 
 enum http_next http_transfer_end(struct http_transfer *t, CURLcode code)
 {
-	enum http_next next = end_attempt(t, code);
+	enum http_next next;
 
+	http_body_settle(t);
+	next = end_attempt(t, code);
 	attempt_done(t);
 	return next;
 }
@@ -353,7 +359,10 @@ enum http_next http_transfer_late(struct http_transfer *t)
 {
 	_cleanup_err_ struct gg_err problem = GG_ERR_INIT;
 
+	http_body_settle(t);
 	attempt_done(t);
+	if (t->problem.kind != GG_OK)
+		return http_transfer_give_up(t, &t->problem);
 	http_transfer_fail(t, &problem, GG_REMOTE, "too slow: not done within its time");
 	return http_transfer_give_up(t, &problem);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -586,6 +587,64 @@ static void test_full_disk(void **state)
 	assert_int_equal(requests_of("/ok/50000"), 1);
 }
 
+/* Bodies of many blocks, hashed beside what arrives: broken off, continued with the right bytes and with wrong ones. */
+static void test_blocks(void **state)
+{
+	enum { N = 3000001 };
+	_cleanup_get_ struct get full, wrong;
+
+	(void)state;
+	get_ok("/cut/range/3000001", N, true, 2);
+	get_ok("/cut/other/3000001", N, true, 3);
+	get_ok("/cut/whole/3000001", N, false, 2);
+	get_init(&wrong, "/ok/3000001");
+	wrong.request.has_digest = true;
+	body_digest(N - 1, &wrong.request.digest);
+	get_run(&wrong);
+	assert_error(&wrong, GG_INTEGRITY, ", expected sha256:");
+	get_init(&full, "/ok/3000002");
+	gg_close(full.request.outfd);
+	full.request.outfd = open("/dev/full", O_RDWR | O_CLOEXEC);
+	assert_int_equal(http_fetch(&full.request, 1, &full.options, &full.err), -1);
+	assert_int_equal(full.err.errnum, ENOSPC);
+	assert_int_equal(requests_of("/ok/3000002"), 1);
+}
+
+struct watch {
+	int fd;
+	unsigned seen;
+};
+
+static void watch_file(void *ctx, uint64_t done, uint64_t total, unsigned finished)
+{
+	struct watch *w = ctx;
+	struct stat st;
+
+	(void)total;
+	(void)finished;
+	assert_int_equal(fstat(w->fd, &st), 0);
+	w->seen += done == 25000 && st.st_size == 25000;
+}
+
+/* What has arrived is in the file soon, though more is waited for: who is killed then goes on from there. */
+static void test_soon(void **state)
+{
+	_cleanup_get_ struct get g;
+	struct watch w = { 0 };
+
+	(void)state;
+	get_init(&g, "/hang/range/50000");
+	w.fd = g.request.outfd;
+	g.options.stall_s = 1;
+	g.options.progress = watch_file;
+	g.options.ctx = &w;
+	g.request.has_digest = true;
+	body_digest(50000, &g.request.digest);
+	get_run(&g);
+	assert_body(&g, 50000);
+	assert_true(w.seen >= 3);
+}
+
 static void test_show(void **state)
 {
 	static const char *const cases[][2] = {
@@ -639,7 +698,8 @@ int main(void)
 		cmocka_unit_test(test_many),         cmocka_unit_test(test_dead_host),
 		cmocka_unit_test(test_unknown_host), cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_access),       cmocka_unit_test(test_alternate_resumes),
-		cmocka_unit_test(test_too_slow),
+		cmocka_unit_test(test_too_slow),     cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_soon),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
