@@ -324,15 +324,17 @@ static int read_dir(struct registries *r, const char *path, struct gg_err *err)
 	return 0;
 }
 
-/* What podman has asked its user about. */
+/* What podman has asked its user about. Who is root in a namespace of its own alone is not who root's place is for. */
 static int read_chosen(struct registries *r, const char *home, struct gg_err *err)
 {
+	static const char roots[] = "/var/cache/containers/short-name-aliases.conf";
 	const char *cache = getenv("XDG_CACHE_HOME");
 	_cleanup_free_ char *path = NULL;
 	bool there;
 
-	if (geteuid() == 0)
-		path = gg_strdup("/var/cache/containers/short-name-aliases.conf");
+	if (geteuid() == 0 &&
+	    (faccessat(AT_FDCWD, roots, R_OK, AT_EACCESS) == 0 || errno != EACCES))
+		path = gg_strdup(roots);
 	else if (cache && cache[0] == '/')
 		path = gg_asprintf("%s/containers/short-name-aliases.conf", cache);
 	else if (home)
