@@ -143,17 +143,10 @@ static void put_row(struct table *t, const struct difference *d)
 	table_take(t, what_cell(d));
 }
 
-static void put_line(void *ctx, const char *text, size_t len)
-{
-	gg_buf_add(ctx, text, len);
-	gg_buf_putc(ctx, '\n');
-}
-
 void compare_text(const struct comparison *c, size_t max, struct gg_buf *ret)
 {
 	_cleanup_table_ struct table t = { .columns = 5 };
 	_cleanup_buf_ struct gg_buf text = { 0 };
-	struct printable lines = { 0 };
 	size_t n = max && max < c->n ? max : c->n, rest = c->n - n + c->dropped;
 	static const char *const head[] = { "LAYER", "KIND", "CAUSE", "PATH", "WHAT" };
 
@@ -165,9 +158,7 @@ void compare_text(const struct comparison *c, size_t max, struct gg_buf *ret)
 		put_row(&t, &c->v[i]);
 	table_print(&t, &text);
 	/* Names and texts of strangers reach a terminal. */
-	printable_feed(&lines, text.data, text.len, put_line, ret);
-	printable_end(&lines, put_line, ret);
-	printable_done(&lines);
+	printable_text(text.data, text.len, ret);
 	if (rest)
 		gg_buf_printf(ret, "and %zu more\n", rest);
 }

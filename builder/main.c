@@ -13,11 +13,10 @@
 #include "recipes/recipe.h"
 
 static const struct command_def *const commands[] = {
-	&command_init,   &command_build, &command_lock,    &command_fetch,
-	&command_bundle, &command_plan,  &command_explain, &command_verify,
-	&command_diff,   &command_copy,  &command_delete,  &command_login,
-	&command_logout, &command_store, &command_doctor,  &command_completion,
-	&command_man,    NULL,
+	&command_init,    &command_build,   &command_lock,       &command_fetch, &command_bundle,
+	&command_plan,    &command_explain, &command_verify,     &command_diff,  &command_copy,
+	&command_inspect, &command_ls,      &command_delete,     &command_login, &command_logout,
+	&command_store,   &command_doctor,  &command_completion, &command_man,   NULL,
 };
 
 const struct program_def command_program = {
@@ -49,21 +48,12 @@ const struct program_def command_program = {
 	.commands = commands,
 };
 
-static void put_line(void *ctx, const char *text, size_t len)
-{
-	gg_buf_add(ctx, text, len);
-	gg_buf_putc(ctx, '\n');
-}
-
 /* Names out of archives and what commands printed are in these texts: no control character reaches the terminal. */
 static void say(const char *text, size_t len)
 {
 	_cleanup_buf_ struct gg_buf out = { 0 };
-	struct printable lines = { 0 };
 
-	printable_feed(&lines, text, len, put_line, &out);
-	printable_end(&lines, put_line, &out);
-	printable_done(&lines);
+	printable_text(text, len, &out);
 	if (out.len) /* not of an error without words: differences were the result */
 		fwrite(out.data, 1, out.len, stderr);
 }

@@ -190,6 +190,21 @@ void printable_done(struct printable *s)
 	*s = (struct printable){ 0 };
 }
 
+static void put_line(void *ctx, const char *text, size_t len)
+{
+	gg_buf_add(ctx, text, len);
+	gg_buf_putc(ctx, '\n');
+}
+
+void printable_text(const char *text, size_t len, struct gg_buf *ret)
+{
+	struct printable lines = { 0 };
+
+	printable_feed(&lines, text, len, put_line, ret);
+	printable_end(&lines, put_line, ret);
+	printable_done(&lines);
+}
+
 size_t printable_clip(const char *text, size_t len, unsigned columns)
 {
 	const unsigned char *s = (const unsigned char *)text;

@@ -39,5 +39,8 @@ void printable_feed(struct printable *s, const char *bytes, size_t len, printabl
 void printable_end(struct printable *s, printable_line *line, void *ctx);
 void printable_done(struct printable *s);
 
+/* A whole text at once: its lines, each with a newline, to the end of ret. */
+void printable_text(const char *text, size_t len, struct gg_buf *ret);
+
 /* How many of the line's bytes fit in `columns`; whole characters, wide ones count two, combining ones none. */
 size_t printable_clip(const char *text, size_t len, unsigned columns);

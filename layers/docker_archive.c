@@ -84,8 +84,6 @@ static int find(const struct gg_json *list, const char *ref, const struct gg_jso
 {
 	_cleanup_free_ char *tags = NULL;
 
-	if (!gg_json_is_array(list))
-		return gg_fail(err, GG_INTEGRITY, "'manifest.json' is no list");
 	if (gg_json_len(list) == 0)
 		return gg_fail(err, GG_INTEGRITY, "'manifest.json' lists no image");
 	tags = list_tags(list);
@@ -123,11 +121,24 @@ static int take_layers(struct image_source *s, const struct gg_json *image, stru
 	return 0;
 }
 
-static int read_archive(struct transport_target *t, struct image_source *s, struct gg_err *err)
+static void list_image(const struct gg_json *image, struct gg_json *list)
 {
-	struct image_blob list = { .member = "manifest.json" }, config = { 0 };
+	const struct gg_json *tags = gg_json_get(image, "RepoTags");
+	size_t n = gg_json_len(tags);
+
+	for (size_t i = 0; i == 0 || i < n; i++) {
+		const char *tag = i < n ? gg_json_text(gg_json_at(tags, i)) : NULL;
+		struct gg_json *o = gg_json_object();
+
+		gg_json_set_str(o, "reference", tag ? tag : "");
+		gg_json_append_take(list, o);
+	}
+}
+
+static int open_archive(struct transport_target *t, struct image_source *s, struct gg_err *err)
+{
+	struct image_blob list = { .member = "manifest.json" };
 	struct archive_index *members = transport_open_archive(t, err);
-	const struct gg_json *image = NULL;
 	struct docker_archive *d;
 
 	if (!members)
@@ -136,8 +147,39 @@ static int read_archive(struct transport_target *t, struct image_source *s, stru
 	s->open = open_blob;
 	s->close = close_archive;
 	d->members = members;
-	if (image_source_read(s, &list, &d->list, err) < 0 ||
-	    find(d->list.json, t->ref, &image, err) < 0)
+	if (image_source_read(s, &list, &d->list, err) < 0)
+		return -1;
+	if (!gg_json_is_array(d->list.json))
+		return gg_fail(err, GG_INTEGRITY, "'manifest.json' is no list");
+	return 0;
+}
+
+static int list_archive(struct transport_target *t, struct image_source *s, struct gg_json **ret,
+			struct gg_err *err)
+{
+	const struct docker_archive *d;
+
+	if (t->ref)
+		return 0;
+	if (open_archive(t, s, err) < 0)
+		return -1;
+	d = s->ctx;
+	*ret = gg_json_array();
+	for (size_t i = 0; i < gg_json_len(d->list.json); i++)
+		list_image(gg_json_at(d->list.json, i), *ret);
+	return 0;
+}
+
+static int read_archive(struct transport_target *t, struct image_source *s, struct gg_err *err)
+{
+	struct image_blob config = { 0 };
+	const struct gg_json *image = NULL;
+	const struct docker_archive *d;
+
+	if (open_archive(t, s, err) < 0)
+		return -1;
+	d = s->ctx;
+	if (find(d->list.json, t->ref, &image, err) < 0)
 		return -1;
 	config.member = gg_json_get_str(image, "Config", NULL);
 	if (!config.member)
@@ -224,6 +266,7 @@ const struct transport transport_docker_archive = {
 	.form = "docker-archive:FILE[:REF]",
 	.parse = transport_parse_path,
 	.read = read_archive,
+	.list = list_archive,
 	.identity = transport_path_identity,
 	.check = check,
 	.write = write_archive,

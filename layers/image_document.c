@@ -250,9 +250,8 @@ int image_document_find(const struct gg_json *index, const char *ref, struct gg_
 	return 0;
 }
 
-static char *platform_of(const struct gg_json *descriptor)
+char *image_document_platform(const struct gg_json *p)
 {
-	const struct gg_json *p = gg_json_get(descriptor, "platform");
 	const char *os = gg_json_get_str(p, "os", NULL),
 		   *arch = gg_json_get_str(p, "architecture", NULL),
 		   *variant = gg_json_get_str(p, "variant", NULL);
@@ -287,7 +286,7 @@ int image_document_choose(const struct gg_json *descriptors, const char *platfor
 
 	for (size_t i = 0; i < gg_json_len(descriptors); i++) {
 		const struct gg_json *d = gg_json_at(descriptors, i);
-		_cleanup_free_ char *have = platform_of(d);
+		_cleanup_free_ char *have = image_document_platform(gg_json_get(d, "platform"));
 
 		if (is_attestation(d, have))
 			continue;

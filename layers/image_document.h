@@ -30,6 +30,9 @@ int image_document_check_layer_type(const char *type, struct gg_err *err) GG_MUS
 int image_document_diff_ids(const struct gg_json *config, const struct gg_json **ret,
 			    struct gg_err *err) GG_MUST_USE;
 
+/* "os/arch[/variant]" of a descriptor's platform, or of a config; owned by the caller. NULL: it says none. */
+char *image_document_platform(const struct gg_json *p);
+
 /* The entries of an index.json ("manifests") that a reference names, all of them with NULL where only one image is
  * there; the array is the caller's. */
 int image_document_find(const struct gg_json *index, const char *ref, struct gg_json **ret,

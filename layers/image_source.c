@@ -265,18 +265,41 @@ static struct transport_settings *settings_of(const struct image_source_options 
 	return s;
 }
 
+static struct image_source *new_source(const char *text, const struct image_source_options *o)
+{
+	struct image_source *s = gg_zalloc(sizeof(*s));
+
+	s->name = gg_strdup(text);
+	s->platform = gg_strdup(o && o->platform ? o->platform : machine_platform());
+	s->whole = o && o->whole;
+	s->settings = settings_of(o);
+	return s;
+}
+
+int image_source_list(const char *text, const struct image_source_options *options,
+		      struct gg_json **ret, struct gg_err *err)
+{
+	_cleanup_image_source_ struct image_source *s = new_source(text, options);
+	struct transport_target t = TRANSPORT_TARGET_INIT;
+	int r = 0;
+
+	*ret = NULL;
+	if (transport_parse_source(text, &t, err) < 0)
+		return -1;
+	t.settings = s->settings;
+	if (t.transport->list)
+		r = t.transport->list(&t, s, ret, err);
+	transport_target_done(&t);
+	return r < 0 ? gg_context(err, "image '%s'", text) : 0;
+}
+
 int image_source_open(const char *text, const struct image_source_options *options,
 		      struct image_source **ret, struct gg_err *err)
 {
-	_cleanup_image_source_ struct image_source *s = gg_zalloc(sizeof(*s));
+	_cleanup_image_source_ struct image_source *s = new_source(text, options);
 	struct transport_target t = TRANSPORT_TARGET_INIT;
 	int r;
 
-	s->name = gg_strdup(text);
-	s->platform =
-		gg_strdup(options && options->platform ? options->platform : machine_platform());
-	s->whole = options && options->whole;
-	s->settings = settings_of(options);
 	if (transport_parse_source(text, &t, err) < 0)
 		return -1;
 	t.settings = s->settings;

@@ -113,6 +113,9 @@ struct image_source_options {
  * what it holds. options may be NULL. */
 int image_source_open(const char *text, const struct image_source_options *options,
 		      struct image_source **ret, struct gg_err *err) GG_MUST_USE;
+/* The images that a place without a reference holds, as in struct transport; *ret NULL: the text names one image. */
+int image_source_list(const char *text, const struct image_source_options *options,
+		      struct gg_json **ret, struct gg_err *err) GG_MUST_USE;
 void image_source_close(struct image_source *s);
 void image_source_closep(struct image_source **s);
 #define _cleanup_image_source_ GG_CLEANUP(image_source_closep)

@@ -146,7 +146,7 @@ static int with_layer(const struct layer_ref *ref, struct gg_err *err)
 	return gg_context(err, "image '%s': layer %zu", ref->source->name, ref->layer);
 }
 
-static int list_layer(const struct layer_ref *ref, struct layer_list *l, struct gg_err *err)
+int layer_list_read(const struct layer_ref *ref, struct layer_list *l, struct gg_err *err)
 {
 	_cleanup_layer_stream_ struct layer_stream *stream = NULL;
 
@@ -228,7 +228,7 @@ static void *work(void *ctx)
 {
 	struct side *s = ctx;
 
-	s->result = s->list ? list_layer(s->ref, s->list, &s->err)
+	s->result = s->list ? layer_list_read(s->ref, s->list, &s->err)
 			    : read_wanted(s->ref, s->wanted, &s->err);
 	return NULL;
 }

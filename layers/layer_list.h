@@ -46,6 +46,9 @@ struct layer_ref {
 	size_t layer;
 };
 
+/* One, on the caller's thread. */
+int layer_list_read(const struct layer_ref *ref, struct layer_list *ret,
+		    struct gg_err *err) GG_MUST_USE;
 /* Both at once; ret[i] is of refs[i]. */
 int layer_list_pair(const struct layer_ref refs[2], struct layer_list ret[2],
 		    struct gg_err *err) GG_MUST_USE;

@@ -443,6 +443,7 @@ const struct transport transport_oci = {
 	.documents = true,
 	.parse = transport_parse_path,
 	.read = layout_read_directory,
+	.list = layout_list_directory,
 	.identity = identity,
 	.check = check,
 	.write = write_layout,

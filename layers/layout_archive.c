@@ -97,6 +97,7 @@ const struct transport transport_oci_archive = {
 	.documents = true,
 	.parse = transport_parse_path,
 	.read = layout_read_archive,
+	.list = layout_list_archive,
 	.identity = transport_path_identity,
 	.check = transport_check_file,
 	.write = write_archive,

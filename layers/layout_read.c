@@ -86,6 +86,42 @@ static int check_version(const struct image_source *s, struct gg_err *err)
 	return r;
 }
 
+/* What a layout says of its images, under the names of struct transport's list. */
+static struct gg_json *list_images(const struct gg_json *index)
+{
+	const struct gg_json *manifests = gg_json_get(index, "manifests");
+	struct gg_json *list = gg_json_array();
+
+	for (size_t i = 0; i < gg_json_len(manifests); i++) {
+		const struct gg_json *d = gg_json_at(manifests, i);
+		_cleanup_free_ char *platform = image_document_platform(gg_json_get(d, "platform"));
+		struct gg_json *o = gg_json_object();
+
+		gg_json_set_str(o, "reference",
+				gg_json_get_str(gg_json_get(d, "annotations"), OCI_REF_NAME, ""));
+		gg_json_set_str(o, "digest", gg_json_get_str(d, "digest", ""));
+		gg_json_set_str(o, "mediaType", gg_json_get_str(d, "mediaType", ""));
+		gg_json_set_str(o, "platform", platform ? platform : "");
+		gg_json_append_take(list, o);
+	}
+	return list;
+}
+
+static int list_index(struct image_source *s, struct gg_json **ret, struct gg_err *err)
+{
+	struct image_blob b = { .member = "index.json" };
+	struct image_document doc = { 0 };
+	int r = image_source_read(s, &b, &doc, err);
+
+	if (r == 0 && !gg_json_is_array(gg_json_get(doc.json, "manifests")))
+		r = gg_fail(err, GG_INTEGRITY, "'index.json' lists no manifests");
+	if (r == 0)
+		*ret = list_images(doc.json);
+	free(doc.bytes);
+	gg_json_unref(doc.json);
+	return r;
+}
+
 static int read_index(struct image_source *s, const char *ref, struct gg_err *err)
 {
 	struct image_blob b = { .member = "index.json" };
@@ -100,38 +136,72 @@ static int read_index(struct image_source *s, const char *ref, struct gg_err *er
 	return r < 0 ? -1 : image_source_resolve(s, found, err);
 }
 
-static int read_layout(struct image_source *s, struct layout *l, const char *ref,
-		       struct gg_err *err)
+/* l is the source's from now on. */
+static int begin(struct image_source *s, struct layout *l, struct gg_err *err)
 {
 	s->ctx = l;
 	s->open = open_blob;
 	s->close = close_layout;
-	if (check_version(s, err) < 0)
-		return -1;
-	return read_index(s, ref, err);
+	return check_version(s, err);
 }
 
-int layout_read_directory(struct transport_target *t, struct image_source *s, struct gg_err *err)
+static struct layout *open_directory(struct transport_target *t, struct gg_err *err)
 {
 	struct layout *l;
 	int dir = open(t->place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (dir < 0)
-		return transport_open_failed(t, err);
+	if (dir < 0) {
+		transport_open_failed(t, err);
+		return NULL;
+	}
 	l = gg_zalloc(sizeof(*l));
 	l->dir = dir;
-	return read_layout(s, l, t->ref, err);
+	return l;
 }
 
-int layout_read_archive(struct transport_target *t, struct image_source *s, struct gg_err *err)
+static struct layout *open_archive(struct transport_target *t, struct gg_err *err)
 {
 	struct archive_index *archive = transport_open_archive(t, err);
 	struct layout *l;
 
 	if (!archive)
-		return -1;
+		return NULL;
 	l = gg_zalloc(sizeof(*l));
 	l->dir = -1;
 	l->archive = archive;
-	return read_layout(s, l, t->ref, err);
+	return l;
+}
+
+int layout_read_directory(struct transport_target *t, struct image_source *s, struct gg_err *err)
+{
+	struct layout *l = open_directory(t, err);
+
+	return l && begin(s, l, err) == 0 ? read_index(s, t->ref, err) : -1;
+}
+
+int layout_read_archive(struct transport_target *t, struct image_source *s, struct gg_err *err)
+{
+	struct layout *l = open_archive(t, err);
+
+	return l && begin(s, l, err) == 0 ? read_index(s, t->ref, err) : -1;
+}
+
+int layout_list_directory(struct transport_target *t, struct image_source *s, struct gg_json **ret,
+			  struct gg_err *err)
+{
+	struct layout *l = t->ref ? NULL : open_directory(t, err);
+
+	if (t->ref)
+		return 0;
+	return l && begin(s, l, err) == 0 ? list_index(s, ret, err) : -1;
+}
+
+int layout_list_archive(struct transport_target *t, struct image_source *s, struct gg_json **ret,
+			struct gg_err *err)
+{
+	struct layout *l = t->ref ? NULL : open_archive(t, err);
+
+	if (t->ref)
+		return 0;
+	return l && begin(s, l, err) == 0 ? list_index(s, ret, err) : -1;
 }

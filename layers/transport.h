@@ -80,6 +80,10 @@ struct transport {
 	int (*parse)(struct transport_target *t, const char *rest, struct gg_err *err);
 	/* Fills a source whose name and platform are set; also after -1 it is closed as any other. NULL: nothing is read. */
 	int (*read)(struct transport_target *t, struct image_source *s, struct gg_err *err);
+	/* What the place holds, an array of objects with "reference" and, where they are known, "digest", "mediaType" and
+	 * "platform"; *ret stays NULL where t names one image. s is filled as by `read`. NULL: the place holds one. */
+	int (*list)(struct transport_target *t, struct image_source *s, struct gg_json **ret,
+		    struct gg_err *err);
 	/* The others are NULL where nothing is written.
 	 * What is the same for two targets exactly when they write to the same place; owned by the caller. */
 	char *(*identity)(const struct transport_target *t);

@@ -189,6 +189,38 @@ static int read_registry(struct transport_target *t, struct image_source *ret, s
 	return image_source_resolve(ret, descriptors, err);
 }
 
+/* Whoever writes neither tag nor digest asks for what tags there are. */
+static bool is_repository(const struct transport_target *t, const struct reference *r)
+{
+	return !r->has_digest && !gg_ends(t->place, ":latest") && gg_streq(r->tag, "latest");
+}
+
+static int list_registry(struct transport_target *t, struct image_source *s, struct gg_json **ret,
+			 struct gg_err *err)
+{
+	const struct registry_settings *settings = t->settings ? &t->settings->registry : NULL;
+	_cleanup_registry_ struct registry *registry = NULL;
+	_cleanup_reference_ struct reference r = REFERENCE_INIT;
+	_cleanup_strv_ struct gg_strv tags = { 0 };
+
+	(void)s;
+	if (reference_parse(t->place, &r, err) < 0)
+		return -1;
+	if (!is_repository(t, &r))
+		return 0;
+	if (registry_open(&r, REGISTRY_PULL, settings, &registry, err) < 0 ||
+	    registry_tags(registry, &tags, err) < 0)
+		return -1;
+	*ret = gg_json_array();
+	for (size_t i = 0; i < tags.n; i++) {
+		struct gg_json *o = gg_json_object();
+
+		gg_json_set_str(o, "reference", tags.v[i]);
+		gg_json_append_take(*ret, o);
+	}
+	return 0;
+}
+
 const struct transport transport_registry = {
 	.name = "docker",
 	.form = "docker://NAME[:TAG|@DIGEST]",
@@ -199,5 +231,6 @@ const struct transport transport_registry = {
 	.identity = identity,
 	.check = check,
 	.read = read_registry,
+	.list = list_registry,
 	.write = transport_registry_write,
 };

@@ -107,6 +107,18 @@ def test_nothing_to_do(registry, digest):
     check("another tag", registry.digest("app", "2") == digest)
 
 
+def test_looks(registry, digest):
+    """What is shown of a registry; no layer is fetched for it."""
+    registry.forget()
+    tags = run([ggbuild, "ls", output(registry, "app")]).stdout
+    check("tags", sorted(tags.split()) == ["1", "2"], tags)
+    seen = run([ggbuild, "inspect", output(registry, "app:1"), "--format", "{{.Digest}} {{.Layers.1.Digest}}"]).stdout.split()
+    check("its digest", seen[0] == digest, seen)
+    check("manifest and config", len(verbs(registry, "GET /v2/app/blobs")) == 1, registry.requests())
+    files = run([ggbuild, "ls", output(registry, "app@" + digest), seen[1]]).stdout
+    check("files", " data" in files, files)
+
+
 def test_mounts(registry, digest):
     registry.forget()
     copy(output(registry, "app:1"), output(registry, "team/other:1"))
@@ -327,6 +339,7 @@ def main():
             os.environ["CONTAINERS_REGISTRIES_CONF"] = work + "/registries.conf"
             digest = test_reads_back(registry)
             test_nothing_to_do(registry, digest)
+            test_looks(registry, digest)
             test_mounts(registry, digest)
             test_streams(registry)
             test_lost_blobs(registry, digest)
