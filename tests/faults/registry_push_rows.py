@@ -413,3 +413,20 @@ mirrored("its manifest is another", at_mirror=[rule(MANIFEST, "all", body={"flip
 mirrored("500 for ever", at_mirror=[rule("GET *", "all", status=500)], requests=BASE + 1, tokens=1, other=BASE * 5)
 mirrored("neither has the layer", [rule(LAYER, "all", status=404)], at_mirror=[rule(LAYER, "all", status=404)], exit=7,
          requests=1)
+
+
+# ---- what looks, and stores nothing ----
+
+
+def look(name, words, script=(), **fields):
+    ggbuild(pull, name, script, words=words, stores=False, prints=False, **fields)
+
+
+look("ls", ["ls", "docker://{place}/app"], requests=(1, 2))
+look("ls, N4 next page at another host", ["ls", "docker://{place}/app"], [rule(LIST, set={"Link": '<{other}{path}>; rel="next"'})],
+     exit=7, requests=1)
+look("inspect", ["inspect", "docker://{place}/app:1"], requests=(2, 3))
+look("inspect, N6 manifest with a byte flipped", ["inspect", "docker://{place}/app:1"],
+     [rule(MANIFEST, "all", body={"flip": 60})], exit=6, requests=(1, 2))
+look("inspect, N3 realm at another host", ["inspect", "docker://{place}/app:1"], challenge('Bearer realm="{other}/token"'),
+     env=LOGGED_IN, exit=7, requests=1)

@@ -50,6 +50,7 @@ class Row:
     writes: bool = True   # to it, from a layout
     kept: bool = False
     program: bool = False
+    prints: bool = True   # the digest
     system_ca: bool = False
     seconds: float = 12
     waits: float = 0
