@@ -114,18 +114,9 @@ static int open_layout(const char *path, int *ret, struct gg_err *err)
 	return errno == ENOENT ? 0 : gg_fail_errno(err, "open '%s'", path);
 }
 
-static char *without_slashes(const char *path)
-{
-	size_t len = strlen(path);
-
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	return gg_strndup(path, len);
-}
-
 static int check(const struct transport_target *t, struct gg_err *err)
 {
-	_cleanup_free_ char *path = without_slashes(t->place), *name = NULL;
+	_cleanup_free_ char *path = transport_without_slashes(t->place), *name = NULL;
 	_cleanup_close_ int dir = -1, parent = -1;
 	bool empty;
 
@@ -409,7 +400,7 @@ static int write_fresh(int parent, const char *name, const struct transport_targ
 static int write_layout(const struct transport_target *t, const struct transport_image *image,
 			struct gg_err *err)
 {
-	_cleanup_free_ char *path = without_slashes(t->place), *name = NULL;
+	_cleanup_free_ char *path = transport_without_slashes(t->place), *name = NULL;
 	_cleanup_close_ int parent = -1;
 	bool lost = false;
 	int dir;
@@ -427,14 +418,6 @@ static int write_layout(const struct transport_target *t, const struct transport
 	return dir < 0 ? -1 : write_existing(dir, t, image, err);
 }
 
-static char *identity(const struct transport_target *t)
-{
-	_cleanup_free_ char *path = without_slashes(t->place);
-	struct transport_target bare = { .place = path };
-
-	return transport_path_identity(&bare);
-}
-
 const struct transport transport_oci = {
 	.name = "oci",
 	.form = "oci:DIR[:REF]",
@@ -444,7 +427,7 @@ const struct transport transport_oci = {
 	.parse = transport_parse_path,
 	.read = layout_read_directory,
 	.list = layout_list_directory,
-	.identity = identity,
+	.identity = transport_directory_identity,
 	.check = check,
 	.write = write_layout,
 };

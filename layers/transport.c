@@ -14,12 +14,16 @@
 #include "layers/layout.h"
 #include "layers/layout_archive.h"
 #include "layers/transport_registry.h"
+#include "layers/transport_rootfs.h"
 #include "layers/oci.h"
 
-static const struct transport *const transports[] = { &transport_oci, &transport_oci_archive,
+static const struct transport *const transports[] = { &transport_oci,
+						      &transport_oci_archive,
 						      &transport_docker_archive,
 						      &transport_docker_daemon,
-						      &transport_registry };
+						      &transport_registry,
+						      &transport_rootfs,
+						      &transport_tar };
 
 static char *known_forms(bool source)
 {
@@ -253,6 +257,23 @@ char *transport_path_identity(const struct transport_target *t)
 			   : gg_streq(real, "/") ? ""
 						 : real,
 			   slash ? slash + 1 : t->place);
+}
+
+char *transport_without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return gg_strndup(path, len);
+}
+
+char *transport_directory_identity(const struct transport_target *t)
+{
+	_cleanup_free_ char *path = transport_without_slashes(t->place);
+	struct transport_target bare = { .place = path };
+
+	return transport_path_identity(&bare);
 }
 
 static int check_pair(const struct transport_target *a, const struct transport_target *b,

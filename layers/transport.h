@@ -8,6 +8,8 @@
  *   docker-archive:FILE[:REF]  what `docker save` writes (docker_archive.h)
  *   docker-daemon:REF          an image in an engine that runs (docker_daemon.h)
  *   docker://NAME[:TAG]        an image in a registry (transport_registry.h)
+ *   rootfs:DIR                 its root file system (transport_rootfs.h)
+ *   tar:FILE                   the same as one archive
  *
  * PLACE ends at the first ':'. REF follows image-spec annotations.md's grammar of org.opencontainers.image.ref.name.
  * A write is complete, or the place is as it was; blobs are copied, never linked. Errors: GG_USAGE for what cannot be

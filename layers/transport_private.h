@@ -17,6 +17,9 @@ struct archive_index *transport_open_archive(struct transport_target *t, struct 
 int transport_parse_path(struct transport_target *t, const char *rest,
 			 struct gg_err *err) GG_MUST_USE;
 char *transport_path_identity(const struct transport_target *t);
+/* The same for a directory, which may be written with slashes behind. */
+char *transport_directory_identity(const struct transport_target *t);
+char *transport_without_slashes(const char *path);
 /* Opens the directory that a path's last component is in; the component is owned by the caller. */
 int transport_open_parent(const char *path, char **ret_name, struct gg_err *err) GG_MUST_USE;
 /* The same for a file that may be made or replaced there; anything but a regular file is refused. */
