@@ -70,6 +70,17 @@ static void printable(const char *text, struct gg_buf *ret)
 	}
 }
 
+int registry_hint_login(const struct registry_endpoint *e, struct gg_err *err)
+{
+	if (e->credentials.from)
+		return gg_hint(err,
+			       "it does not take the credentials of %s; `ggbuild login %s` stores "
+			       "others",
+			       e->credentials.from, e->registry->reference.domain);
+	return gg_hint(err, "store credentials with `ggbuild login %s`",
+		       e->registry->reference.domain);
+}
+
 int registry_refused(const struct registry_endpoint *e, const struct http_exchange *x,
 		     struct gg_err *err)
 {
@@ -87,15 +98,8 @@ int registry_refused(const struct registry_endpoint *e, const struct http_exchan
 			words.data);
 	else
 		gg_fail(err, GG_REMOTE, "registry '%s' answers %d", e->place->host, x->status);
-	if (x->status == 401 || gg_streq(code, "UNAUTHORIZED")) {
-		if (e->credentials.from)
-			return gg_hint(err,
-				       "it does not take the credentials of %s; `ggbuild login %s` "
-				       "stores others",
-				       e->credentials.from, e->registry->reference.domain);
-		return gg_hint(err, "store credentials with `ggbuild login %s`",
-			       e->registry->reference.domain);
-	}
+	if (x->status == 401 || gg_streq(code, "UNAUTHORIZED"))
+		return registry_hint_login(e, err);
 	if (x->status == 403)
 		return gg_hint(err, "these credentials may not do that with '%s'", e->place->path);
 	if (x->status == 404)

@@ -205,11 +205,7 @@ static int call_token_server(struct registry_endpoint *e, struct http_exchange *
 	if (r == 0 && x->status != 200) {
 		r = http_exchange_refused(x, err);
 		if (x->status == 401 || x->status == 403)
-			gg_hint(err, "%s",
-				e->credentials.from
-					? "it does not take the credentials; `ggbuild login` "
-					  "stores others"
-					: "it wants credentials; `ggbuild login` stores them");
+			registry_hint_login(e, err);
 	}
 	if (r == 0)
 		r = take_token(e, x, err);

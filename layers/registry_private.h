@@ -45,6 +45,8 @@ void registry_endpoint_init(struct registry_endpoint *e, struct registry *r,
 void registry_endpoint_done(struct registry_endpoint *e);
 /* Finds out how the place is spoken to: asks at most once, and only where plain HTTP is allowed. */
 int registry_settle(struct registry_endpoint *e, struct gg_err *err) GG_MUST_USE;
+/* Hints at `ggbuild login`, for credentials that are missing or not taken; returns -1. */
+int registry_hint_login(const struct registry_endpoint *e, struct gg_err *err);
 /* The error for an answer that is no success: its status, the registry's words, and what may help. */
 int registry_refused(const struct registry_endpoint *e, const struct http_exchange *x,
 		     struct gg_err *err);
