@@ -11,16 +11,18 @@
 #include "builder/results.h"
 #include "layers/base/fd.h"
 #include "layers/link.h"
+#include "layers/image_config.h"
+#include "layers/image_source.h"
 #include "layers/tree.h"
 
 enum { TAIL_BYTES = 64 * 1024 };
 
 static const struct action_ops *const ops_of[] = {
-	[PLAN_DEB] = &action_deb,       [PLAN_DISTRO] = &action_distro,
-	[PLAN_ROOTFS] = &action_rootfs, [PLAN_LOCAL] = &action_local,
-	[PLAN_URL] = &action_url,       [PLAN_STEP] = &action_step,
-	[PLAN_USER] = &action_user,     [PLAN_LAYER] = &action_layer,
-	[PLAN_PACK] = &action_pack,     [PLAN_TEST] = &action_test,
+	[PLAN_DEB] = &action_deb,   [PLAN_DISTRO] = &action_distro, [PLAN_ROOTFS] = &action_rootfs,
+	[PLAN_BLOB] = &action_blob, [PLAN_BASE] = &action_base,     [PLAN_IMAGE] = &action_image,
+	[PLAN_FLAT] = &action_flat, [PLAN_LOCAL] = &action_local,   [PLAN_URL] = &action_url,
+	[PLAN_STEP] = &action_step, [PLAN_USER] = &action_user,     [PLAN_LAYER] = &action_layer,
+	[PLAN_PACK] = &action_pack, [PLAN_TEST] = &action_test,
 };
 
 void action_free(struct action *a)
@@ -42,6 +44,7 @@ void action_free(struct action *a)
 	gg_buf_done(&a->tail);
 	gg_json_unref(a->record);
 	gg_json_unref(a->result);
+	gg_json_unref(a->config);
 	store_tmp_done(&a->tmp);
 	free(a);
 }
@@ -347,4 +350,20 @@ void action_environment(const struct action *a, struct gg_strv *ret)
 	gg_strv_setenv(ret, "LC_ALL", "C.UTF-8");
 	gg_strv_setenv(ret, "TZ", "UTC");
 	gg_strv_setenv(ret, "SOURCE_DATE_EPOCH", epoch);
+	if (a->config)
+		image_config_env(a->config, ret);
+}
+
+int action_read_config(struct action *a, struct gg_err *err)
+{
+	_cleanup_buf_ struct gg_buf text = { 0 };
+	const struct plan_image *image = a->node->image;
+
+	if (!image)
+		return 0;
+	if (store_blob_read(a->session->store, &image->lock->config.digest, IMAGE_MAX_DOCUMENT,
+			    &text, err) < 0)
+		return gg_context(err, "config of '%s'", image->reference);
+	a->config = gg_json_parse(text.data, text.len, err);
+	return a->config ? 0 : gg_context(err, "config of '%s'", image->reference);
 }

@@ -43,7 +43,8 @@ struct action {
 	size_t n_trees, cap_trees;
 	int *fds; /* other descriptors that prepare opened */
 	size_t n_fds, cap_fds;
-	void *extra; /* prepare's own */
+	struct gg_json *config; /* of the node's image, see action_read_config; else NULL */
+	void *extra;            /* prepare's own */
 	void (*extra_free)(void *extra);
 	char *log_path;
 	int logfd;
@@ -63,8 +64,9 @@ struct action_ops {
 		    struct gg_err *err);
 	int (*commit)(struct action *a, const struct gg_json *result, struct gg_err *err);
 };
-extern const struct action_ops action_deb, action_distro, action_rootfs, action_local, action_url,
-	action_step, action_user, action_layer, action_pack, action_test, action_bundle;
+extern const struct action_ops action_deb, action_distro, action_rootfs, action_blob, action_base,
+	action_image, action_flat, action_local, action_url, action_step, action_user, action_layer,
+	action_pack, action_test, action_bundle;
 
 /* For the scheduler: what all kinds have in common. */
 const struct action_ops *action_ops_of(const struct session *s, const struct plan_node *n);
@@ -107,6 +109,8 @@ int action_give_contents(struct action *a, const struct tree *t, const struct gg
 /* In the child: a file of the private directory that becomes a blob, and back in the scheduler. */
 int action_take_blob(struct action *a, const struct gg_json *result, const char *field,
 		     struct gg_err *err) GG_MUST_USE;
+/* For prepare: what the image says of commands whose node counts its config; nothing where there is none. */
+int action_read_config(struct action *a, struct gg_err *err) GG_MUST_USE;
 #define ACTION_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-/* The environment every sandbox starts from; `env` and `args` go over it. */
+/* The environment every sandbox starts from, the image's over it; `env` and `args` go over that. */
 void action_environment(const struct action *a, struct gg_strv *ret);

@@ -19,6 +19,7 @@
 #include "builder/step_cache.h"
 #include "builder/step_network.h"
 #include "layers/base/fd.h"
+#include "layers/image_config.h"
 #include "layers/scan.h"
 #include "layers/tree.h"
 
@@ -113,7 +114,8 @@ static int prepare_command(struct action *a, struct gg_err *err)
 	a->extra_free = grants_free;
 	if (network && check_network(a->session, step, err) < 0)
 		return -1;
-	if (action_open_trees(a, chain_of(a), a->node->below, true, err) < 0)
+	if (action_read_config(a, err) < 0 ||
+	    action_open_trees(a, chain_of(a), a->node->below, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < step->n_mounts; i++)
 		if (open_input(a, g, &step->mounts[i], err) < 0)
@@ -160,6 +162,8 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 	const char *const shell[] = { "/bin/sh", "-eu", "-c", step->command.shell, NULL };
 	_cleanup_strv_ struct gg_strv env = { 0 };
 	_cleanup_network_ struct network network = NETWORK_INIT;
+	const char *workdir = step->workdir ? step->workdir : image_config_workdir(a->config);
+	const char *name = step->user ? step->user : image_config_user(a->config);
 	struct owner user = { 0 };
 
 	if (step_network_enter(g, a->session, a->logfd, &network, err) < 0)
@@ -171,11 +175,11 @@ static int run_command(struct action *a, const struct job_port *port, const stru
 		.port = port,
 		.timeout = step->timeout,
 		.argv = step->command.shell ? shell : step->command.argv.v,
-		.workdir = step->workdir ? step->workdir : "/",
+		.workdir = workdir ? workdir : "/",
 		.flags = (g->network ? SANDBOX_NETWORK : 0) | (step->setuid ? SANDBOX_SETUID : 0),
 	};
 
-	if (step->user && view_owner(below, step->user, &user, err) < 0)
+	if (name && view_owner(below, name, &user, err) < 0)
 		return -1;
 	run.uid = user.uid;
 	run.gid = user.gid;

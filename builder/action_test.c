@@ -12,11 +12,14 @@
 #include "builder/sandbox/sandbox.h"
 #include "builder/view.h"
 #include "layers/base/fd.h"
+#include "layers/image_config.h"
 
 enum { OUTPUT_MAX = 16 << 20 };
 
 static int test_prepare(struct action *a, struct gg_err *err)
 {
+	if (action_read_config(a, err) < 0)
+		return -1;
 	if (action_open_trees(a, a->plan->layers, a->plan->n_layers, true, err) < 0)
 		return -1;
 	return action_open_log(a, err);
@@ -28,6 +31,8 @@ static void test_environment(const struct action *a, const char *home, struct gg
 
 	gg_strv_setenv(env, "PATH", ACTION_PATH);
 	gg_strv_setenv(env, "HOME", home ? home : "/");
+	if (a->config)
+		image_config_env(a->config, env);
 	for (size_t i = 0; i < GG_LEN(lists); i++)
 		for (size_t j = 0; j < lists[i]->n; j++)
 			gg_strv_putenv(env, lists[i]->v[j]);
@@ -93,7 +98,10 @@ static int test_work(struct action *a, const struct job_port *port, struct gg_js
 {
 	const struct recipe_test *t = a->node->test;
 	const struct recipe_image *image = &a->recipe->image;
-	const char *user = t->user ? t->user : image->user.name;
+	const char *user = t->user            ? t->user
+			   : image->user.name ? image->user.name
+					      : image_config_user(a->config);
+	const char *inherited = image_config_workdir(a->config);
 	const char *const shell[] = { "/bin/sh", "-eu", "-c", t->command.shell, NULL };
 	_cleanup_view_ struct view layers = VIEW_INIT;
 	_cleanup_strv_ struct gg_strv env = { 0 };
@@ -110,6 +118,7 @@ static int test_work(struct action *a, const struct job_port *port, struct gg_js
 		.result = &ended,
 		.workdir = t->workdir       ? t->workdir
 			   : image->workdir ? image->workdir
+			   : inherited      ? inherited
 					    : "/",
 	};
 

@@ -66,7 +66,8 @@ static int nodes_of(const struct action *a, const char *name, const size_t **ret
 	for (size_t i = 0; i < a->plan->n_nodes; i++) {
 		const struct plan_node *n = &a->plan->nodes[i];
 
-		if (n->kind == PLAN_LOCAL && gg_streq(n->input->name, name)) {
+		if ((n->kind == PLAN_LOCAL || n->kind == PLAN_FLAT) &&
+		    gg_streq(n->input->name, name)) {
 			*input = i;
 			*ret = input;
 			*ret_n = 1;
@@ -74,8 +75,8 @@ static int nodes_of(const struct action *a, const char *name, const size_t **ret
 		}
 	}
 	gg_fail(err, GG_RECIPE, "'%s' has no files to copy from", name);
-	return gg_hint(
-		err, "copy out of a stage or a local input; mount a URL input into a step instead");
+	return gg_hint(err, "copy out of a stage, a directory or an image; mount a URL input into "
+			    "a step instead");
 }
 
 int assembly_prepare(struct action *a, const struct recipe_copy *copies, size_t n,

@@ -179,13 +179,16 @@ static void add_goal(struct build_goals *g, size_t id)
 
 static void add_stage(struct build_goals *g, const struct plan_stage *stage)
 {
+	if (stage->image)
+		add_goal(g, stage->image->documents);
 	for (size_t i = 0; i < stage->n_chain; i++)
 		add_goal(g, stage->chain[i]);
 }
 
 static bool is_from_outside(const struct plan_node *n)
 {
-	return plan_downloads(n) || (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH);
+	return plan_downloads(n) || n->kind == PLAN_BASE ||
+	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH);
 }
 
 static bool *reach(const struct plan *p, const struct build_goals *g)
@@ -219,6 +222,8 @@ int build_goals(const struct session *s, const struct plan *p, const struct buil
 		add_stage(ret, stage);
 	for (size_t i = 0; !stage && !image && i < p->n_stages; i++)
 		add_stage(ret, &p->stages[i]);
+	if (image && p->image)
+		add_goal(ret, p->image->documents);
 	for (size_t i = 0; image && i < p->n_layers; i++)
 		add_goal(ret, p->packs[i]);
 	for (size_t i = 0; image && !s->no_test && i < p->n_tests; i++)

@@ -142,6 +142,8 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 
 		if (stage->from.kind == RECIPE_FROM_DISTRO)
 			gg_strv_take(&use.distros, plan_distro_key(&stage->from));
+		if (stage->from.kind == RECIPE_FROM_IMAGE)
+			gg_strv_take(&use.images, lock_image_key(stage->from.image));
 		for (size_t j = 0; j < stage->n_steps; j++)
 			if (stage->steps[j].piece)
 				gg_strv_add(&use.pieces, stage->steps[j].piece);
@@ -153,6 +155,8 @@ static bool prune(const struct recipe *r, const struct plan *plan, struct lock *
 	for (size_t i = 0; i < r->n_inputs; i++)
 		if (r->inputs[i].kind == RECIPE_INPUT_URL)
 			note_digest(&use.urls, &r->inputs[i].sha256);
+		else if (r->inputs[i].kind == RECIPE_INPUT_IMAGE)
+			gg_strv_take(&use.images, lock_image_key(r->inputs[i].image));
 	return lock_prune(lock, lock_platform(lock, platform), &use);
 }
 

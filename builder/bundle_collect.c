@@ -199,6 +199,11 @@ static int add_blobs(struct bundle_making *m, struct gg_err *err)
 				     n->package->name, &n->blob, err);
 		} else if (m->reached[i] && n->kind == PLAN_URL) {
 			r = add_blob(m, BUNDLE_URL, n->input->name, n->input->name, &n->blob, err);
+		} else if (m->reached[i] && n->kind == PLAN_BLOB) {
+			char hex[GG_DIGEST_HEX];
+
+			title = gg_asprintf("image-%.16s", gg_digest_hex(&n->blob, hex));
+			r = add_blob(m, BUNDLE_IMAGE, title, n->name, &n->blob, err);
 		}
 		if (r < 0)
 			return -1;

@@ -229,6 +229,7 @@ static int build(struct command_session *c, const void *options, const struct gg
 	if (registry_options_take(&o->registry, NULL, &access, err) < 0)
 		return -1;
 	settings.registry = access.settings;
+	s->registry = &settings.registry;
 	if (check_outputs(c, o, &settings, &targets, err) < 0)
 		return -1;
 	command_take_steps(s, &o->steps);

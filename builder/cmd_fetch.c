@@ -5,11 +5,13 @@
 #include "builder/build.h"
 #include "builder/commands.h"
 #include "builder/progress.h"
+#include "builder/registry_options.h"
 
 struct options {
 	struct common_options common;
 	struct step_options steps;
 	const char *target;
+	struct registry_options registry;
 };
 
 static const struct option_def defs[] = {
@@ -21,6 +23,8 @@ static const struct option_def defs[] = {
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
 					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
+					      REGISTRY_RECIPE_GROUP(
+						      offsetof(struct options, registry)),
 					      COMMAND_COMMON_GROUP };
 
 static int fetch(struct command_session *c, const void *options, const struct gg_strv *args,
@@ -30,12 +34,16 @@ static int fetch(struct command_session *c, const void *options, const struct gg
 	struct build_options how = { .target = o->target,
 				     .platform = command_platform(),
 				     .fetch_only = true };
+	_cleanup_registry_access_options_ struct registry_access_options access = { 0 };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *summary = NULL;
 	unsigned ran, cached;
 
 	(void)args;
 	command_take_steps(&c->session, &o->steps);
+	if (registry_options_take(&o->registry, NULL, &access, err) < 0)
+		return -1;
+	c->session.registry = &access.settings;
 	if (build_run(&c->session, &c->project, &how, &result, err) < 0)
 		return -1;
 	execution_counts(result.execution, &ran, &cached);

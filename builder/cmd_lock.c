@@ -7,12 +7,14 @@
 #include "builder/build.h"
 #include "builder/commands.h"
 #include "builder/progress.h"
+#include "builder/registry_options.h"
 
 struct options {
 	struct common_options common;
 	struct step_options steps;
 	bool diff, all, prune;
 	struct gg_strv update;
+	struct registry_options registry;
 };
 
 static const struct option_def defs[] = {
@@ -38,6 +40,8 @@ static const struct option_def defs[] = {
 };
 static const struct option_group groups[] = { { .defs = defs, .n_defs = GG_LEN(defs) },
 					      COMMAND_STEP_GROUP(offsetof(struct options, steps)),
+					      REGISTRY_RECIPE_GROUP(
+						      offsetof(struct options, registry)),
 					      COMMAND_COMMON_GROUP };
 
 static int print_diff(const struct lock *from, const struct lock *to, struct gg_err *err)
@@ -58,12 +62,16 @@ static int update(struct command_session *c, const void *options, const struct g
 				     .complete = true,
 				     .prune = o->prune,
 				     .dry = o->diff };
+	_cleanup_registry_access_options_ struct registry_access_options access = { 0 };
 	_cleanup_build_result_ struct build_result result = BUILD_RESULT_INIT;
 	_cleanup_free_ char *old_text = lock_text(c->project.lock), *summary = NULL;
 	_cleanup_lock_ struct lock *old = NULL;
 
 	(void)args;
 	command_take_steps(&c->session, &o->steps);
+	if (registry_options_take(&o->registry, NULL, &access, err) < 0)
+		return -1;
+	c->session.registry = &access.settings;
 	if (o->steps.locked && (o->all || o->prune || o->update.n))
 		return gg_fail(err, GG_USAGE, "--%s changes the lock, and --locked forbids that",
 			       o->all     ? "all"

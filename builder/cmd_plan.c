@@ -57,6 +57,14 @@ static char *describe(const struct recipe *r, const struct plan_node *n)
 				   n->stage->from.suite, n->distro->n_packages);
 	case PLAN_ROOTFS:
 		return gg_strdup(n->stage->from.rootfs);
+	case PLAN_BLOB:
+		return gg_strdup("blob");
+	case PLAN_BASE:
+		return gg_strdup(n->image->reference);
+	case PLAN_IMAGE:
+		return gg_strdup("base");
+	case PLAN_FLAT:
+		return gg_strdup(n->input->image);
 	case PLAN_LOCAL:
 		return gg_asprintf("directory %s", n->input->local);
 	case PLAN_URL:

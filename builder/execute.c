@@ -11,6 +11,7 @@
 #include "builder/failure_report.h"
 #include "builder/mirror.h"
 #include "builder/progress.h"
+#include "builder/pull.h"
 #include "builder/results.h"
 #include "builder/sandbox/trial.h"
 #include "builder/sandbox/userns.h"
@@ -45,7 +46,8 @@ struct execution {
 	struct downloads downloads;
 	size_t *download_nodes; /* parallel to downloads */
 	size_t cap_download_nodes;
-	bool downloading;
+	struct pulls pulls;
+	unsigned downloading; /* jobs */
 	bool looked;
 	unsigned running, ran, cached;
 	unsigned unpacking;     /* packages that are running */
@@ -118,6 +120,7 @@ void execution_free(struct execution *x)
 	free(x->slots);
 	free(x->order);
 	downloads_done(&x->downloads);
+	pulls_done(&x->pulls);
 	bundle_wants_done(&x->imports);
 	free(x->download_nodes);
 	gg_err_done(&x->err);
@@ -185,7 +188,8 @@ static bool may_reuse(const struct execution *x, const struct plan_node *n)
 	if (!x->session->no_cache)
 		return true;
 	return n->kind == PLAN_DEB || n->kind == PLAN_LOCAL || n->kind == PLAN_URL ||
-	       n->kind == PLAN_ROOTFS ||
+	       n->kind == PLAN_ROOTFS || n->kind == PLAN_BLOB || n->kind == PLAN_BASE ||
+	       n->kind == PLAN_IMAGE || n->kind == PLAN_FLAT ||
 	       (n->kind == PLAN_STEP && n->step->kind == RECIPE_STEP_FETCH && n->pinned);
 }
 
@@ -224,6 +228,11 @@ static int want_blob(struct execution *x, size_t id, struct gg_err *err)
 		return 0;
 	if (x->session->bundle) {
 		bundle_want(x->session, &x->imports, n);
+		return 0;
+	}
+	if (n->kind == PLAN_BLOB) {
+		pulls_add(&x->pulls, n, id);
+		x->slots[id].blob_wanted = true;
 		return 0;
 	}
 	if (mirror_download(x->session, n, &x->downloads, err) < 0)
@@ -431,10 +440,10 @@ static int start(struct execution *x, size_t id, struct gg_err *err)
 	}
 	if (ops->prepare && ops->prepare(a, err) < 0)
 		goto fail;
-	if (!is_quiet(n))
-		progress_job_start(x->session->progress, id, n->name);
-	else
+	if (is_quiet(n))
 		show_unpacking(x, NULL);
+	else if (n->kind != PLAN_BLOB && n->kind != PLAN_BASE)
+		progress_job_start(x->session->progress, id, n->name);
 	if (jobs_start(x->session->jobs, &spec, err) < 0)
 		goto fail;
 	x->slots[id].state = RUNNING;
@@ -492,21 +501,43 @@ static void blob_arrived(void *ctx, struct download *d)
 	x->slots[x->download_nodes[d - x->downloads.v]].blob_wanted = false;
 }
 
+static void pull_arrived(void *ctx, size_t id)
+{
+	struct execution *x = ctx;
+
+	x->slots[id].blob_wanted = false;
+}
+
 static void downloads_ended(void *ctx, struct gg_err *err)
 {
 	struct execution *x = ctx;
 
-	x->downloading = false;
+	x->downloading--;
 	gg_err_move(&x->err, err);
+}
+
+static int start_pulls(struct execution *x, struct gg_err *err)
+{
+	if (x->session->offline && pulls_refuse(&x->pulls, err) < 0)
+		return -1;
+	for (size_t i = 0; i < x->pulls.n; i++) {
+		if (pull_start(x->session, &x->pulls.v[i], x->plan->platform, pull_arrived,
+			       downloads_ended, x, err) < 0)
+			return -1;
+		x->downloading++;
+	}
+	return 0;
 }
 
 static int start_downloads(struct execution *x, struct gg_err *err)
 {
+	if (x->downloads.n && x->session->offline)
+		return downloads_refuse(&x->downloads, err);
+	if (start_pulls(x, err) < 0)
+		return -1;
 	if (x->downloads.n == 0)
 		return 0;
-	if (x->session->offline)
-		return downloads_refuse(&x->downloads, err);
-	x->downloading = true;
+	x->downloading++;
 	return download_start(x->session, &x->downloads, blob_arrived, downloads_ended, x, err);
 }
 
@@ -624,6 +655,7 @@ static void forget(struct execution *x)
 	}
 	downloads_done(&x->downloads);
 	x->downloads = (struct downloads){ 0 };
+	pulls_done(&x->pulls);
 	bundle_wants_done(&x->imports);
 	x->imports = (struct bundle_wants){ 0 };
 	x->cached = 0;

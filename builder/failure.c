@@ -83,6 +83,8 @@ static struct gg_pos position(const struct plan_node *n)
 		return n->layer->pos;
 	if (n->input)
 		return n->input->pos;
+	if (n->image)
+		return n->image->pos;
 	if (n->kind == PLAN_ROOTFS || n->kind == PLAN_DISTRO)
 		return n->stage->from.pos;
 	return (struct gg_pos){ 0 };

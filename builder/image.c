@@ -3,10 +3,16 @@
 
 #include <string.h>
 
+#include "builder/image_place.h"
 #include "builder/mirror.h"
 #include "builder/session.h"
+#include "layers/image_config.h"
 #include "layers/pack.h"
 #include "layers/store.h"
+
+#define REGISTRY "docker://"
+#define BASE_NAME "org.opencontainers.image.base.name"
+#define BASE_DIGEST "org.opencontainers.image.base.digest"
 
 static struct oci_strings strings(const struct recipe_list *l)
 {
@@ -19,12 +25,40 @@ static char *user_text(const struct recipe_user *u)
 	return u->name ? gg_asprintf("%u:%u", u->uid, u->gid) : NULL;
 }
 
+/* The same bytes by OCI's name for them. */
+static struct oci_layer inherited_layer(const struct lock_image_layer *l)
+{
+	static const struct {
+		const char *docker, *oci;
+	} types[] = {
+		{ "application/vnd.docker.image.rootfs.diff.tar",
+		  "application/vnd.oci.image.layer.v1.tar" },
+		{ "application/vnd.docker.image.rootfs.diff.tar.gzip",
+		  "application/vnd.oci.image.layer.v1.tar+gzip" },
+		{ "application/vnd.docker.image.rootfs.diff.tar.zstd",
+		  "application/vnd.oci.image.layer.v1.tar+zstd" },
+	};
+	struct oci_layer ret = { .media_type = l->blob.media_type,
+				 .digest = l->blob.digest,
+				 .diff_id = l->diff_id,
+				 .size = l->blob.size };
+
+	for (size_t i = 0; i < GG_LEN(types); i++)
+		if (gg_streq(l->blob.media_type, types[i].docker))
+			ret.media_type = types[i].oci;
+	return ret;
+}
+
 int image_layer(const struct recipe *r, const struct build_result *b, size_t i,
 		struct oci_layer *ret, struct gg_err *err)
 {
 	static const enum pack_compression map[] = { PACK_GZIP, PACK_ZSTD, PACK_NONE };
 	const struct gg_json *record = execution_record(b->execution, b->plan->packs[i]);
 
+	if (b->plan->image && i < b->plan->image->lock->n_layers) {
+		*ret = inherited_layer(&b->plan->image->lock->layers[i]);
+		return 0;
+	}
 	if (gg_digest_parse(gg_json_get_str(record, "blob", ""), &ret->digest, err) < 0 ||
 	    gg_digest_parse(gg_json_get_str(record, "diff-id", ""), &ret->diff_id, err) < 0)
 		return -1;
@@ -68,15 +102,56 @@ static void describe(const struct recipe_image *from, struct oci_image *to)
 		to->health.test = (struct oci_strings){ .v = none, .n = GG_LEN(none) };
 }
 
-static void annotate(struct image *i, const char *pair)
+/* The recipe's, over them what we say. */
+static void annotate(struct image *i, const struct plan *p)
 {
-	const struct oci_strings *old = &i->oci.annotations;
+	const struct lock_image *base = p->image ? p->image->lock : NULL;
+	const struct oci_strings *own = &i->oci.annotations;
+	/* What lies on a disk has no name that means anything elsewhere. */
+	_cleanup_free_ char *full = base && gg_starts(p->image->reference, REGISTRY)
+					    ? image_place_rule(p->image->reference)
+					    : NULL;
+	const char *name = full ? full : base ? base->name : NULL;
+	char text[GG_DIGEST_TEXT];
 
-	i->annotations = gg_calloc(old->n + 1, sizeof(*i->annotations));
-	for (size_t j = 0; j < old->n; j++)
-		i->annotations[j] = old->v[j];
-	i->annotations[old->n] = pair;
-	i->oci.annotations = (struct oci_strings){ .v = i->annotations, .n = old->n + 1 };
+	if (base)
+		gg_strv_addf(&i->annotations, BASE_NAME "=%s", name);
+	if (base && !gg_digest_is_zero(&base->manifest.digest))
+		gg_strv_addf(&i->annotations, BASE_DIGEST "=%s",
+			     gg_digest_text(&base->manifest.digest, text));
+	for (size_t j = 0; j < own->n; j++)
+		gg_strv_putenv(&i->annotations, own->v[j]);
+	if (p->hermetic)
+		gg_strv_putenv(&i->annotations, IMAGE_HERMETIC "=true");
+	i->oci.annotations = (struct oci_strings){ .v = (const char *const *)i->annotations.v,
+						   .n = i->annotations.n };
+}
+
+/* What the image is from says the rest. */
+static int inherit(struct session *s, const struct plan *p, struct image *i, struct gg_err *err)
+{
+	const char *reference = p->image ? p->image->reference : NULL;
+	_cleanup_buf_ struct gg_buf text = { 0 };
+
+	if (!p->image)
+		return 0;
+	if (store_blob_read(s->store, &p->image->lock->config.digest, IMAGE_MAX_DOCUMENT, &text,
+			    err) < 0)
+		return gg_context(err, "config of '%s'", p->image->reference);
+	i->base = gg_json_parse(text.data, text.len, err);
+	if (!i->base || image_config_check(i->base, err) < 0)
+		return gg_context(err, "config of '%s'", p->image->reference);
+	if (gg_starts(reference, REGISTRY)) {
+		if (reference_parse(reference + strlen(REGISTRY), &i->from, err) < 0)
+			return -1;
+		i->written.mount_host = i->from.domain;
+		i->written.mount_path = i->from.path;
+	}
+	i->oci.inherits = i->base;
+	i->oci.n_inherited = p->image->lock->n_layers;
+	i->oci.architecture = gg_json_get_str(i->base, "architecture", i->oci.architecture);
+	i->oci.os = gg_json_get_str(i->base, "os", i->oci.os);
+	return 0;
 }
 
 static int put(struct session *s, const char *media_type, const char *text, struct image_blob *ret,
@@ -130,8 +205,9 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 	for (size_t i = 0; i < b->plan->n_layers; i++)
 		if (image_layer(r, b, i, &ret->layers[i], err) < 0)
 			return -1;
-	if (b->plan->hermetic)
-		annotate(ret, IMAGE_HERMETIC "=true");
+	if (inherit(s, b->plan, ret, err) < 0)
+		return -1;
+	annotate(ret, b->plan);
 	config = oci_config(&ret->oci);
 	if (put(s, OCI_CONFIG_TYPE, config, &w->config, err) < 0)
 		return -1;
@@ -149,6 +225,8 @@ void image_done(struct image *i)
 	free(i->blobs);
 	gg_json_unref(i->descriptor);
 	free(i->user);
-	free(i->annotations);
+	gg_strv_done(&i->annotations);
+	gg_json_unref(i->base);
+	reference_done(&i->from);
 	*i = (struct image)IMAGE_INIT;
 }

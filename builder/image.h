@@ -8,6 +8,7 @@
 
 #include "builder/build.h"
 #include "layers/oci.h"
+#include "layers/reference.h"
 #include "layers/transport.h"
 
 struct session;
@@ -23,7 +24,9 @@ struct image {
 	struct image_blob *blobs;
 	struct gg_json *descriptor;
 	char *user;
-	const char **annotations;
+	struct gg_strv annotations;
+	struct gg_json *base;  /* the config of the image that it is from */
+	struct reference from; /* where its layers can be mounted from, if that is a registry */
 };
 #define IMAGE_INIT                                                                                 \
 	{                                                                                          \

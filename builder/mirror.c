@@ -141,6 +141,10 @@ static int find_url(struct session *s, const struct plan_node *n, char **ret_url
 		*ret_label = gg_asprintf("root file system of '%s'", n->stage->name);
 		return 0;
 	case PLAN_DISTRO:
+	case PLAN_BLOB:
+	case PLAN_BASE:
+	case PLAN_IMAGE:
+	case PLAN_FLAT:
 	case PLAN_LOCAL:
 	case PLAN_STEP:
 	case PLAN_USER:

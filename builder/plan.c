@@ -12,6 +12,14 @@ const char *plan_kind_name(enum plan_kind kind)
 		return "distro";
 	case PLAN_ROOTFS:
 		return "rootfs";
+	case PLAN_BLOB:
+		return "blob";
+	case PLAN_BASE:
+		return "base";
+	case PLAN_IMAGE:
+		return "image";
+	case PLAN_FLAT:
+		return "flat";
 	case PLAN_LOCAL:
 		return "local";
 	case PLAN_URL:
@@ -97,13 +105,14 @@ int plan_make(const struct plan_input *input, struct plan **ret, struct gg_err *
 	struct plan_making m = { .in = input, .plan = p };
 
 	p->arena = gg_arena_new();
+	p->platform = gg_arena_strdup(p->arena, input->platform);
 	p->hermetic = true;
 	p->epoch = input->recipe->epoch >= 0 ? input->recipe->epoch : input->lock->epoch;
 	if (p->epoch < 0)
 		p->epoch = 0;
 	/* lock_platform creates what is absent, which is no change of content: an empty platform is not written. */
 	m.platform = lock_platform((struct lock *)input->lock, input->platform);
-	if (plan_check_inputs(input, err) < 0)
+	if (plan_check_inputs(&m, err) < 0)
 		return -1;
 	p->n_stages = input->recipe->n_stages;
 	p->stages = gg_arena_calloc(p->arena, p->n_stages + 1, sizeof(*p->stages));
@@ -155,7 +164,7 @@ bool plan_is_url(const char *rootfs)
 
 bool plan_downloads(const struct plan_node *n)
 {
-	return n->kind == PLAN_DEB || n->kind == PLAN_URL ||
+	return n->kind == PLAN_DEB || n->kind == PLAN_URL || n->kind == PLAN_BLOB ||
 	       (n->kind == PLAN_ROOTFS && plan_is_url(n->stage->from.rootfs));
 }
 

@@ -78,7 +78,7 @@ static size_t add_test(struct plan_making *m, const struct recipe_test *t,
 		       const struct plan_ids *layers)
 {
 	const struct recipe_image *image = &m->in->recipe->image;
-	struct plan_node n = { .kind = PLAN_TEST, .test = t };
+	struct plan_node n = { .kind = PLAN_TEST, .test = t, .image = m->plan->image };
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	_cleanup_plan_ids_ struct plan_ids deps = { 0 };
 
@@ -95,6 +95,10 @@ static size_t add_test(struct plan_making *m, const struct recipe_test *t,
 	plan_line_list(&text, "stdout-line", &t->stdout_lines);
 	plan_line_list(&text, "stderr-line", &t->stderr_lines);
 	plan_line_optional(&text, "stdout", t->stdout_text);
+	if (n.image) {
+		plan_line_digest(&text, "config", &n.image->lock->config.digest);
+		plan_ids_add(&deps, n.image->documents);
+	}
 	return plan_add_node(m, &n, &text, &deps);
 }
 
@@ -114,6 +118,7 @@ int plan_make_image(struct plan_making *m, struct gg_err *err)
 
 		for (size_t i = 0; i < base->n_chain; i++)
 			plan_ids_add(&layers, base->chain[i]);
+		p->image = base->image;
 	}
 	if (r->image.user.name)
 		plan_ids_add(&layers, add_user(m, &layers));
@@ -129,8 +134,11 @@ int plan_make_image(struct plan_making *m, struct gg_err *err)
 			       "the image needs out of the stage",
 			       r->image.from ? r->image.from : "");
 	}
+	/* An image's layers stay what they are, byte for byte. */
 	for (size_t i = 0; i < layers.n; i++)
-		plan_ids_add(&packs, add_pack(m, layers.v[i]));
+		plan_ids_add(&packs, p->image && i < p->image->lock->n_layers
+					     ? p->image->blobs[i]
+					     : add_pack(m, layers.v[i]));
 	for (size_t i = 0; i < r->n_tests; i++)
 		plan_ids_add(&tests, add_test(m, &r->tests[i], &layers));
 	p->has_image = true;

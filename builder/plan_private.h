@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How a plan is made: plan.c has the frame and the look-ups, plan_text.c the lines of canonical texts, plan_stage.c what
- * stages consist of, plan_image.c what is made of them. All of it pure.
+ * stages consist of, plan_base.c what images as their bases do, plan_image.c what is made of them. All of it pure.
  */
 #pragma once
 
@@ -43,6 +43,13 @@ void plan_describe_makes(struct gg_buf *text, const struct recipe_make *k, size_
 void plan_describe_copies(struct plan_making *m, struct gg_buf *text, struct plan_ids *deps,
 			  const struct recipe_copy *c, size_t n);
 
-int plan_check_inputs(const struct plan_input *in, struct gg_err *err) GG_MUST_USE;
+/* NULL when the lock does not have it. */
+const struct lock_image *plan_find_image(const struct plan_making *m, const char *reference,
+					 struct gg_pos pos, struct gg_err *err);
+/* Its nodes, once. */
+const struct plan_image *plan_add_image(struct plan_making *m, const struct lock_image *lock,
+					const char *reference, struct gg_pos pos);
+size_t plan_add_image_input(struct plan_making *m, const struct recipe_input *input);
+int plan_check_inputs(struct plan_making *m, struct gg_err *err) GG_MUST_USE;
 int plan_make_stage(struct plan_making *m, size_t index, struct gg_err *err) GG_MUST_USE;
 int plan_make_image(struct plan_making *m, struct gg_err *err) GG_MUST_USE;

@@ -124,29 +124,37 @@ static size_t add_input(struct plan_making *m, const struct recipe_input *input)
 	for (size_t i = 0; i < m->plan->n_nodes; i++)
 		if (m->plan->nodes[i].input == input)
 			return i;
-	if (input->kind == RECIPE_INPUT_LOCAL) {
+	switch (input->kind) {
+	case RECIPE_INPUT_LOCAL:
 		n.kind = PLAN_LOCAL;
 		plan_text_begin(&text, PLAN_LOCAL, TREE_FORMAT);
 		plan_line_digest(&text, "content", &m->in->locals[input - m->in->recipe->inputs]);
-	} else {
+		break;
+	case RECIPE_INPUT_URL:
 		n.kind = PLAN_URL;
 		n.blob = input->sha256;
 		n.blob_size = url_size(m->in->lock, &input->sha256);
 		plan_text_begin(&text, PLAN_URL, 1);
 		plan_line_digest(&text, "content", &input->sha256);
+		break;
+	case RECIPE_INPUT_IMAGE:
+		return plan_add_image_input(m, input);
 	}
 	return plan_add_node(m, &n, &text, NULL);
 }
 
 /* Every one, used or not: a lock that is complete answers for the whole recipe. */
-int plan_check_inputs(const struct plan_input *in, struct gg_err *err)
+int plan_check_inputs(struct plan_making *m, struct gg_err *err)
 {
-	for (size_t i = 0; i < in->recipe->n_inputs; i++) {
-		const struct recipe_input *input = &in->recipe->inputs[i];
+	for (size_t i = 0; i < m->in->recipe->n_inputs; i++) {
+		const struct recipe_input *input = &m->in->recipe->inputs[i];
 
 		if (input->kind == RECIPE_INPUT_URL &&
-		    url_size(in->lock, &input->sha256) == UINT64_MAX)
+		    url_size(m->in->lock, &input->sha256) == UINT64_MAX)
 			return not_locked(err, input->pos, "the contents of input", input->name);
+		if (input->kind == RECIPE_INPUT_IMAGE &&
+		    plan_find_image(m, input->image, input->pos, err) == NULL)
+			return -1;
 	}
 	return 0;
 }
@@ -209,7 +217,7 @@ static void describe_run(struct plan_making *m, struct gg_buf *text, struct plan
 	plan_describe_command(text, &s->command);
 	plan_line_list(text, "arg", &s->args);
 	plan_line_list(text, "env", &s->env);
-	plan_line_optional(text, "workdir", s->workdir);
+	plan_line(text, "workdir", s->workdir ? s->workdir : "/");
 	plan_line_optional(text, "user", s->user);
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		line_source(m, text, deps, "input", s->mounts[i].input);
@@ -244,12 +252,27 @@ void plan_pinned_text(const struct recipe_step *s, const struct gg_digest *pin, 
 	plan_line(ret, "output", s->output);
 }
 
-static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage,
+/* What the image's config says of commands. */
+static void describe_config(struct gg_buf *text, struct plan_ids *deps,
+			    const struct plan_image *image, const struct recipe_step *s)
+{
+	if (!image)
+		return;
+	plan_line_digest(text, "config", &image->lock->config.digest);
+	if (!s->workdir)
+		plan_line(text, "workdir-of", "config");
+	plan_ids_add(deps, image->documents);
+}
+
+static size_t add_fetch(struct plan_making *m, const struct plan_stage *of,
 			const struct recipe_step *s, const struct plan_ids *chain)
 {
-	struct plan_node n = {
-		.kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n
-	};
+	struct plan_node n = { .kind = PLAN_STEP,
+			       .stage = of->stage,
+			       .step = s,
+			       .image = of->image,
+			       .name = s->name,
+			       .below = chain->n };
 	_cleanup_buf_ struct gg_buf text = { 0 }, definition = { 0 };
 	_cleanup_plan_ids_ struct plan_ids deps = { 0 };
 	const struct lock_fetch *pin;
@@ -257,6 +280,8 @@ static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage,
 
 	for (size_t i = 0; i < chain->n; i++)
 		plan_ids_add(&deps, chain->v[i]);
+	if (of->image)
+		plan_ids_add(&deps, of->image->documents);
 	describe_fetch(m, &definition, &deps, s);
 	gg_digest_of(definition.data, definition.len, &n.definition);
 	n.definition_text = gg_arena_strndup(m->plan->arena, definition.data, definition.len);
@@ -275,17 +300,20 @@ static size_t add_fetch(struct plan_making *m, const struct recipe_stage *stage,
 	return id;
 }
 
-static size_t add_step(struct plan_making *m, const struct recipe_stage *stage,
+static size_t add_step(struct plan_making *m, const struct plan_stage *of,
 		       const struct recipe_step *s, const struct plan_ids *chain)
 {
-	struct plan_node n = {
-		.kind = PLAN_STEP, .stage = stage, .step = s, .name = s->name, .below = chain->n
-	};
+	struct plan_node n = { .kind = PLAN_STEP,
+			       .stage = of->stage,
+			       .step = s,
+			       .image = s->kind == RECIPE_STEP_RUN ? of->image : NULL,
+			       .name = s->name,
+			       .below = chain->n };
 	_cleanup_buf_ struct gg_buf text = { 0 };
 	_cleanup_plan_ids_ struct plan_ids deps = { 0 };
 
 	if (s->kind == RECIPE_STEP_FETCH)
-		return add_fetch(m, stage, s, chain);
+		return add_fetch(m, of, s, chain);
 	for (size_t i = 0; i < chain->n; i++)
 		plan_ids_add(&deps, chain->v[i]);
 	plan_text_begin(&text, PLAN_STEP, PLAN_STEP_VERSION);
@@ -297,6 +325,7 @@ static size_t add_step(struct plan_making *m, const struct recipe_stage *stage,
 	case RECIPE_STEP_RUN:
 		plan_line_int(&text, "epoch", m->plan->epoch);
 		describe_run(m, &text, &deps, s);
+		describe_config(&text, &deps, of->image, s);
 		break;
 	case RECIPE_STEP_COPY:
 		plan_describe_copies(m, &text, &deps, s->copies, s->n_copies);
@@ -318,6 +347,7 @@ int plan_make_stage(struct plan_making *m, size_t index, struct gg_err *err)
 	struct plan_stage *out = &m->plan->stages[index];
 	_cleanup_plan_ids_ struct plan_ids chain = { 0 };
 	const struct plan_stage *base;
+	const struct lock_image *lock;
 	size_t id;
 
 	switch (stage->from.kind) {
@@ -335,11 +365,20 @@ int plan_make_stage(struct plan_making *m, size_t index, struct gg_err *err)
 		base = plan_stage_of(m, stage->from.stage);
 		for (size_t i = 0; i < base->n_chain; i++)
 			plan_ids_add(&chain, base->chain[i]);
+		out->image = base->image;
+		break;
+	case RECIPE_FROM_IMAGE:
+		lock = plan_find_image(m, stage->from.image, stage->from.pos, err);
+		if (!lock)
+			return -1;
+		out->image = plan_add_image(m, lock, stage->from.image, stage->from.pos);
+		for (size_t i = 0; i < out->image->lock->n_layers; i++)
+			plan_ids_add(&chain, out->image->layers[i]);
 		break;
 	}
-	for (size_t i = 0; i < stage->n_steps; i++)
-		plan_ids_add(&chain, add_step(m, stage, &stage->steps[i], &chain));
 	out->stage = stage;
+	for (size_t i = 0; i < stage->n_steps; i++)
+		plan_ids_add(&chain, add_step(m, out, &stage->steps[i], &chain));
 	out->chain = plan_ids_keep(m->plan->arena, &chain);
 	out->n_chain = chain.n;
 	return 0;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "builder/image_place.h"
 #include "builder/mirror.h"
 #include "builder/policy_report.h"
 #include "builder/resolve_distro.h"
@@ -163,12 +164,33 @@ static void check_packages(struct checking *c, const struct recipe_stage *stage)
 				d->packages[i].name, stage->name);
 }
 
+/* Allowed by its whole reference, or by its repository. */
+static void check_image(struct checking *c, struct gg_pos at, const char *reference)
+{
+	const struct policy_list *rule = &c->policy->images;
+	_cleanup_free_ char *whole = image_place_rule(reference);
+	_cleanup_free_ char *repository = gg_strndup(whole, strcspn(whole, "@"));
+	char *slash = strrchr(repository, '/'), *colon = strchr(slash ? slash : repository, ':');
+	_cleanup_free_ char *key = lock_image_key(reference);
+
+	if (colon && gg_starts(reference, "docker://"))
+		*colon = '\0';
+	if (rule->pos.line && !policy_matches_url(rule, whole) && !policy_matches(rule, repository))
+		policy_violate(&c->report, at, rule->pos, "images",
+			       "image '%s' is not among those allowed", whole);
+	if (wants_lock(c) &&
+	    !lock_find_image(lock_platform(c->project->lock, c->options->platform), key))
+		VIOLATE(c, at, locked, "locked", "image '%s' is not in the lock", whole);
+}
+
 static int check_from(struct checking *c, const struct recipe_stage *stage, struct gg_err *err)
 {
 	const struct recipe_from *from = &stage->from;
 
 	if (from->kind == RECIPE_FROM_ROOTFS && plan_is_url(from->rootfs))
 		check_url(c, from->pos, &c->policy->urls, "urls", "URL", from->rootfs);
+	if (from->kind == RECIPE_FROM_IMAGE)
+		check_image(c, from->pos, from->image);
 	if (from->kind != RECIPE_FROM_DISTRO)
 		return 0;
 	if (c->policy->scripts.on && from->scripts)
@@ -194,6 +216,8 @@ static void check_inputs(struct checking *c)
 	for (size_t i = 0; i < r->n_inputs; i++) {
 		const struct recipe_input *input = &r->inputs[i];
 
+		if (input->kind == RECIPE_INPUT_IMAGE)
+			check_image(c, input->pos, input->image);
 		if (input->kind != RECIPE_INPUT_URL)
 			continue;
 		check_url(c, input->pos, &c->policy->urls, "urls", "URL", input->url);

@@ -53,6 +53,8 @@ static struct gg_pos place_of(const struct recipe *r, const struct plan_node *n,
 		return r->image.user.pos;
 	if (n->kind == PLAN_STEP)
 		return n->step->pos;
+	if (n->kind == PLAN_IMAGE)
+		return n->image->pos;
 	if (n->kind != PLAN_LAYER)
 		return n->stage->from.pos;
 	for (size_t i = n->layer->n_makes; i-- > 0;)

@@ -5,6 +5,7 @@
 #include "builder/download.h"
 #include "builder/plan.h"
 #include "builder/resolve_distro.h"
+#include "builder/resolve_image.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "layers/store.h"
@@ -50,6 +51,47 @@ static int lock_stage(struct session *s, const struct recipe_stage *stage, struc
 		return -1;
 	*changed = true;
 	return resolve_distro(s, stage, key, lock, platform, resolve_wants(o, stage->name), err);
+}
+
+/* One that several names share is resolved when the first of them is asked for. */
+static int lock_image(struct session *s, const char *reference, struct gg_pos pos, const char *name,
+		      struct lock *lock, const struct resolve_options *o, struct gg_strv *fresh,
+		      bool *changed, struct gg_err *err)
+{
+	struct lock_platform *platform = lock_platform(lock, o->platform);
+	_cleanup_free_ char *key = lock_image_key(reference);
+	bool known = lock_find_image(platform, key);
+
+	if (gg_strv_has(fresh, key) || (known && !resolve_wants(o, name)))
+		return 0;
+	if (refuse_when_locked(s, pos, "the image of", name, err) < 0)
+		return -1;
+	*changed = true;
+	gg_strv_add(fresh, key);
+	return resolve_image(s, reference, pos, lock, platform, err);
+}
+
+static int lock_images(struct session *s, const struct recipe *r, struct lock *lock,
+		       const struct resolve_options *o, bool *changed, struct gg_err *err)
+{
+	_cleanup_strv_ struct gg_strv fresh = { 0 };
+
+	for (size_t i = 0; i < r->n_stages; i++) {
+		const struct recipe_stage *stage = &r->stages[i];
+
+		if (stage->from.kind == RECIPE_FROM_IMAGE &&
+		    lock_image(s, stage->from.image, stage->from.pos, stage->name, lock, o, &fresh,
+			       changed, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		const struct recipe_input *in = &r->inputs[i];
+
+		if (in->kind == RECIPE_INPUT_IMAGE &&
+		    lock_image(s, in->image, in->pos, in->name, lock, o, &fresh, changed, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static const struct lock_url *find_url(const struct lock *lock, const struct gg_digest *d)
@@ -191,18 +233,22 @@ static int unknown_name(const struct recipe *r, const char *name, struct gg_err 
 	for (size_t i = 0; i < r->n_stages; i++) {
 		const struct recipe_stage *stage = &r->stages[i];
 
-		if (stage->from.kind == RECIPE_FROM_DISTRO)
+		if (stage->from.kind == RECIPE_FROM_DISTRO || stage->from.kind == RECIPE_FROM_IMAGE)
 			gg_strv_add(&known, stage->name);
 		for (size_t j = 0; j < stage->n_steps; j++)
 			if (stage->steps[j].fetch && !gg_strv_has(&known, stage->steps[j].fetch))
 				gg_strv_add(&known, stage->steps[j].fetch);
 	}
+	for (size_t i = 0; i < r->n_inputs; i++)
+		if (r->inputs[i].kind == RECIPE_INPUT_IMAGE)
+			gg_strv_add(&known, r->inputs[i].name);
 	gg_strv_add(&known, COMPRESSOR_WORD);
 	for (size_t i = 0; i < known.n; i++)
 		gg_buf_printf(&list, "%s%s", i ? ", " : "", known.v[i]);
 	near = gg_nearest(name, (const char *const *)known.v, known.n);
 	gg_fail(err, GG_USAGE,
-		"nothing in the lock belongs to '%s': stages with packages, fetches and "
+		"nothing in the lock belongs to '%s': stages with packages or images, image "
+		"inputs, fetches and "
 		"'" COMPRESSOR_WORD "' can be resolved anew",
 		name);
 	if (near)
@@ -216,8 +262,12 @@ static int check_names(const struct recipe *r, const struct gg_strv *names, stru
 		bool found = gg_streq(names->v[i], COMPRESSOR_WORD) || has_fetch(r, names->v[i]);
 
 		for (size_t j = 0; j < r->n_stages && !found; j++)
-			found = r->stages[j].from.kind == RECIPE_FROM_DISTRO &&
+			found = (r->stages[j].from.kind == RECIPE_FROM_DISTRO ||
+				 r->stages[j].from.kind == RECIPE_FROM_IMAGE) &&
 				gg_streq(r->stages[j].name, names->v[i]);
+		for (size_t j = 0; j < r->n_inputs && !found; j++)
+			found = r->inputs[j].kind == RECIPE_INPUT_IMAGE &&
+				gg_streq(r->inputs[j].name, names->v[i]);
 		if (!found)
 			return unknown_name(r, names->v[i], err);
 	}
@@ -227,7 +277,7 @@ static int check_names(const struct recipe *r, const struct gg_strv *names, stru
 static void set_epoch(struct lock *lock, const struct resolve_options *o)
 {
 	struct lock_platform *p = lock_platform(lock, o->platform);
-	int64_t newest = -1;
+	int64_t newest = -1, image = 0;
 
 	/* A new entry beside old ones does not move time: it would rebuild everything. */
 	if (lock->epoch >= 0)
@@ -236,7 +286,12 @@ static void set_epoch(struct lock *lock, const struct resolve_options *o)
 		for (size_t j = 0; j < p->distros[i].n_releases; j++)
 			if (p->distros[i].releases[j].date > newest)
 				newest = p->distros[i].releases[j].date;
-	lock->epoch = newest < 0 ? 0 : newest;
+	/* Of a recipe without packages the newest of its images: known by content, as a release's date is, and what stands on an
+	 * image is not older than it. */
+	for (size_t i = 0; newest < 0 && i < p->n_images; i++)
+		if (p->images[i].created > image)
+			image = p->images[i].created;
+	lock->epoch = newest < 0 ? image : newest;
 }
 
 int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
@@ -258,6 +313,8 @@ int resolve_lock(struct session *s, const struct recipe *r, struct lock *lock,
 			if (lock_step_piece(s, &r->stages[i].steps[j], lock, ret_changed, err) < 0)
 				return -1;
 	}
+	if (lock_images(s, r, lock, options, ret_changed, err) < 0)
+		return -1;
 	for (size_t i = 0; i < r->n_inputs; i++)
 		if (lock_input(s, &r->inputs[i], lock, ret_changed, err) < 0)
 			return -1;

@@ -21,7 +21,7 @@ struct resolve_options {
 		   * these arguments, does not use */
 	/* also what a build can do without: what an old lock does not know of the compressor */
 	bool complete;
-	/* stages to resolve anew, fetches, which are the caller's, and COMPRESSOR_WORD; may be NULL */
+	/* stages and images of inputs to resolve anew, fetches, which are the caller's, and COMPRESSOR_WORD; may be NULL */
 	const struct gg_strv *names;
 };
 

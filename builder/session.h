@@ -18,6 +18,7 @@ struct local_trees;
 struct mirror_cache;
 struct policy;
 struct progress;
+struct registry_settings;
 struct sandbox_perturb;
 struct store;
 
@@ -37,7 +38,9 @@ struct session {
 	bool read_only;     /* nothing is made: the store may be NULL, there is no user namespace */
 	const char *report; /* failure_report.h: where a failed action is to be told, or NULL */
 	const struct sandbox_perturb
-		*perturb;      /* rebuilds that verify: what steps see otherwise; or NULL */
+		*perturb; /* rebuilds that verify: what steps see otherwise; or NULL */
+	/* How registries are spoken to, as the command line has it; NULL: as files and environment say. Borrowed. */
+	const struct registry_settings *registry;
 	bool allow_network;    /* steps with `network: true` may run */
 	struct policy *policy; /* what a build may consist of, NULL: anything; owned */
 	struct config *config; /* the user's, NULL when there is none; owned */

@@ -45,6 +45,7 @@ enum bundle_role {
 	BUNDLE_PACKAGE, /* an archive */
 	BUNDLE_URL,
 	BUNDLE_ROOTFS,
+	BUNDLE_IMAGE, /* a manifest, config or layer of an image */
 	BUNDLE_PROGRAM_FILE,
 	BUNDLE_WHOLE, /* in a delta: the manifest of all */
 	BUNDLE_N_ROLES,

@@ -17,11 +17,13 @@
 #define BASE "dev.ggbuild.base"
 
 const char *const bundle_role_names[BUNDLE_N_ROLES] = {
-	[BUNDLE_RECIPE] = "recipe", [BUNDLE_LOCK] = "lock",       [BUNDLE_SETTINGS] = "settings",
-	[BUNDLE_PIECE] = "piece",   [BUNDLE_KEYRING] = "keyring", [BUNDLE_TREE] = "tree",
-	[BUNDLE_INPUT] = "input",   [BUNDLE_FETCH] = "fetch",     [BUNDLE_PACKAGE] = "package",
-	[BUNDLE_URL] = "url",       [BUNDLE_ROOTFS] = "rootfs",   [BUNDLE_PROGRAM_FILE] = "program",
-	[BUNDLE_WHOLE] = "whole",
+	[BUNDLE_RECIPE] = "recipe",        [BUNDLE_LOCK] = "lock",
+	[BUNDLE_SETTINGS] = "settings",    [BUNDLE_PIECE] = "piece",
+	[BUNDLE_KEYRING] = "keyring",      [BUNDLE_TREE] = "tree",
+	[BUNDLE_INPUT] = "input",          [BUNDLE_FETCH] = "fetch",
+	[BUNDLE_PACKAGE] = "package",      [BUNDLE_URL] = "url",
+	[BUNDLE_ROOTFS] = "rootfs",        [BUNDLE_IMAGE] = "image",
+	[BUNDLE_PROGRAM_FILE] = "program", [BUNDLE_WHOLE] = "whole",
 };
 
 static const char *const media_types[BUNDLE_N_ROLES] = {
@@ -36,6 +38,7 @@ static const char *const media_types[BUNDLE_N_ROLES] = {
 	[BUNDLE_PACKAGE] = "application/vnd.ggbuild.package.v1",
 	[BUNDLE_URL] = "application/vnd.ggbuild.url.v1",
 	[BUNDLE_ROOTFS] = "application/vnd.ggbuild.rootfs.v1",
+	[BUNDLE_IMAGE] = "application/vnd.ggbuild.image.v1",
 	[BUNDLE_PROGRAM_FILE] = "application/vnd.ggbuild.program.v1",
 	[BUNDLE_WHOLE] = "application/vnd.ggbuild.bundle.manifest.v1+json",
 };

@@ -17,7 +17,7 @@ struct draft *draft_new(void)
 		abort();
 	d->root = gg_arena_alloc(d->arena, sizeof(*d->root));
 	d->root->name = "";
-	d->root->implicit = true;
+	d->root->implicit = d->root->here = true;
 	d->root->inode = draft_inode_new(d, TREE_DIR);
 	d->root->inode->entry.mode = 0755;
 	return d;
@@ -97,6 +97,7 @@ struct draft_node *draft_add(struct draft *d, struct draft_node *dir, const char
 
 	if (d->n >= d->n_buckets)
 		grow(d);
+	node->here = true;
 	node->name = gg_arena_strndup(d->arena, name, len);
 	node->parent = dir;
 	node->inode = inode;
@@ -205,12 +206,12 @@ static struct draft_node *walk(struct draft *d, const char *path, size_t len)
 	return node;
 }
 
-void draft_load(struct draft *d, const struct tree *t)
+void draft_load(struct draft *d, const struct tree *t, bool here)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tree_entry *e = &t->entries[i];
 		const char *slash = strrchr(e->path, '/'), *name = slash ? slash + 1 : e->path;
-		struct draft_node *dir, *first = NULL;
+		struct draft_node *dir, *node, *first = NULL;
 
 		if (gg_streq(e->path, ".")) {
 			copy_entry(d, e, &d->root->inode->entry);
@@ -226,10 +227,11 @@ void draft_load(struct draft *d, const struct tree *t)
 			struct draft_inode *inode = draft_inode_new(d, e->type);
 
 			copy_entry(d, e, &inode->entry);
-			draft_add(d, dir, name, strlen(name), inode);
+			node = draft_add(d, dir, name, strlen(name), inode);
 		} else {
-			draft_add(d, dir, name, strlen(name), first->inode);
+			node = draft_add(d, dir, name, strlen(name), first->inode);
 		}
+		node->here = here;
 	}
 }
 
@@ -268,6 +270,8 @@ struct tree *draft_tree(struct draft *d)
 	for (struct draft_node *n = d->root; n; n = draft_next(d->root, n)) {
 		struct tree_entry *e;
 
+		if (!n->here)
+			continue;
 		sort_children(n);
 		draft_path(n, &path);
 		e = tree_add_copy(t, &n->inode->entry, path.data);

@@ -29,6 +29,7 @@ struct draft_node {
 	bool own;        /* came in this round, not with draft_load */
 	bool implicit;   /* a parent that nothing has named yet */
 	bool cleared;    /* a whiteout has been here in this round */
+	bool here;       /* part of the result: all but what a delta is applied to */
 };
 
 struct draft {
@@ -43,8 +44,8 @@ struct draft *draft_new(void);
 void draft_free(struct draft *d);
 void draft_freep(struct draft **d);
 #define _cleanup_draft_ GG_CLEANUP(draft_freep)
-/* Adds a sorted, complete tree. */
-void draft_load(struct draft *d, const struct tree *t);
+/* Adds a sorted, complete tree. `here`: the result holds it. */
+void draft_load(struct draft *d, const struct tree *t, bool here);
 
 struct draft_inode *draft_inode_new(struct draft *d, enum tree_type type);
 /* NULL when absent. `name` need not be NUL-terminated. */
@@ -58,5 +59,5 @@ void draft_remove(struct draft *d, struct draft_node *node);
 void draft_path(const struct draft_node *node, struct gg_buf *ret);
 /* The next node in preorder below `top` (children first), NULL at the end. */
 struct draft_node *draft_next(const struct draft_node *top, struct draft_node *node);
-/* All of it in tree order. */
+/* All that is here, in tree order. */
 struct tree *draft_tree(struct draft *d);

@@ -128,6 +128,9 @@ static int extract_directory(struct extract *x, struct place *p, const struct un
 	struct draft_node *behind;
 	int dir;
 
+	/* A directory in the place of one that this layer deleted: nothing shines through. */
+	inode->entry.opaque = p->node && extract_is_gone(p->node);
+
 	if (p->node && p->node->inode->entry.type == TREE_SYMLINK &&
 	    !(x->o.flags & EXTRACT_LAYER)) {
 		_cleanup_buf_ struct gg_buf path = { 0 };
@@ -141,6 +144,9 @@ static int extract_directory(struct extract *x, struct place *p, const struct un
 	if (p->node && p->node->inode->entry.type != TREE_DIR && clear(x, p, err) < 0)
 		return -1;
 	if (p->node) {
+		if (extract_bring(x, p->node, err) < 0)
+			return -1;
+		inode->entry.opaque = p->node->inode->entry.opaque;
 		p->node->inode->entry = inode->entry;
 		p->node->own = true;
 		p->node->implicit = false;
@@ -165,6 +171,8 @@ static int find_target(struct extract *x, const char *path, struct draft_node **
 	if (extract_enter(x, path, slash ? (size_t)(slash - path) : 0, false, &dir, err) < 0)
 		return -1;
 	*ret = dir ? draft_find(x->draft, dir, name, strlen(name)) : NULL;
+	if (*ret && extract_is_gone(*ret))
+		*ret = NULL;
 	return 0;
 }
 
@@ -172,9 +180,9 @@ static int link_node(struct extract *x, const struct place *p, struct draft_node
 		     struct gg_err *err)
 {
 	_cleanup_close_ int from = -1;
-	int dir = extract_open(x, target->parent, err);
+	int dir;
 
-	if (dir < 0)
+	if (extract_copy_up(x, target, err) < 0 || (dir = extract_open(x, target->parent, err)) < 0)
 		return -1;
 	from = fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	if (from < 0)
@@ -243,10 +251,12 @@ static int whiteout(struct extract *x, struct place *p, const struct untar_entry
 static int extract_at(struct extract *x, struct place *p, const struct untar_entry *e,
 		      struct gg_err *err)
 {
-	bool unique = x->o.flags & (EXTRACT_LAYER | EXTRACT_UNIQUE);
+	bool unique = x->o.flags & (EXTRACT_LAYER | EXTRACT_UNIQUE),
+	     again = p->node && p->node->own && !p->node->implicit && !extract_is_gone(p->node);
 
-	if (p->node && p->node->own && !p->node->implicit && unique)
+	if (again && unique && !(x->o.flags & EXTRACT_LENIENT))
 		return gg_fail(err, GG_INTEGRITY, "the name comes twice");
+	x->stats.duplicates += again;
 	switch (e->type) {
 	case '0':
 		return extract_file(x, p, e, err);
@@ -328,7 +338,7 @@ static int finish_directories(struct extract *x, struct gg_err *err)
 	for (struct draft_node *n = x->draft->root; n; n = draft_next(x->draft->root, n)) {
 		_cleanup_close_ int fd = -1;
 
-		if (n->inode->entry.type != TREE_DIR)
+		if (n->inode->entry.type != TREE_DIR || !n->here)
 			continue;
 		draft_path(n, &x->path);
 		fd = dirs_open(x->destfd, x->path.data, err);
@@ -404,8 +414,8 @@ int extract_stream(struct archive_stream *stream, int destfd, const struct extra
 	bool hashed = options && (options->flags & EXTRACT_HASH);
 
 	extract_init(&x, destfd, options);
-	if (*io_tree)
-		draft_load(x.draft, *io_tree);
+	if (*io_tree || x.o.below)
+		draft_load(x.draft, x.o.below ? x.o.below : *io_tree, !x.o.below);
 	x.untar = untar = untar_new(stream, max_stream(&x), hashed ? hash : NULL);
 	if (extract_all(&x, err) < 0)
 		return -1;

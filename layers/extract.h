@@ -11,6 +11,11 @@
  * the symlink. xattrs: user.* (not user.overlay.*) and security.capability stay, the rest is dropped. Times become
  * TREE_MTIME. Devices are empty files on disk and devices in the tree. Modes are set after owners, so setuid survives.
  * Errors: GG_INTEGRITY for the archive, GG_SYSTEM for the machine.
+ *
+ * A layer over trees that lie elsewhere (`below`) becomes a delta: what an overlay mount over them needs to show the same.
+ * Parents that it does not name are as they are below; what it deletes is a whiteout or an opaque directory where there is
+ * something below; hard links to files below bring a copy of those. Where a name leads through a symlink or a file that is
+ * below, a directory takes its place, as engines have it: they unpack a layer without seeing those under it.
  */
 #pragma once
 
@@ -32,6 +37,9 @@ enum extract_flags {
 	EXTRACT_OWNERS = 1 << 2, /* every owner is 0:0 */
 	EXTRACT_HASH = 1 << 3,   /* hash the decompressed stream too (a layer's diffID) */
 	EXTRACT_AHEAD = 1 << 4,  /* of a file: a thread decodes ahead, for one large archive */
+	EXTRACT_LENIENT =
+		1
+		<< 5, /* with EXTRACT_LAYER: names and whiteouts that come twice are counted; the later wins */
 };
 
 struct extract_options {
@@ -43,12 +51,17 @@ struct extract_options {
 	const struct gg_strv
 		*exclude; /* glob_match() patterns of what is not extracted; may be NULL */
 	enum owners_kept owners;
+	/* With EXTRACT_LAYER and an empty destfd: the merged trees under the layer, and a file of theirs, read from 0. */
+	const struct tree *below;
+	int (*open_below)(void *ctx, const char *path, struct gg_err *err);
+	void *ctx;
 };
 
 struct extract_stats {
 	uint64_t entries;
 	uint64_t bytes;                 /* of contents */
 	uint64_t stream_bytes;          /* of the decompressed archive */
+	uint64_t duplicates;            /* with EXTRACT_LENIENT */
 	struct gg_digest stream_digest; /* with EXTRACT_HASH */
 };
 

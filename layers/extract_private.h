@@ -38,10 +38,18 @@ int extract_enter(struct extract *x, const char *path, size_t len, bool make,
 /* Whether one more node below `dir` is within the limits: of entries, of a path's length and of all their lengths. */
 int extract_admit(struct extract *x, const struct draft_node *dir, size_t name_len,
 		  struct gg_err *err) GG_MUST_USE;
-/* The directory on disk, borrowed until the next call. */
+/* The directory on disk, borrowed until the next call; one that is only below is made. */
 int extract_open(struct extract *x, struct draft_node *dir, struct gg_err *err) GG_MUST_USE;
+/* Where it is only below: makes a directory, copies a file up. */
+int extract_bring(struct extract *x, struct draft_node *node, struct gg_err *err) GG_MUST_USE;
+int extract_copy_up(struct extract *x, struct draft_node *file, struct gg_err *err) GG_MUST_USE;
+static inline bool extract_is_gone(const struct draft_node *n)
+{
+	return n->inode->entry.type == TREE_WHITEOUT;
+}
 /* Removes the node and all below it from the disk and the draft. */
 int extract_remove(struct extract *x, struct draft_node *node, struct gg_err *err) GG_MUST_USE;
-/* The same for what lower layers have at and below the node; what this layer brought stays. */
+/* The same for what lower layers have at and below the node; what this layer brought stays. In a delta that becomes a
+ * whiteout, or an opaque directory. */
 int extract_remove_lower(struct extract *x, struct draft_node *node, bool itself,
 			 struct gg_err *err) GG_MUST_USE;

@@ -269,7 +269,7 @@ static struct image_source *new_source(const char *text, const struct image_sour
 {
 	struct image_source *s = gg_zalloc(sizeof(*s));
 
-	s->name = gg_strdup(text);
+	s->name = gg_strdup(o && o->name ? o->name : text);
 	s->platform = gg_strdup(o && o->platform ? o->platform : machine_platform());
 	s->whole = o && o->whole;
 	s->settings = settings_of(o);
@@ -308,7 +308,7 @@ int image_source_open(const char *text, const struct image_source_options *optio
 	if (r == 0 && options && options->platform)
 		r = check_platform(s, err);
 	if (r < 0)
-		return gg_context(err, "image '%s'", text);
+		return gg_context(err, "image '%s'", s->name);
 	*ret = gg_steal(&s);
 	return 0;
 }

@@ -104,6 +104,7 @@ struct image_source {
 
 struct image_source_options {
 	const char *platform; /* NULL: that of this machine; matters only where there are several */
+	const char *name;     /* what messages call it; NULL: its text */
 	bool whole;           /* as in struct image_source; platform is NULL */
 	const struct registry_settings *registry; /* NULL: as files and environment say */
 	const char *docker_host;                  /* as in struct transport_settings */

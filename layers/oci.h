@@ -54,6 +54,10 @@ struct oci_image {
 	struct oci_health health;
 	const struct oci_layer *layers; /* bottom first */
 	size_t n_layers;
+	/* A config that was checked (image_config.h), whose layers are the first n_inherited; NULL: none. What the others
+	 * say goes over it: variables, labels, ports and volumes one by one, and with a new entrypoint its cmd is gone. */
+	const struct gg_json *inherits;
+	size_t n_inherited;
 };
 
 /* Owned by the caller. */

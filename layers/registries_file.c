@@ -339,7 +339,8 @@ static int read_chosen(struct registries *r, const char *home, struct gg_err *er
 		path = gg_asprintf("%s/containers/short-name-aliases.conf", cache);
 	else if (home)
 		path = gg_asprintf("%s/.cache/containers/short-name-aliases.conf", home);
-	return path ? read_file(r, path, &there, err) : 0;
+	/* In a user namespace its root may not read what is the machine's root's. */
+	return path && access(path, R_OK) == 0 ? read_file(r, path, &there, err) : 0;
 }
 
 static int read_usual(struct registries *r, struct gg_err *err)

@@ -134,6 +134,8 @@ void check_paths(struct check *c, const struct yaml_node *node,
 		 void *out); /* struct recipe_list of them */
 void check_inside(struct check *c, const struct yaml_node *node,
 		  void *out); /* const char *, below the recipe's directory */
+/* The same of a part of the node's text; false after a complaint. */
+bool check_inside_path(struct check *c, const struct yaml_node *node, const char *path);
 void check_word(struct check *c, const struct yaml_node *node,
 		void *out); /* const char *, a name of the language */
 void check_duration(struct check *c, const struct yaml_node *node,

@@ -187,20 +187,26 @@ static bool may_leave(const struct check *c, const char *path)
 	return false;
 }
 
-void check_inside(struct check *c, const struct yaml_node *node, void *out)
+bool check_inside_path(struct check *c, const struct yaml_node *node, const char *path)
 {
-	const char *path = check_scalar(c, node, "a path beside the recipe");
-
-	if (!path || bad_path(c, node, path))
-		return;
+	if (bad_path(c, node, path))
+		return false;
 	if ((*path == '/' || climbs(path)) && !may_leave(c, path)) {
 		check_fail(c, check_pos(c, node), "'%s' leaves the recipe's directory: '%s'",
 			   c->key, check_shown(c, path));
 		check_hint(c, "move it below the recipe, or allow it: --allow path=%s",
 			   check_shown(c, path));
-		return;
+		return false;
 	}
-	*(const char **)out = path;
+	return true;
+}
+
+void check_inside(struct check *c, const struct yaml_node *node, void *out)
+{
+	const char *path = check_scalar(c, node, "a path beside the recipe");
+
+	if (path && check_inside_path(c, node, path))
+		*(const char **)out = path;
 }
 
 void check_url(struct check *c, const struct yaml_node *node, void *out)

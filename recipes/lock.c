@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipes/lock.h"
+#include "recipes/lock_private.h"
 
 #include <string.h>
 
@@ -28,8 +28,7 @@ void lock_freep(struct lock **l)
 	lock_free(*l);
 }
 
-/* Makes room for an element at `at` of an array of n; the old array stays in the arena until it dies. */
-static void *insert(struct gg_arena *arena, void *array, size_t *n, size_t size, size_t at)
+void *lock_insert(struct gg_arena *arena, void *array, size_t *n, size_t size, size_t at)
 {
 	char *grown = gg_arena_calloc(arena, *n + 1, size);
 
@@ -59,7 +58,8 @@ struct lock_platform *lock_platform(struct lock *l, const char *name)
 		i++;
 	if (i < l->n_platforms && gg_streq(l->platforms[i].name, name))
 		return &l->platforms[i];
-	l->platforms = insert(l->arena, l->platforms, &l->n_platforms, sizeof(*l->platforms), i);
+	l->platforms =
+		lock_insert(l->arena, l->platforms, &l->n_platforms, sizeof(*l->platforms), i);
 	l->platforms[i].name = gg_arena_strdup(l->arena, name);
 	return &l->platforms[i];
 }
@@ -136,7 +136,8 @@ void lock_put_distro(struct lock *l, struct lock_platform *p, const struct lock_
 	while (i < p->n_distros && strcmp(p->distros[i].key, d->key) < 0)
 		i++;
 	if (i == p->n_distros || !gg_streq(p->distros[i].key, d->key))
-		p->distros = insert(l->arena, p->distros, &p->n_distros, sizeof(*p->distros), i);
+		p->distros =
+			lock_insert(l->arena, p->distros, &p->n_distros, sizeof(*p->distros), i);
 	p->distros[i] = copy;
 }
 
@@ -153,7 +154,8 @@ void lock_put_fetch(struct lock *l, struct lock_platform *p, const struct lock_f
 	while (i < p->n_fetches && compare_digests(&p->fetches[i].definition, &f->definition) < 0)
 		i++;
 	if (i == p->n_fetches || !gg_digest_eq(&p->fetches[i].definition, &f->definition))
-		p->fetches = insert(l->arena, p->fetches, &p->n_fetches, sizeof(*p->fetches), i);
+		p->fetches =
+			lock_insert(l->arena, p->fetches, &p->n_fetches, sizeof(*p->fetches), i);
 	copy.name = gg_arena_strdup(l->arena, f->name);
 	p->fetches[i] = copy;
 }
@@ -166,7 +168,7 @@ void lock_put_url(struct lock *l, const struct lock_url *u)
 	while (i < l->n_urls && compare_digests(&l->urls[i].sha256, &u->sha256) < 0)
 		i++;
 	if (i == l->n_urls || !gg_digest_eq(&l->urls[i].sha256, &u->sha256))
-		l->urls = insert(l->arena, l->urls, &l->n_urls, sizeof(*l->urls), i);
+		l->urls = lock_insert(l->arena, l->urls, &l->n_urls, sizeof(*l->urls), i);
 	l->urls[i] = copy;
 }
 
@@ -178,7 +180,7 @@ void lock_put_piece(struct lock *l, const struct lock_piece *piece)
 	while (i < l->n_pieces && strcmp(l->pieces[i].name, piece->name) < 0)
 		i++;
 	if (i == l->n_pieces || !gg_streq(l->pieces[i].name, piece->name))
-		l->pieces = insert(l->arena, l->pieces, &l->n_pieces, sizeof(*l->pieces), i);
+		l->pieces = lock_insert(l->arena, l->pieces, &l->n_pieces, sizeof(*l->pieces), i);
 	copy.name = gg_arena_strdup(l->arena, piece->name);
 	l->pieces[i] = copy;
 }
@@ -235,7 +237,7 @@ bool lock_drop_fetch(struct lock_platform *p, const struct gg_digest *definition
 
 void lock_clear(struct lock *l, struct lock_platform *p)
 {
-	p->n_distros = p->n_fetches = 0;
+	p->n_distros = p->n_fetches = p->n_images = 0;
 	l->n_urls = l->n_pieces = 0;
 	l->epoch = -1;
 }
@@ -244,6 +246,7 @@ void lock_use_done(struct lock_use *u)
 {
 	gg_strv_done(&u->distros);
 	gg_strv_done(&u->fetches);
+	gg_strv_done(&u->images);
 	gg_strv_done(&u->urls);
 	gg_strv_done(&u->pieces);
 }
@@ -257,15 +260,22 @@ static bool lists_digest(const struct gg_strv *list, const struct gg_digest *d)
 
 bool lock_prune(struct lock *l, struct lock_platform *p, const struct lock_use *use)
 {
-	size_t before = p->n_distros + p->n_fetches + l->n_urls + l->n_pieces, n = 0;
+	size_t before = p->n_distros + p->n_fetches + p->n_images + l->n_urls + l->n_pieces, n = 0;
 	/* Plans point at entries: those stay where they are, with what they had. */
 	struct lock_distro *distros = gg_arena_calloc(l->arena, p->n_distros, sizeof(*distros));
+	struct lock_image *images = gg_arena_calloc(l->arena, p->n_images, sizeof(*images));
 
 	for (size_t i = 0; i < p->n_distros; i++)
 		if (gg_strv_has(&use->distros, p->distros[i].key))
 			distros[n++] = p->distros[i];
 	p->distros = distros;
 	p->n_distros = n;
+	n = 0;
+	for (size_t i = 0; i < p->n_images; i++)
+		if (gg_strv_has(&use->images, p->images[i].key))
+			images[n++] = p->images[i];
+	p->images = images;
+	p->n_images = n;
 	n = 0;
 	for (size_t i = 0; i < p->n_fetches; i++)
 		if (lists_digest(&use->fetches, &p->fetches[i].definition))
@@ -281,5 +291,5 @@ bool lock_prune(struct lock *l, struct lock_platform *p, const struct lock_use *
 		if (gg_strv_has(&use->pieces, l->pieces[i].name))
 			l->pieces[n++] = l->pieces[i];
 	l->n_pieces = n;
-	return p->n_distros + p->n_fetches + l->n_urls + l->n_pieces != before;
+	return p->n_distros + p->n_fetches + p->n_images + l->n_urls + l->n_pieces != before;
 }

@@ -13,12 +13,18 @@
  *              "request": ["bash", …], "essential": true, "keyring": "…",
  *              "releases": [ { "suite": "trixie", "date": 1763716544, "sha256": "…" } ],
  *              "packages": [ { "name", "version", "architecture", "path": "pool/…", "suite", "size", "sha256" } ] } },
- *        "fetches": { "<DEFINITION hex>": { "name": "toolchain", "tree": "sha256:…" } } } },
+ *        "fetches": { "<DEFINITION hex>": { "name": "toolchain", "tree": "sha256:…" } },
+ *        "images": { "<IMAGE KEY>": { "name": "library/ubuntu:24.04", "index": "sha256:…", "created": 1763716544,
+ *              "manifest": { "media-type", "digest", "size" }, "config": { the same },
+ *              "layers": [ { "media-type", "digest", "size", "diff-id" } ] } } } },
  *     "urls": { "<sha256 hex>": { "size": N } },
  *     "pieces": { "rustup@1": "sha256:…" } }
  *
  * <KEY> is the first 16 hex digits of the sha256 of the request's canonical text, so that equal requests of
- * two stages share one resolution and a changed package list is a new entry. Unknown keys are errors.
+ * two stages share one resolution and a changed package list is a new entry. Unknown keys are errors. <IMAGE KEY> is the
+ * same of the reference as the recipe has it, with its transport; an image's name is for people, without a host, or the
+ * file's. "index" is there when the reference led to one, "manifest" unless the place has none (docker-archive), "created"
+ * when the config has a time after 1970; "images" itself when there are any.
  *
  * "gzip" and "zstd" say what compressed bytes come from: our format, and the library by what it makes of the golden block
  * (layers/golden.h) at this level; its name is for people. A lock without promises about a library has the format's
@@ -67,6 +73,27 @@ struct lock_fetch {
 	struct gg_digest tree;
 };
 
+struct lock_blob {
+	const char *media_type;
+	struct gg_digest digest;
+	uint64_t size;
+};
+
+struct lock_image_layer {
+	struct lock_blob blob;
+	struct gg_digest diff_id;
+};
+
+struct lock_image {
+	const char *key, *name;
+	struct gg_digest index;    /* all zero: the reference was no index */
+	struct lock_blob manifest; /* digest all zero: there is none */
+	struct lock_blob config;
+	int64_t created;                 /* seconds; 0: not said */
+	struct lock_image_layer *layers; /* bottom first */
+	size_t n_layers;
+};
+
 struct lock_url {
 	struct gg_digest sha256;
 	uint64_t size;
@@ -83,6 +110,8 @@ struct lock_platform {
 	size_t n_distros;
 	struct lock_fetch *fetches; /* sorted by definition */
 	size_t n_fetches;
+	struct lock_image *images; /* sorted by key */
+	size_t n_images;
 };
 
 /* What compressed bytes come from. */
@@ -128,15 +157,19 @@ struct lock_platform *lock_platform(struct lock *l, const char *name); /* create
 struct lock_distro *lock_find_distro(const struct lock_platform *p, const char *key);
 struct lock_fetch *lock_find_fetch(const struct lock_platform *p,
 				   const struct gg_digest *definition);
+struct lock_image *lock_find_image(const struct lock_platform *p, const char *key);
 /* Add or replace; strings are copied into the lock's arena. */
 void lock_put_distro(struct lock *l, struct lock_platform *p, const struct lock_distro *d);
 void lock_put_fetch(struct lock *l, struct lock_platform *p, const struct lock_fetch *f);
+void lock_put_image(struct lock *l, struct lock_platform *p, const struct lock_image *i);
 void lock_put_url(struct lock *l, const struct lock_url *u);
 void lock_put_piece(struct lock *l, const struct lock_piece *piece);
 /* The entry key of a request: first 16 hex digits of the sha256 of its canonical text. */
 char *lock_distro_key(const char *distro, const struct gg_strv *suites,
 		      const struct gg_strv *components, const struct gg_strv *request,
 		      int essential);
+/* Of an image's reference, "docker://ubuntu:24.04". Owned by the caller. */
+char *lock_image_key(const char *reference);
 /* Human-readable difference, one line a change ("package curl 8.14.1-2 -> 8.14.1-3"), sorted; empty when equal. */
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret);
 /* Forgets one pin; false when there is none. */
@@ -147,10 +180,10 @@ void lock_clear(struct lock *l, struct lock_platform *p);
 
 /* What a recipe uses of a lock; hexadecimal digests without "sha256:". */
 struct lock_use {
-	struct gg_strv distros; /* keys */
-	struct gg_strv fetches; /* definitions */
+	struct gg_strv distros, images; /* keys */
+	struct gg_strv fetches;         /* definitions */
 	struct gg_strv urls, pieces;
 };
 void lock_use_done(struct lock_use *u);
-/* Forgets what is not used; false when that is nothing. Of distributions and fetches only the platform's. */
+/* Forgets what is not used; false when that is nothing. Of what is resolved for platforms only this one's. */
 bool lock_prune(struct lock *l, struct lock_platform *p, const struct lock_use *use);

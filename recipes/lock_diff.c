@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipes/lock.h"
+#include "recipes/lock_private.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -26,8 +26,8 @@ static const char *short_digest(const struct gg_digest *d, char ret[GG_DIGEST_HE
 	return ret;
 }
 
-static void diff_digest(struct gg_strv *lines, const char *what, const struct gg_digest *a,
-			const struct gg_digest *b)
+void lock_diff_digest(struct gg_strv *lines, const char *what, const struct gg_digest *a,
+		      const struct gg_digest *b)
 {
 	char from[GG_DIGEST_HEX], to[GG_DIGEST_HEX];
 
@@ -52,7 +52,7 @@ static void diff_package(struct gg_strv *lines, const char *prefix, const struct
 			     b->version);
 	} else {
 		what = gg_asprintf("%spackage %s %s", prefix, a->name, a->version);
-		diff_digest(lines, what, &a->sha256, &b->sha256);
+		lock_diff_digest(lines, what, &a->sha256, &b->sha256);
 		if (!gg_streq(a->path, b->path) || !gg_streq(a->suite, b->suite))
 			gg_strv_addf(lines, "%s moved from %s %s to %s %s", what, a->suite, a->path,
 				     b->suite, b->path);
@@ -187,7 +187,7 @@ static void diff_fetches(struct gg_strv *lines, const char *prefix, const struct
 		used[to - b->fetches] = true;
 		if (!same)
 			gg_strv_addf(lines, "%s redefined", what);
-		diff_digest(lines, what, &from->tree, &to->tree);
+		lock_diff_digest(lines, what, &from->tree, &to->tree);
 	}
 	for (size_t k = 0; k < b->n_fetches; k++) {
 		if (!used[k])
@@ -218,6 +218,7 @@ static void diff_platforms(struct gg_strv *lines, const struct lock *from, const
 			gg_strv_addf(lines, "platform %s removed", a->name);
 		diff_distros(lines, prefix, a, b ? b : &nothing);
 		diff_fetches(lines, prefix, a, b ? b : &nothing);
+		lock_diff_images(lines, prefix, a, b ? b : &nothing);
 	}
 	for (size_t i = 0; i < to->n_platforms; i++) {
 		const struct lock_platform *b = &to->platforms[i];
@@ -228,6 +229,7 @@ static void diff_platforms(struct gg_strv *lines, const struct lock *from, const
 		gg_strv_addf(lines, "platform %s added", b->name);
 		diff_distros(lines, prefix, &nothing, b);
 		diff_fetches(lines, prefix, &nothing, b);
+		lock_diff_images(lines, prefix, &nothing, b);
 	}
 }
 
@@ -278,7 +280,7 @@ static void diff_pieces(struct gg_strv *lines, const struct lock *from, const st
 		if (!b)
 			gg_strv_addf(lines, "%s removed", what);
 		else
-			diff_digest(lines, what, &a->sha256, &b->sha256);
+			lock_diff_digest(lines, what, &a->sha256, &b->sha256);
 	}
 	for (size_t i = 0; i < to->n_pieces; i++) {
 		if (!find_piece(from, to->pieces[i].name))
@@ -311,7 +313,7 @@ static void diff_compressor(struct gg_strv *lines, const char *name,
 	if (from->block != to->block)
 		gg_strv_addf(lines, "%s block %" PRIu64 " -> %" PRIu64, what, from->block,
 			     to->block);
-	diff_digest(lines, what, &from->golden, &to->golden);
+	lock_diff_digest(lines, what, &from->golden, &to->golden);
 }
 
 void lock_diff(const struct lock *from, const struct lock *to, struct gg_buf *ret)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipes/lock.h"
+#include "recipes/lock_private.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#include "layers/base/json.h"
 
 /* ---- canonical text ---- */
 
@@ -89,6 +87,9 @@ static struct gg_json *platform_json(const struct lock_platform *p)
 		gg_json_take(fetches, gg_digest_hex(&p->fetches[i].definition, hex), fetch);
 	}
 	gg_json_take(o, "fetches", fetches);
+	/* Locks of recipes without any are as they were before there were images. */
+	if (p->n_images)
+		gg_json_take(o, "images", lock_images_json(p));
 	return o;
 }
 

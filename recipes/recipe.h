@@ -32,6 +32,7 @@ enum recipe_from_kind {
 	RECIPE_FROM_SCRATCH,
 	RECIPE_FROM_DISTRO, /* debian or ubuntu packages */
 	RECIPE_FROM_ROOTFS, /* a tar archive */
+	RECIPE_FROM_IMAGE,
 	RECIPE_FROM_STAGE,
 };
 
@@ -55,11 +56,13 @@ struct recipe_from {
 	/* ROOTFS */
 	const char *rootfs;      /* path relative to the recipe, or a URL */
 	struct gg_digest sha256; /* all zero when absent (allowed for paths only) */
+	/* IMAGE: with its transport, "docker://ubuntu:24.04"; paths are relative to the recipe */
+	const char *image;
 	/* STAGE */
 	const char *stage;
 };
 
-enum recipe_input_kind { RECIPE_INPUT_LOCAL, RECIPE_INPUT_URL };
+enum recipe_input_kind { RECIPE_INPUT_LOCAL, RECIPE_INPUT_URL, RECIPE_INPUT_IMAGE };
 
 struct recipe_input {
 	const char *name;
@@ -69,6 +72,7 @@ struct recipe_input {
 	struct recipe_list ignore; /* LOCAL: .dockerignore patterns */
 	const char *url;
 	struct gg_digest sha256; /* URL; required */
+	const char *image;       /* IMAGE: as in recipe_from */
 };
 
 /* What to run: a shell text (run as /bin/sh -eu -c TEXT) or an argument list. Exactly one is set. */
@@ -124,8 +128,9 @@ struct recipe_step {
 	/* The whole environment that the recipe gives: the stage's, over it that of the pieces used before, over it
 	 * the step's own; without args. */
 	struct recipe_list env;
-	const char *workdir; /* absolute; "/" by default */
-	const char *user;    /* name or uid[:gid] of the stage; NULL is root */
+	const char
+		*workdir; /* absolute; NULL: "/", or what the image says that the stage is from */
+	const char *user; /* name or uid[:gid] of the stage; NULL: root, or the image's */
 	const struct recipe_mount *mounts;
 	size_t n_mounts;
 	struct recipe_list secrets; /* ids, declared under the recipe's secrets */

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-enum { LOCAL = 1 << 0, URL = 1 << 1, LATER = 1 << 2 };
-static const char *const input_kinds[] = { "local", "url", "git" };
+enum { LOCAL = 1 << 0, URL = 1 << 1, IMAGE = 1 << 2, LATER = 1 << 3 };
+static const char *const input_kinds[] = { "local", "url", "image", "git" };
 
 #define INPUT(field) offsetof(struct recipe_input, field)
 static const struct check_field input_fields[] = {
@@ -18,15 +18,14 @@ static const struct check_field input_fields[] = {
 	  .help = "sha256: what sha256sum says of the file" },
 	{ "git", NULL, 0, CHECK_LATER, .help = "clone it in a fetch step, whose output is pinned" },
 	{ "ref", NULL, 0, 0, LATER },
-	{ "image", NULL, 0, CHECK_LATER,
-	  .help = "unpack it in a fetch step, whose output is pinned" },
+	{ "image", read_reference, INPUT(image), 0, IMAGE },
 };
 #undef INPUT
 static const struct check_shape input_shape = CHECK_KINDS("an input", input_fields, input_kinds);
 
 static void read_input(struct check *c, const struct yaml_node *node, struct recipe_input *input)
 {
-	bool later = yaml_get(node, "git") || yaml_get(node, "image");
+	bool later = yaml_get(node, "git");
 	int kind = 0;
 
 	if (node->kind != YAML_MAP) {
@@ -39,7 +38,7 @@ static void read_input(struct check *c, const struct yaml_node *node, struct rec
 		return;
 	}
 	if (!later)
-		kind = check_one_of(c, node, &input_shape, input_kinds, 2);
+		kind = check_one_of(c, node, &input_shape, input_kinds, 3);
 	if (kind < 0)
 		return;
 	input->kind = (enum recipe_input_kind)kind;

@@ -22,6 +22,8 @@ void read_image(struct check *c, const struct yaml_node *node, void *recipe);
 void read_tests(struct check *c, const struct yaml_node *node, void *recipe);
 
 void read_from(struct check *c, const struct yaml_node *node, void *from);
+/* A reference to an image, with its transport (const char *). */
+void read_reference(struct check *c, const struct yaml_node *node, void *out);
 void read_health(struct check *c, const struct yaml_node *node, void *health);
 /* A list of steps into the stage; `use` steps go through piece_use. */
 void read_steps(struct check *c, const struct yaml_node *node, struct read_stage *stage);

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-enum { DISTRO = 1 << 0, ROOTFS = 1 << 1 };
-static const char *const from_kinds[] = { "debian or ubuntu", "rootfs" };
-static const char *const from_keys[] = { "debian", "ubuntu", "rootfs" };
+enum { DISTRO = 1 << 0, ROOTFS = 1 << 1, IMAGE = 1 << 2 };
+static const char *const from_kinds[] = { "debian or ubuntu", "rootfs", "image" };
+static const char *const from_keys[] = { "debian", "ubuntu", "rootfs", "image" };
 
 static bool archive_word(const char *s)
 {
@@ -172,9 +172,7 @@ static const struct check_field from_fields[] = {
 	{ "keyring", check_inside, FROM(keyring), 0, DISTRO },
 	{ "rootfs", from_rootfs, 0, 0, ROOTFS },
 	{ "sha256", check_sha256, FROM(sha256), 0, ROOTFS },
-	{ "image", NULL, 0, CHECK_LATER,
-	  .help = "start from packages, { debian: trixie, packages: […] }, or from a { rootfs: "
-		  "FILE }" },
+	{ "image", read_reference, FROM(image), 0, IMAGE },
 };
 #undef FROM
 static const struct check_shape from_shape = CHECK_KINDS("'from'", from_fields, from_kinds);
@@ -207,8 +205,7 @@ static void from_name(struct check *c, const struct yaml_node *node, struct reci
 			check_hint(c, "for a distribution write { %.*s: %s, packages: […] }",
 				   (int)len, name, tag);
 		else
-			check_hint(c, "images as a base are not in this version yet; start from { "
-				      "debian: trixie }");
+			check_hint(c, "for an image write { image: \"%s\" }", check_shown(c, name));
 	} else {
 		check_unknown(c, check_pos(c, node), "stage", name, sets, 1);
 		check_hint(c, "write scratch, a stage's name, or { debian: SUITE }");
@@ -218,6 +215,9 @@ static void from_name(struct check *c, const struct yaml_node *node, struct reci
 void read_from(struct check *c, const struct yaml_node *node, void *out)
 {
 	struct recipe_from *from = out;
+	static const enum recipe_from_kind kinds[] = { RECIPE_FROM_DISTRO, RECIPE_FROM_DISTRO,
+						       RECIPE_FROM_ROOTFS, RECIPE_FROM_IMAGE };
+	static const unsigned bits[] = { DISTRO, DISTRO, ROOTFS, IMAGE };
 	static const char *const main_only[] = { "main" };
 	const char **components;
 	int kind;
@@ -230,18 +230,11 @@ void read_from(struct check *c, const struct yaml_node *node, void *out)
 	}
 	if (!check_is(c, node, YAML_MAP, "scratch, a stage's name or a map"))
 		return;
-	if (yaml_get(node, "image"))
-		kind = 0;
-	else
-		kind = check_one_of(c, node, &from_shape, from_keys, GG_LEN(from_keys));
+	kind = check_one_of(c, node, &from_shape, from_keys, GG_LEN(from_keys));
 	if (kind < 0)
 		return;
-	from->kind = kind == 2 ? RECIPE_FROM_ROOTFS : RECIPE_FROM_DISTRO;
-	check_map(c, node, &from_shape,
-		  yaml_get(node, "image") ? 0
-		  : kind == 2             ? ROOTFS
-					  : DISTRO,
-		  from);
+	from->kind = kinds[kind];
+	check_map(c, node, &from_shape, bits[kind], from);
 	if (from->kind == RECIPE_FROM_DISTRO && !from->components.n) {
 		components = gg_arena_calloc(c->arena, 2, sizeof(*components));
 		components[0] = main_only[0];

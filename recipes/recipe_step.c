@@ -227,8 +227,6 @@ static void add_step(struct check *c, struct read_stage *stage, struct step_file
 {
 	struct recipe_step *s = &f->step;
 
-	if (!s->workdir)
-		s->workdir = "/";
 	s->network = s->network || s->kind == RECIPE_STEP_FETCH;
 	s->env = stage->env;
 	if (f->env) {

@@ -18,7 +18,7 @@ import yaml
 
 # What no schema can say.
 BEYOND = """
-from-input from-keyring-outside from-reference from-unknown-stage long-line root-epoch-day stage-cycle stage-itself
+from-image-name from-input from-keyring-outside from-reference from-unknown-stage long-line root-epoch-day stage-cycle stage-itself
 step-inputs-none step-secrets step-secrets-none step-twins use-broken use-param-value use-twice use-wrong vars-bare
 vars-default vars-path vars-unclosed vars-undefined vars-undefined-none vars-utf8
 """.split()

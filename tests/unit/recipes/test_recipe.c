@@ -278,7 +278,7 @@ static void test_model(void **state)
 	assert_true(s[0].network);
 	assert_string_equal(s[0].caches.v[0], "/var/cache/ccache");
 	assert_int_equal(s[1].exclude.n, 2);
-	assert_string_equal(s[1].workdir, "/");
+	assert_null(s[1].workdir);
 	assert_int_equal(s[2].command.argv.n, 2);
 	assert_null(s[2].command.shell);
 	assert_int_equal(s[3].copies[0].mode, -1);
