@@ -9,6 +9,7 @@
 #include "layers/base/json.h"
 #include "layers/docker_archive_write.h"
 #include "layers/image_source.h"
+#include "layers/reference.h"
 #include "layers/transport_private.h"
 
 /* The place: the archive, and manifest.json, whose strings the layers' names are. */
@@ -194,14 +195,16 @@ static int read_archive(struct transport_target *t, struct image_source *s, stru
 /* RepoTags' entry: engines know no name without a tag. */
 static int check_name(const char *ref, char **ret, struct gg_err *err)
 {
-	const char *slash = strrchr(ref, '/');
+	_cleanup_reference_ struct reference r = REFERENCE_INIT;
 
-	if (strchr(ref, '@')) {
+	if (reference_parse(ref, &r, err) < 0)
+		return -1;
+	if (r.has_digest) {
 		gg_fail(err, GG_USAGE, "'%s': an image in an archive is called by name and tag",
 			ref);
 		return gg_hint(err, "leave the digest out");
 	}
-	*ret = gg_asprintf("%s%s", ref, strchr(slash ? slash : ref, ':') ? "" : ":latest");
+	*ret = reference_familiar(&r);
 	return 0;
 }
 

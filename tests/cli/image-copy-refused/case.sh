@@ -53,6 +53,7 @@ copy diff-id docker-archive:kept.tar
 copy foreign --all oci:new
 copy deep --all oci:new
 copy zstd --format docker oci:new
+copy good docker-archive:new.tar:Upper
 copy good docker-archive:kept
 copy good docker-archive:nowhere/new.tar
 copy good elsewhere:new
