@@ -14,8 +14,8 @@ struct config;
 
 extern const struct command_def command_init, command_build, command_lock, command_fetch,
 	command_bundle, command_plan, command_explain, command_verify, command_diff, command_store,
-	command_copy, command_delete, command_inspect, command_ls, command_login, command_logout,
-	command_doctor, command_completion, command_man;
+	command_copy, command_delete, command_inspect, command_ls, command_extract, command_login,
+	command_logout, command_doctor, command_completion, command_man;
 extern const struct program_def command_program;
 
 struct common_options {

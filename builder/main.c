@@ -13,10 +13,13 @@
 #include "recipes/recipe.h"
 
 static const struct command_def *const commands[] = {
-	&command_init,    &command_build,   &command_lock,       &command_fetch, &command_bundle,
-	&command_plan,    &command_explain, &command_verify,     &command_diff,  &command_copy,
-	&command_inspect, &command_ls,      &command_delete,     &command_login, &command_logout,
-	&command_store,   &command_doctor,  &command_completion, &command_man,   NULL,
+	&command_init,       &command_build,   &command_lock,
+	&command_fetch,      &command_bundle,  &command_plan,
+	&command_explain,    &command_verify,  &command_diff,
+	&command_copy,       &command_inspect, &command_ls,
+	&command_extract,    &command_delete,  &command_login,
+	&command_logout,     &command_store,   &command_doctor,
+	&command_completion, &command_man,     NULL,
 };
 
 const struct program_def command_program = {

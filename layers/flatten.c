@@ -46,7 +46,7 @@ int flatten(const struct transport_image *image, int rootfd, int spool, enum own
 	size_t n = list(image, blobs);
 
 	/* The umask must not reach the root, which no layer need have. */
-	if (fchmod(rootfd, 0755) < 0)
+	if (fchmod(rootfd, owners == OWNERS_NOWHERE ? 0700 : 0755) < 0)
 		return gg_fail_errno(err, "chmod");
 	if (transport_gather(image, blobs, n, spool, &local, err) < 0)
 		return -1;

@@ -218,6 +218,8 @@ int meta_apply(int fd, const struct tree_entry *e, enum owners_kept owners, stru
 {
 	struct timespec times[2];
 
+	if (owners == OWNERS_NOWHERE)
+		return 0;
 	times_of(e, owners, times);
 	/* chown clears setuid and capabilities, so it comes first; attributes of a file that is closed to its owner
 	 * can be set by root alone, so they come before the mode where that may be missing. */
@@ -238,6 +240,8 @@ int meta_apply_link(int dirfd, const char *name, const struct tree_entry *e,
 {
 	struct timespec times[2];
 
+	if (owners == OWNERS_NOWHERE)
+		return 0;
 	times_of(e, owners, times);
 	if (owners == OWNERS_RECORDED && !recordable(e, err))
 		return -1;

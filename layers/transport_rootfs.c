@@ -164,15 +164,13 @@ static int pack(const struct tree *tree, int rootfd, int fd, struct gg_err *err)
 
 static int fill_archive(void *ctx, int fd, int dir, struct gg_err *err)
 {
-	/* Who is not root needs no owners on disk: those of the tree are packed. */
-	enum owners_kept owners = geteuid() == 0 ? OWNERS_ON_INODES : OWNERS_RECORDED;
 	_cleanup_tree_ struct tree *tree = NULL;
 	_cleanup_close_ int rootfd = -1;
 
 	if (mkdirat(dir, "root", 0755) < 0)
 		return gg_fail_errno(err, "mkdir 'root'");
 	rootfd = gg_openat(dir, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
-	if (rootfd < 0 || flatten(ctx, rootfd, dir, owners, &tree, err) < 0)
+	if (rootfd < 0 || flatten(ctx, rootfd, dir, OWNERS_NOWHERE, &tree, err) < 0)
 		return -1;
 	return pack(tree, rootfd, fd, err);
 }

@@ -34,6 +34,8 @@ enum { OWNERS_LIMIT = 65536, OWNERS_TEXT = 12 };
 enum owners_kept {
 	OWNERS_ON_INODES,
 	OWNERS_RECORDED, /* every inode is the caller's, who may lack every capability */
+	/* The manifest alone has them, and modes, attributes and times: every inode is the caller's, open to the caller. */
+	OWNERS_NOWHERE,
 };
 
 struct owners_ids {
