@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows about registries: pushes to Debian's docker-registry, whose storage is on the same disk."""
+"""Rows about registries: pushes to Debian's docker-registry, whose storage is on the same disk, and pulls out of it."""
 import glob
+import json
 import os
 import shutil
 import sys
@@ -89,11 +90,17 @@ def pushes(m, registry, layout):
     return median(ours), {name: middle(times) for name, times in took.items()}, sum(map(os.path.getsize, blobs))
 
 
-def row_push(m):
+def layouts(m, epoch):
+    """The root file system as one layer and as ten."""
     one, ten = m.path("push-one"), m.path("push-ten")
-    m.pack("gzip", 7000, one)
+    m.pack("gzip", epoch, one)
     shutil.rmtree(ten, ignore_errors=True)
-    run(m.ggbuild(recipe_of(m, 7001), "-o", "oci:" + ten, store="pack"))
+    run(m.ggbuild(recipe_of(m, epoch + 1), "-o", "oci:" + ten, store="pack"))
+    return one, ten
+
+
+def row_push(m):
+    one, ten = layouts(m, 7000)
     lines = []
     with Registry(m.path("registry"), log=False) as registry:
         use(m, registry)
@@ -112,6 +119,49 @@ def row_push(m):
         lines.append(Line("push", "push when everything is there", "ms", wall, 10, peers, "%.1f ms of CPU" % cpu))
     for path in (one, ten, m.path("registry")):
         shutil.rmtree(path)
+    return lines
+
+
+def pulls(m, registry, blobs):
+    """Into a layout, until it is on the disk. What curl writes is hashed on its way, and no layout."""
+    at, out = registry.host + "/bench:1", m.path("pulled")
+    curl = ('set -e; mkdir "$1"; shift; for d in "$@"; do curl -sf "$0/v2/bench/blobs/sha256:$d" | tee "%s/$d" | '
+            'sha256sum; done; sync -f "%s"' % (out, out))
+    synced = ["bash", "-c", '"$@" && sync -f "$0"', out]
+    ways = {
+        "ggbuild": [PROGRAM, "copy", "--progress", "none", "docker://" + at, "oci:" + out],
+        "curl + sha256sum": ["bash", "-c", curl, "http://" + registry.host, out, *blobs],
+        "skopeo": [*synced, "skopeo", "copy", "-q", "--src-tls-verify=false", "docker://" + at, "oci:" + out],
+    }
+    if shutil.which("crane"):
+        ways["crane"] = [*synced, "crane", "pull", "--insecure", "--format=oci", at, out]
+    took = {name: [] for name in ways}
+    for _ in range(5):
+        for name, words in ways.items():
+            shutil.rmtree(out, ignore_errors=True)
+            wait_for_quiet()
+            took[name].append(measure(words))
+    shutil.rmtree(out)
+    ours = took.pop("ggbuild")
+    return median(ours), {name: median(runs).wall for name, runs in took.items()}
+
+
+def row_pull(m):
+    lines = []
+    with Registry(m.path("registry"), log=False) as registry:
+        use(m, registry)
+        for layout, what in zip(layouts(m, 7200), ("one layer", "ten layers")):
+            run([PROGRAM, "copy", "--progress", "none", "oci:" + layout, "docker://%s/bench:1" % registry.host])
+            blobs = os.listdir(layout + "/blobs/sha256")
+            size = sum(os.path.getsize("%s/blobs/sha256/%s" % (layout, b)) for b in blobs)
+            # The manifest is no blob there.
+            with open(layout + "/index.json") as f:
+                blobs.remove(json.load(f)["manifests"][0]["digest"].split(":")[1])
+            shutil.rmtree(layout)
+            took, peers = pulls(m, registry, blobs)
+            lines.append(Line("pull", "pull of %.0f MB in %s, verified and on the disk" % (size / 1e6, what), "s", took.wall,
+                              min(peers.values()), peers, "%.1f s of CPU" % took.cpu))
+    shutil.rmtree(m.path("registry"))
     return lines
 
 
@@ -134,4 +184,4 @@ def row_push_build(m):
                  "build %.2f s, push %.2f s; %.1f s of CPU" % (build.wall, push.wall, both.cpu))]
 
 
-ROWS = {"push": row_push, "push-build": row_push_build}
+ROWS = {"push": row_push, "pull": row_pull, "push-build": row_push_build}
