@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # ctest-timeout: 240
 """Every way to compress layers and to describe them is read, from layouts and from registries of two families, where another
-client has put them: each is copied with its digest, and holds the same files.
+client has put them: each is copied with its digest, holds the same files, and is a base that an image is built on.
     test_formats.py GGBUILD
 """
 import hashlib
+import json
 import os
 import shutil
 import struct
@@ -25,6 +26,24 @@ DOCKER = "application/vnd.docker."
 # What the image in it is, and the indexes around it from within.
 INDEXES = {"index": ("uncompressed", (images.INDEX,)), "nested index": ("zstd", (images.INDEX, images.INDEX)),
            "schema 2 list": ("schema 2", (DOCKER + "distribution.manifest.list.v2+json",))}
+RECIPE = """recipe: 1
+name: app
+stages:
+  base: { from: { image: "%s" } }
+image:
+  from: base
+  layers:
+    - name: copies
+      copy: [ { from: base, path: /file0, to: /copied/file0 }, { from: base, path: /file1, to: /copied/file1 } ]
+"""
+
+
+def content(n):
+    return hashlib.sha256(b"%d" % n).digest() * 8192
+
+
+def slug(name):
+    return name.replace(" ", "-").replace(":", "-")
 
 
 def gzip_member(data, extra=b""):
@@ -60,7 +79,7 @@ def zstd_chunked(tar):
 
 def formats():
     """{what it is: a layout}, all of the same files."""
-    tars = [images.layer({"file%d" % n: hashlib.sha256(b"%d" % n).digest() * 8192, "stargz.index.json": b"{}"}, mtime=1700000000)
+    tars = [images.layer({"file%d" % n: content(n), "stargz.index.json": b"{}"}, mtime=1700000000)
             for n in range(2)]
     made = {"uncompressed": images.Layout(*tars), "zstd": images.Layout(*tars, compress=zstd, kind="+zstd"),
             "zstd:chunked": images.Layout(*tars, compress=zstd_chunked, kind="+zstd"),
@@ -83,32 +102,55 @@ def formats():
 
 def read_format(registries, name, layout, column):
     """All of it by its digest, the documents alone, and the files of the image in it."""
-    directory = "formats/" + name.replace(" ", "-").replace(":", "-")
+    directory = "formats/" + slug(name)
     digest, words = layout.index["manifests"][0]["digest"], []
     source = "oci:" + directory
     if column == "layout":
         layout.write(directory)
     else:
-        place = "%s/%s:1" % (registries.served[column, "http"].host, os.path.basename(directory).lower())
+        place = "%s/%s:1" % (registries.served[column, "http"].host, slug(name).lower())
         source, words = "docker://" + place, ["--tls-verify=false"]
         every = []
         if name in INDEXES:
             # crane takes a layout's own index for what is to be pushed.
             every, digest = ["--index"], sha256(directory + "/index.json")
         same("crane's digest", run("crane", "push", *every, directory, place).rpartition("@")[2], digest)
-    copied = "%s-%s" % (column, os.path.basename(directory))
+    copied = "%s-%s" % (column, slug(name))
     same("the digest", ours("copy", "--all", source, "oci:" + copied, "--progress", "none", *words), digest)
     same("what inspect shows", digest_of("inspect", source, "--raw", *words), digest)
     same_files("oci:formats/uncompressed", "oci:" + copied, ("manifest",))
     return "same digest"
 
 
+def build_on(registries, made, name, family):
+    """Each with a store of its own: a file of every layer is what the base has, whose layers are the built image's."""
+    base = "%s/%s:1" % (registries.served[family, "http"].host, slug(name).lower())
+    out = "built-%s-%s" % (family, slug(name))
+    recipe = out + ".recipe"
+    with open(recipe, "w") as f:
+        f.write(RECIPE % base)
+    digest = ours("build", recipe, "--store", out + "-store", "--progress", "none", "--tls-verify=false", "-o",
+                  "oci:" + out)
+    with open("%s/blobs/sha256/%s" % (out, digest[7:]), encoding="utf-8") as f:
+        layers = [layer["digest"] for layer in json.load(f)["layers"]]
+    of = made[INDEXES[name][0]] if name in INDEXES else made[name]
+    same("the layers of the base", layers[:-1], [layer["digest"] for layer in of.layers])
+    for n in range(2):
+        ours("extract", "oci:" + out, "/copied/file%d" % n, "-o", out + ".file")
+        with open(out + ".file", "rb") as f:
+            same("file%d" % n, f.read() == content(n), True)
+        os.unlink(out + ".file")
+    return "layers and files"
+
+
 def main(work):
     os.chdir(work)
     made = formats()
     with Registries(work + "/registries", ("http",)) as registries:
-        return fills("formats that we read", ("layout", *FAMILIES),
-                     [(name, lambda column, n=name: read_format(registries, n, made[n], column)) for name in made])
+        failed = fills("formats that we read", ("layout", *FAMILIES),
+                       [(name, lambda column, n=name: read_format(registries, n, made[n], column)) for name in made])
+        return failed + fills("formats that we build on", FAMILIES,
+                              [(name, lambda family, n=name: build_on(registries, made, n, family)) for name in made])
 
 
 if not shutil.which("crane"):
