@@ -72,7 +72,7 @@ int image_format_manifest(enum image_format f, const struct gg_json *manifest, s
 	_cleanup_json_ struct gg_json *o = gg_json_copy(manifest);
 	const struct gg_json *config = gg_json_get(manifest, "config");
 	const char *type = image_format_type(f, gg_json_get_str(config, "mediaType", ""));
-	struct gg_json *layers;
+	struct gg_json *layers = NULL;
 
 	if (!type)
 		return gg_fail(err, GG_USAGE, "its config is a '%.200s': an artifact, not an image",

@@ -191,7 +191,7 @@ static int read_path(struct toml_reader *p, struct toml_value *table, unsigned h
 {
 	for (;;) {
 		struct toml_value *next;
-		const char *key;
+		const char *key = NULL;
 
 		skip_blanks(p);
 		if (read_key(p, &key) < 0)
