@@ -21,8 +21,11 @@ struct options {
 	struct registry_options registry;
 	const char *target, *digestfile, *iidfile, *metadata_file;
 	bool relock, no_cache, no_test;
+	unsigned format; /* enum image_format */
 	struct gg_strv outputs, bases;
 };
+
+static const char *const formats[] = { "oci", "docker", NULL };
 
 static const struct option_def defs[] = {
 	{ .name = "output",
@@ -31,8 +34,15 @@ static const struct option_def defs[] = {
 	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct options, outputs),
 	  .help = "where the image goes: oci:DIR[:REF], oci-archive:FILE[:REF], "
-		  "docker://NAME[:TAG] and "
-		  "others; repeatable" },
+		  "docker-archive:FILE[:REF], docker-daemon:REF, docker://NAME[:TAG], "
+		  "rootfs:DIR or tar:FILE; repeatable" },
+	{ .name = "format",
+	  .arg = "FORMAT",
+	  .kind = OPTION_CHOICE,
+	  .offset = offsetof(struct options, format),
+	  .values = formats,
+	  .help = "media types of the manifest: OCI's, or Docker's (schema 2), without which "
+		  "podman sees no health check" },
 	{ .name = "target",
 	  .arg = "STAGE",
 	  .kind = OPTION_STRING,
@@ -104,6 +114,20 @@ static int check_image(const struct command_session *c, const struct options *o,
 	return 0;
 }
 
+/* Layers of the base are looked at when it is there. */
+static int check_format(const struct command_session *c, const struct options *o,
+			struct gg_err *err)
+{
+	const struct recipe_image *image = &c->project.recipe->image;
+
+	if (o->format != IMAGE_FORMAT_DOCKER || !image->present ||
+	    image->compression != RECIPE_ZSTD)
+		return 0;
+	gg_fail(err, GG_USAGE,
+		"--format docker: Docker's format has no layers compressed with zstd");
+	return gg_hint(err, "write 'compression: gzip' in the recipe, or leave out --format");
+}
+
 static int no_connection(const struct transport_target *t, struct gg_err *err)
 {
 	gg_fail(err, GG_USAGE,
@@ -139,6 +163,8 @@ static int check_outputs(const struct command_session *c, const struct options *
 	if (ret->n && check_image(c, o, "-o", err) < 0)
 		return -1;
 	if (file && check_image(c, o, file, err) < 0)
+		return -1;
+	if (check_format(c, o, err) < 0)
 		return -1;
 	return transport_check(ret->v, ret->n, err);
 }
@@ -187,7 +213,8 @@ static int write_outputs(struct command_session *c, const struct options *o, str
 
 	if (o->outputs.n == 0 && !o->digestfile && !o->iidfile && !o->metadata_file)
 		return 0;
-	if (image_make(&c->session, c->project.recipe, b, &image, err) < 0 ||
+	if (image_make(&c->session, c->project.recipe, b, (enum image_format)o->format, &image,
+		       err) < 0 ||
 	    publish_image(p, &image, err) < 0 || put_files(o, &image, err) < 0)
 		return -1;
 	line = gg_asprintf("%s\n", gg_digest_text(&image.written.root.digest, text));

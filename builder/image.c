@@ -166,31 +166,51 @@ static int put(struct session *s, const char *media_type, const char *text, stru
 	return -1;
 }
 
-static void list(struct image *i)
+static int put_manifest(struct session *s, enum image_format format, struct image *i,
+			struct gg_err *err)
+{
+	struct transport_image *w = &i->written;
+	_cleanup_free_ char *text = oci_manifest(&i->oci, &w->config.digest, w->config.size);
+	_cleanup_json_ struct gg_json *manifest = NULL, *formed = NULL;
+
+	if (format != IMAGE_FORMAT_OCI) {
+		manifest = gg_json_parse(text, strlen(text), err);
+		if (!manifest || image_format_manifest(format, manifest, &formed, err) < 0)
+			return -1;
+		free(text);
+		text = gg_json_compact(formed);
+	}
+	w->config.media_type = image_format_type(format, OCI_CONFIG_TYPE);
+	return put(s, image_format_type(format, OCI_MANIFEST_TYPE), text, &w->root, err);
+}
+
+static void list(struct image *i, enum image_format format)
 {
 	const struct oci_image *o = &i->oci;
 	struct transport_image *w = &i->written;
 
 	i->written_layers = gg_calloc(o->n_layers, sizeof(*i->written_layers));
 	for (size_t k = 0; k < o->n_layers; k++)
-		i->written_layers[k] =
-			(struct image_layer){ .blob = { .media_type = o->layers[k].media_type,
-							.addressed = true,
-							.digest = o->layers[k].digest,
-							.size = o->layers[k].size },
-					      .diff_id = o->layers[k].diff_id };
+		i->written_layers[k] = (struct image_layer){
+			.blob = { .media_type = image_format_type(format, o->layers[k].media_type),
+				  .addressed = true,
+				  .digest = o->layers[k].digest,
+				  .size = o->layers[k].size },
+			.diff_id = o->layers[k].diff_id
+		};
 	w->layers = i->written_layers;
 	w->n_layers = o->n_layers;
 	i->descriptor = oci_descriptor(o, &w->root.digest, w->root.size, NULL);
+	gg_json_set_str(i->descriptor, "mediaType", w->root.media_type);
 	w->descriptor = i->descriptor;
 	i->blobs = transport_image_list(w);
 }
 
 int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
-	       struct image *ret, struct gg_err *err)
+	       enum image_format format, struct image *ret, struct gg_err *err)
 {
 	struct transport_image *w = &ret->written;
-	_cleanup_free_ char *config = NULL, *manifest = NULL;
+	_cleanup_free_ char *config = NULL;
 
 	ret->layers = gg_calloc(b->plan->n_layers + 1, sizeof(*ret->layers));
 	ret->user = user_text(&r->image.user);
@@ -209,12 +229,10 @@ int image_make(struct session *s, const struct recipe *r, const struct build_res
 		return -1;
 	annotate(ret, b->plan);
 	config = oci_config(&ret->oci);
-	if (put(s, OCI_CONFIG_TYPE, config, &w->config, err) < 0)
+	if (put(s, OCI_CONFIG_TYPE, config, &w->config, err) < 0 ||
+	    put_manifest(s, format, ret, err) < 0)
 		return -1;
-	manifest = oci_manifest(&ret->oci, &w->config.digest, w->config.size);
-	if (put(s, OCI_MANIFEST_TYPE, manifest, &w->root, err) < 0)
-		return -1;
-	list(ret);
+	list(ret, format);
 	return 0;
 }
 

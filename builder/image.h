@@ -7,6 +7,7 @@
 #pragma once
 
 #include "builder/build.h"
+#include "layers/image_format.h"
 #include "layers/oci.h"
 #include "layers/reference.h"
 #include "layers/transport.h"
@@ -39,8 +40,9 @@ int image_layer(const struct recipe *r, const struct build_result *b, size_t i,
 /* Blobs of an image that was built; ctx is the store. */
 int image_open_blob(void *ctx, const struct image_blob *b, struct image_bytes *ret,
 		    struct gg_err *err) GG_MUST_USE;
-/* ret stays where it is: its parts point to each other. */
+/* ret stays where it is: its parts point to each other. Docker's format has the same config and layers, and a manifest of
+ * its own; none for layers compressed with zstd, which is GG_USAGE. */
 int image_make(struct session *s, const struct recipe *r, const struct build_result *b,
-	       struct image *ret, struct gg_err *err) GG_MUST_USE;
+	       enum image_format format, struct image *ret, struct gg_err *err) GG_MUST_USE;
 void image_done(struct image *i);
 #define _cleanup_image_ GG_CLEANUP(image_done)

@@ -125,3 +125,16 @@ sed 's/^  healthcheck: .*/  healthcheck: none/' kinds.recipe >silent.recipe
 cp kinds.lock silent.lock
 build silent.recipe --store store -o oci:silent >/dev/null
 skopeo inspect --config --raw oci:silent:latest | grep -q '"Healthcheck":{"Test":\["NONE"\]}' || fail "no health check is not told"
+
+# podman drops the health check of an image in OCI's format, and shows that of one in Docker's.
+build kinds.recipe --store store --format docker -o oci:docker -o rootfs:root -o tar:root.tar >/dev/null
+# Without a reference: podman finds none for a manifest that is not OCI's.
+image=$(podman_here pull -q "oci:$work/docker")
+[ "$(podman_here image inspect --format '{{.HealthCheck.Retries}}' "$image")" = 3 ] || fail "podman sees no health check"
+# Everything has one time there.
+find root -exec touch -h -d @1700000000 {} +
+python3 "$here/kinds.py" tree root || fail "the root file system that ggbuild writes"
+mkdir from-tar
+tar -x --numeric-owner --same-owner -p --xattrs --xattrs-include='*' -f root.tar -C from-tar
+find from-tar -exec touch -h -d @1700000000 {} +
+python3 "$here/kinds.py" tree from-tar || fail "the root file system that ggbuild archives"
