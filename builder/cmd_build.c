@@ -35,7 +35,7 @@ static const struct option_def defs[] = {
 	  .offset = offsetof(struct options, outputs),
 	  .help = "where the image goes: oci:DIR[:REF], oci-archive:FILE[:REF], "
 		  "docker-archive:FILE[:REF], docker-daemon:REF, docker://NAME[:TAG], "
-		  "rootfs:DIR or tar:FILE; repeatable" },
+		  "containers-storage:REF, rootfs:DIR or tar:FILE; repeatable" },
 	{ .name = "format",
 	  .arg = "FORMAT",
 	  .kind = OPTION_CHOICE,

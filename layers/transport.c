@@ -9,6 +9,7 @@
 #include "layers/archive_index.h"
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
+#include "layers/containers_storage.h"
 #include "layers/docker_archive.h"
 #include "layers/docker_daemon.h"
 #include "layers/layout.h"
@@ -17,13 +18,11 @@
 #include "layers/transport_rootfs.h"
 #include "layers/oci.h"
 
-static const struct transport *const transports[] = { &transport_oci,
-						      &transport_oci_archive,
-						      &transport_docker_archive,
-						      &transport_docker_daemon,
-						      &transport_registry,
-						      &transport_rootfs,
-						      &transport_tar };
+static const struct transport *const transports[] = {
+	&transport_oci,           &transport_oci_archive, &transport_docker_archive,
+	&transport_docker_daemon, &transport_registry,    &transport_containers_storage,
+	&transport_rootfs,        &transport_tar
+};
 
 static char *known_forms(bool source)
 {

@@ -8,6 +8,7 @@
  *   docker-archive:FILE[:REF]  what `docker save` writes (docker_archive.h)
  *   docker-daemon:REF          an image in an engine that runs (docker_daemon.h)
  *   docker://NAME[:TAG]        an image in a registry (transport_registry.h)
+ *   containers-storage:REF     an image of podman or buildah (containers_storage.h)
  *   rootfs:DIR                 its root file system (transport_rootfs.h)
  *   tar:FILE                   the same as one archive
  *
