@@ -160,8 +160,9 @@ static void add_platform(struct gg_json *descriptor, const struct gg_json *confi
 	static const char *const keys[] = { "architecture", "os", "os.version", "variant" };
 	struct gg_json *platform;
 
-	if (gg_json_get(descriptor, "platform") || !gg_json_get_str(config, "os", NULL) ||
-	    !gg_json_get_str(config, "architecture", NULL))
+	/* Some tools write them empty. */
+	if (gg_json_get(descriptor, "platform") || !*gg_json_get_str(config, "os", "") ||
+	    !*gg_json_get_str(config, "architecture", ""))
 		return;
 	platform = gg_json_object();
 	for (size_t i = 0; i < GG_LEN(keys); i++) {

@@ -110,6 +110,16 @@ def test_docker_types(registry):
         check("byte for byte", f.read() == body)
 
 
+def test_no_platform(registry):
+    """A config that says nothing of it, as tools write it who only put layers together: what we made of it is read again."""
+    layout = images.Layout(images.layer({"file": b"content"}), config={"architecture": "", "os": ""}, ref="1")
+    layout.write("nowhere")
+    skopeo("--dest-tls-verify=false", "--all", "oci:nowhere", "docker://%s/nowhere:1" % registry.host)
+    pull(registry.host + "/nowhere:1", "oci:elsewhere")
+    run([ggbuild, "copy", "--progress", "none", "oci:elsewhere", "oci:again"])
+    same("elsewhere", "again")
+
+
 def test_not_there(registry):
     for name, word in (("ns/app:no", "no"), ("no/such:1", "no/such"), ("ns/app@sha256:" + 64 * "0", 64 * "0")):
         done = pull("%s/%s" % (registry.host, name), "oci:absent", status=7)
@@ -206,6 +216,7 @@ def main():
             test_tag(registry)
             test_index(registry)
             test_docker_types(registry)
+            test_no_platform(registry)
             test_not_there(registry)
             test_killed(registry)
             test_damaged(registry, work)
