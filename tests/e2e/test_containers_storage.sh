@@ -35,5 +35,6 @@ docker=$("$ggbuild" copy --progress none --format docker oci:out containers-stor
 ! "$ggbuild" inspect containers-storage:absent 2>err || fail "an image that is not there"
 grep -q "'skopeo' fails: .*absent" err || fail "$(cat err)"
 ! PATH=/nowhere "$ggbuild" copy --progress none oci:out containers-storage:app:3 2>err || fail "without skopeo"
-grep -q "start 'skopeo'" err && grep -q "install skopeo" err || fail "$(cat err)"
+grep -q "start 'skopeo'" err || fail "$(cat err)"
+grep -q "install skopeo" err || fail "no remedy: $(cat err)"
 [ -z "$(ls -A tmp)" ] || fail "left behind: $(ls -A tmp)"
