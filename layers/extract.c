@@ -417,6 +417,8 @@ int extract_stream(struct archive_stream *stream, int destfd, const struct extra
 	if (*io_tree || x.o.below)
 		draft_load(x.draft, x.o.below ? x.o.below : *io_tree, !x.o.below);
 	x.untar = untar = untar_new(stream, max_stream(&x), hashed ? hash : NULL);
+	if (x.o.flags & EXTRACT_LAYER)
+		untar_open_end(untar);
 	if (extract_all(&x, err) < 0)
 		return -1;
 	x.stats.stream_bytes = untar_bytes(untar);

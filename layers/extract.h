@@ -31,7 +31,8 @@ struct tree;
 
 enum extract_flags {
 	/* An OCI layer (image-spec layer.md), applied to what destfd and the tree hold: whiteouts delete what lower layers
-	 * have and leave nothing; duplicates are errors; a directory replaces a symlink. */
+	 * have and leave nothing; duplicates are errors; a directory replaces a symlink; the end marker may be missing, so
+	 * the caller checks the layer's digest. */
 	EXTRACT_LAYER = 1 << 0,
 	EXTRACT_UNIQUE = 1 << 1, /* a name that comes twice is an error; else the later one wins */
 	EXTRACT_OWNERS = 1 << 2, /* every owner is 0:0 */

@@ -119,6 +119,7 @@ static int list_entries(struct layer_stream *stream, struct layer_list *l, struc
 
 	l->arena = gg_arena_new();
 	untar_sum_headers(u);
+	untar_open_end(u);
 	for (;;) {
 		const struct untar_entry *e;
 
@@ -188,6 +189,7 @@ static int spool_wanted(struct layer_stream *stream, struct layer_wanted *w, str
 	uint64_t total = 0;
 	size_t next = 0;
 
+	untar_open_end(u);
 	for (size_t place = 0; next < w->n; place++) {
 		const struct untar_entry *e;
 

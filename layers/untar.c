@@ -38,7 +38,7 @@ struct untar {
 	uint64_t total, max; /* of the stream */
 	uint64_t left;       /* of the entry's content */
 	unsigned padding;
-	bool sums;
+	bool sums, open_end;
 	uint64_t headers;       /* FNV-1a */
 	struct gg_arena *arena; /* strings of the current entry */
 	struct untar_entry entry;
@@ -58,6 +58,11 @@ struct untar *untar_new(struct archive_stream *stream, uint64_t max, struct gg_h
 void untar_sum_headers(struct untar *u)
 {
 	u->sums = true;
+}
+
+void untar_open_end(struct untar *u)
+{
+	u->open_end = true;
 }
 
 static void sum(struct untar *u, const void *bytes, size_t len)
@@ -149,14 +154,12 @@ static int skip_bytes(struct untar *u, uint64_t len, struct gg_err *err)
 		const char *p;
 		size_t n;
 
-		/* What nobody hashes need not be read where it lies in a file. */
+		/* What nobody hashes need not be read where it lies in a file, but for a byte: is it there? */
 		if (!u->hash && !u->avail) {
-			uint64_t passed = archive_skip(u->stream, len);
+			uint64_t passed = archive_skip(u->stream, len - 1);
 
 			u->total += passed;
 			len -= passed;
-			if (len == 0)
-				break;
 		}
 		if (fill(u, err) < 0)
 			return -1;
@@ -443,10 +446,37 @@ static int set_entry(struct untar *u, const struct header *h, const struct untar
 	return set_numbers(u, h, pax, err);
 }
 
-/* Reads one header block; *ret_end when it is the end marker. */
+static int ends_here(struct untar *u, bool *ret, struct gg_err *err)
+{
+	*ret = false;
+	if (!u->open_end)
+		return 0;
+	if (fill(u, err) < 0)
+		return -1;
+	*ret = u->avail == 0;
+	return 0;
+}
+
+/* What is left of the last entry. */
+static int skip_entry(struct untar *u, struct gg_err *err)
+{
+	bool end = false;
+
+	if (skip_bytes(u, u->left, err) < 0 || (u->padding && ends_here(u, &end, err) < 0) ||
+	    (!end && skip_bytes(u, u->padding, err) < 0))
+		return -1;
+	u->left = u->padding = 0;
+	return 0;
+}
+
+/* Reads one header block; *ret_end when it is the end marker, or where there may be none the end. */
 static int read_header(struct untar *u, struct header *h, uint64_t *ret_size, bool *ret_end,
 		       struct gg_err *err)
 {
+	if (ends_here(u, ret_end, err) < 0)
+		return -1;
+	if (*ret_end)
+		return 0;
 	if (read_bytes(u, (char *)h, BLOCK, err) < 0)
 		return -1;
 	sum(u, h, BLOCK);
@@ -469,9 +499,8 @@ int untar_next(struct untar *u, const struct untar_entry **ret, struct gg_err *e
 	bool end;
 	int r = 0;
 
-	if (skip_bytes(u, u->left, err) < 0 || skip_bytes(u, u->padding, err) < 0)
+	if (skip_entry(u, err) < 0)
 		return -1;
-	u->left = u->padding = 0;
 	gg_arena_free(u->arena);
 	u->arena = pax.arena = gg_arena_new();
 	u->entry = (struct untar_entry){ 0 };

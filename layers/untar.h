@@ -3,7 +3,7 @@
  * The strict tar reader: v7, ustar (POSIX.1-1988), pax (POSIX.1-2001) and GNU long names. One reading of every byte
  * or an error, so that no other reader sees more entries than this one: checksums, one size for data and skipping,
  * well-formed extension headers at most once an entry, the end marker present and only zeros after it. Memory is
- * bounded by one entry's extensions.
+ * bounded by one entry's extensions. Layers may lack the end marker (untar_open_end).
  * Sparse files, multi-volume archives and unknown types are errors. Pure but for the stream it reads from.
  * Errors: GG_INTEGRITY, with the name of the entry where it is known.
  */
@@ -43,6 +43,9 @@ struct untar;
 /* A stream of more than `max` bytes is an error. `hash` may be NULL; both are borrowed. */
 struct untar *untar_new(struct archive_stream *stream, uint64_t max, struct gg_hash *hash);
 void untar_sum_headers(struct untar *u);
+/* For a stream whose digest says that nothing is missing: it may end where an entry does, as umoci's insert writes
+ * layers and every engine reads them. */
+void untar_open_end(struct untar *u);
 void untar_free(struct untar *u);
 void untar_freep(struct untar **u);
 #define _cleanup_untar_ GG_CLEANUP(untar_freep)

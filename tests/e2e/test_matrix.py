@@ -330,6 +330,13 @@ class Umoci:
         if digest == self.w.digest:
             raise Wrong("umoci has changed nothing")
         self.w.we_read("oci:%s:1" % layout, column, digest)
+        # Its insert writes a layer that ends with the content of the last entry.
+        run("umoci", "insert", "--image", layout + ":1", self.w.work + "/matrix.recipe", "/inserted")
+        last = json.loads(run("skopeo", "inspect", "--raw", "oci:%s:1" % layout))["layers"][-1]["digest"]
+        if "inserted" not in ours("ls", "oci:%s:1" % layout, last):
+            raise Wrong("ls does not show what umoci inserted")
+        ours("extract", "oci:%s:1" % layout, "/inserted", "-o", self.w.work + "/inserted")
+        same("what umoci inserted", sha256(self.w.work + "/inserted"), sha256(self.w.work + "/matrix.recipe"))
         return "same files, its config"
 
 

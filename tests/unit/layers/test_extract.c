@@ -572,6 +572,32 @@ static void test_headers(void **state)
 	entry(f, "old", TREE_DIR);
 }
 
+/* A layer's digest tells whether something is missing, so it may end with an entry. */
+static void test_open_end(void **state)
+{
+	struct fixture *f = *state;
+	const struct extract_options layer = { .flags = EXTRACT_LAYER };
+	_cleanup_buf_ struct gg_buf tar = { 0 };
+
+	raw_file(&tar, "a", 0644, "");
+	raw_file(&tar, "b", 0644, "abc");
+	for (size_t i = 1; i <= tar.len; i++) {
+		bool whole = i == RAW_BLOCK || i == 2 * RAW_BLOCK + 3 || i == tar.len;
+
+		assert_int_equal(extract_bytes(f, tar.data, i, NULL), -1);
+		fresh(f);
+		if (extract_bytes(f, tar.data, i, &layer) != (whole ? 0 : -1))
+			fail_msg("%zu bytes: %s", i, whole ? f->err.text : "accepted");
+		if (whole)
+			entry(f, i == RAW_BLOCK ? "a" : "b", TREE_FILE);
+		fresh(f);
+	}
+	/* An extension is no entry. */
+	raw_pax(&tar, "path", "c", 1);
+	assert_int_equal(extract_bytes(f, tar.data, tar.len, &layer), -1);
+	assert_non_null(strstr(f->err.text, "an extension of nothing"));
+}
+
 static void test_u11_no_late_fixups(void **state)
 {
 	struct fixture *f = *state;
@@ -1023,6 +1049,7 @@ int main(void)
 		TEST(test_u8_one_size),
 		TEST(test_u9_malformed_extensions),
 		TEST(test_headers),
+		TEST(test_open_end),
 		TEST(test_u11_no_late_fixups),
 		TEST(test_u12_overlay_attributes),
 		TEST(test_modes_owners_devices),
