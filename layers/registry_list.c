@@ -157,7 +157,7 @@ int registry_referrers(struct registry *r, const struct gg_digest *d, struct gg_
 	if (registry_settle(e, err) < 0)
 		return -1;
 	url = gg_asprintf("%s/referrers/%s", e->base, gg_digest_text(d, text));
-	for (unsigned page = 0; url && found; page++) {
+	for (unsigned page = 0; url; page++) {
 		char *next = NULL;
 		int result = page < MAX_PAGES
 				     ? referrers_page(e, url, list, &next, &found, err)
@@ -167,7 +167,9 @@ int registry_referrers(struct registry *r, const struct gg_digest *d, struct gg_
 		url = next;
 		if (result < 0)
 			return gg_context(err, "referrers of %s", text);
-		if (!found && page == 0)
+		if (!found && page > 0)
+			return gg_fail(err, GG_REMOTE, "referrers of %s: a page is gone", text);
+		if (!found)
 			return fallback(r, d, ret, err);
 	}
 	*ret = gg_steal(&list);

@@ -110,24 +110,27 @@ static int open_bytes(struct upload *u, struct gg_err *err)
 	return 0;
 }
 
-/* The last bytes do not leave before the digest is right. */
-static int hash(struct upload *u, const void *bytes, size_t len, uint64_t at, struct gg_err *err)
+static int check_digest(struct upload *u, struct gg_err *err)
 {
 	char found[GG_DIGEST_TEXT];
 	struct gg_digest d;
 
+	gg_hash_end(u->hash, &d);
+	if (gg_digest_eq(&d, &u->blob.digest))
+		return 0;
+	return gg_fail(err, GG_INTEGRITY, "its digest is %s", gg_digest_text(&d, found));
+}
+
+/* The last bytes do not leave before the digest is right. */
+static int hash(struct upload *u, const void *bytes, size_t len, uint64_t at, struct gg_err *err)
+{
 	if (at + len <= u->hashed)
 		return 0;
 	assert(at <= u->hashed);
 	gg_hash_add(u->hash, (const char *)bytes + (u->hashed - at),
 		    len - (size_t)(u->hashed - at));
 	u->hashed = at + len;
-	if (u->hashed < u->blob.size)
-		return 0;
-	gg_hash_end(u->hash, &d);
-	if (gg_digest_eq(&d, &u->blob.digest))
-		return 0;
-	return gg_fail(err, GG_INTEGRITY, "its digest is %s", gg_digest_text(&d, found));
+	return u->hashed < u->blob.size ? 0 : check_digest(u, err);
 }
 
 static ssize_t give(void *ctx, void *to, size_t max, uint64_t offset, struct gg_err *err)
@@ -156,7 +159,7 @@ static ssize_t give(void *ctx, void *to, size_t max, uint64_t offset, struct gg_
 /* An empty one is never read, and checked all the same. */
 static int check_empty(struct upload *u, struct gg_err *err)
 {
-	return u->blob.size == 0 ? hash(u, "", 0, 0, err) : 0;
+	return u->blob.size == 0 ? check_digest(u, err) : 0;
 }
 
 static char *with_digest(const struct upload *u)
@@ -177,6 +180,7 @@ static void put_all(struct upload *u)
 
 static void put_end(struct upload *u)
 {
+	u->len = 0;
 	u->headers[0] = OCTETS;
 	send_request(u, UPLOAD_ENDS, "PUT", with_digest(u), (struct http_exchange){ .body = "" });
 }
@@ -387,7 +391,11 @@ static void sent(struct upload *u)
 		/* A chunk was taken; of a PUT, what it holds is to be ended by another. */
 		if (has == UINT64_MAX || has > u->offset + u->len || (has == 0 && u->len))
 			has = u->offset + u->len;
-		continue_session(u, has);
+		/* What goes no further would go on for ever. */
+		if (has > u->offset)
+			continue_session(u, has);
+		else
+			broke(u);
 		return;
 	case 405:
 	case 411:

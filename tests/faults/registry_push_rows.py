@@ -95,6 +95,8 @@ NO_API = {"referrers": False}
 referrers("of the API", [rule(API, body={"json": json.loads(listing(entry(1), entry(2)))})], found=[1, 2])
 referrers("in pages", [rule(API, 1, body={"json": json.loads(listing(entry(1)))}, set={"Link": '<{path}?page=2>; rel="next"'}),
                        rule(API, 1, body={"json": json.loads(listing(entry(2)))})], found=[1, 2], requests=2)
+referrers("whose second page is gone", [rule(API, 1, body={"json": json.loads(listing(entry(1)))}, set={"Link": '<{path}?page=2>; rel="next"'}),
+                                     rule(API, 1, status=404)], exit=7, requests=2)
 referrers("N4 next page at another host", [rule(API, set={"Link": '<{other}{path}>; rel="next"'})], exit=7)
 referrers("in pages without an end", [rule(API, "all", set={"Link": '<{path}?x>; rel="next"'})], exit=7, requests=1000,
           seconds=40)
@@ -115,6 +117,17 @@ def large():
     """More than what fits between a client and a server that does not read."""
     layout = images.Layout(images.layer({"noise": NOISE * 60}), images.layer({"file": b"content"}), ref="1")
     layout.children = []
+    return layout
+
+
+def hollow():
+    """A layer of no bytes, under another digest than theirs."""
+    layout = image()
+    lost = layout.layers[0] = layout.descriptor(layout.layers[0]["mediaType"], b"some")
+    layout.files["blobs/sha256/" + lost["digest"][7:]] = b""
+    lost["size"] = 0
+    layout.reseal()
+    layout.index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "1"}
     return layout
 
 
@@ -211,6 +224,12 @@ push("session's Range is no range", [rule(SEND, reset=1000, keep=True), rule("GE
 push("202 to a whole upload", [rule(SEND, status=202, headers={"Location": "{path}", "Range": "0-204799"})],
      requests=(UP + 2, UP + 10))
 push("202 to a whole upload that was taken", [dict(rule(SEND), set={}, accept=True)], requests=(UP, UP + 4))
+push("202 to every end of an upload", [rule("PUT */uploads/*", "all", status=202, headers={"Range": "0-204799"})], exit=7,
+     requests=(10, 100))
+push("chunks that are taken and go no further", [rule(SEND, status=413),
+                                                 rule("PATCH *", "all", status=202, headers={"Range": "0-1"})],
+     exit=7, requests=(10, 60))
+push("an empty layer with another's digest", exit=6, requests=(0, UP), layout=hollow)
 push("no Location", [rule(BEGIN, set={"Location": None})], exit=7, requests=(3, 9))
 push("answer to an upload is lost", [rule(SEND, cut="status", how="reset")], requests=(UP + 1, UP + 2))
 push("answer to an upload is lost, and so is its HEAD", [rule(SEND, cut="status", how="reset"), rule(HEAD, 2, status=503)],
