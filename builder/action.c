@@ -349,9 +349,10 @@ void action_environment(const struct action *a, struct gg_strv *ret)
 	gg_strv_setenv(ret, "HOME", "/root");
 	gg_strv_setenv(ret, "LC_ALL", "C.UTF-8");
 	gg_strv_setenv(ret, "TZ", "UTC");
-	gg_strv_setenv(ret, "SOURCE_DATE_EPOCH", epoch);
 	if (a->config)
 		image_config_env(a->config, ret);
+	/* Whatever an image says of it: the time of this build is one. */
+	gg_strv_setenv(ret, "SOURCE_DATE_EPOCH", epoch);
 }
 
 int action_read_config(struct action *a, struct gg_err *err)

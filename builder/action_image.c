@@ -81,16 +81,17 @@ static struct image_blob blob_of(const struct lock_blob *b)
 	};
 }
 
-static struct gg_json *descriptors_of(const struct lock_blob *b)
+static int read_manifest(struct image_source *s, const struct lock_blob *b, struct gg_err *err)
 {
-	struct gg_json *list = gg_json_array(), *o = gg_json_object();
+	_cleanup_json_ struct gg_json *list = gg_json_array();
+	struct gg_json *o = gg_json_object();
 	char text[GG_DIGEST_TEXT];
 
 	gg_json_set_str(o, "mediaType", b->media_type);
 	gg_json_set_str(o, "digest", gg_digest_text(&b->digest, text));
 	gg_json_set_int(o, "size", (int64_t)b->size);
 	gg_json_append_take(list, o);
-	return list;
+	return image_source_resolve(s, list, err);
 }
 
 /* A config alone: its place had no manifest, so what layers there are the lock says. */
@@ -140,7 +141,6 @@ static int base_work(struct action *a, const struct job_port *port, struct gg_js
 {
 	const struct lock_image *lock = a->node->image->lock;
 	_cleanup_image_source_ struct image_source *s = gg_zalloc(sizeof(*s));
-	_cleanup_json_ struct gg_json *list = descriptors_of(&lock->manifest);
 	int r;
 
 	(void)port, (void)result;
@@ -149,7 +149,7 @@ static int base_work(struct action *a, const struct job_port *port, struct gg_js
 	s->open = open_document;
 	s->ctx = a;
 	r = gg_digest_is_zero(&lock->manifest.digest) ? read_config(s, lock, err)
-						      : image_source_resolve(s, list, err);
+						      : read_manifest(s, &lock->manifest, err);
 	if (r < 0 || image_config_check(s->config.json, err) < 0)
 		return -1;
 	return compare(s, lock, err);

@@ -14,6 +14,7 @@
 #include "builder/local.h"
 #include "builder/mirror.h"
 #include "builder/project.h"
+#include "builder/pull.h"
 #include "builder/session.h"
 #include "layers/base/fd.h"
 #include "layers/base/json.h"
@@ -394,15 +395,24 @@ static int refuse_network(const struct bundle_making *m, struct gg_err *err)
 static int download_blobs(struct bundle_making *m, struct gg_err *err)
 {
 	_cleanup_downloads_ struct downloads list = { 0 };
+	_cleanup_pulls_ struct pulls pulls = { 0 };
 	const struct plan *p = m->build.plan;
 
-	for (size_t i = 0; i < p->n_nodes; i++)
-		if (m->reached[i] && plan_downloads(&p->nodes[i]) &&
-		    !store_blob_has(m->session->store, &p->nodes[i].blob) &&
-		    mirror_download(m->session, &p->nodes[i], &list, err) < 0)
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		if (!m->reached[i] || !plan_downloads(&p->nodes[i]) ||
+		    store_blob_has(m->session->store, &p->nodes[i].blob))
+			continue;
+		if (p->nodes[i].kind == PLAN_BLOB)
+			pulls_add(&pulls, &p->nodes[i], i);
+		else if (mirror_download(m->session, &p->nodes[i], &list, err) < 0)
 			return -1;
-	if (list.n && m->session->offline)
+	}
+	if (m->session->offline && list.n)
 		return downloads_refuse(&list, err);
+	if (m->session->offline && pulls_refuse(&pulls, err) < 0)
+		return -1;
+	if (pulls_all(m->session, &pulls, p->platform, err) < 0)
+		return -1;
 	return download_all(m->session, &list, err);
 }
 

@@ -56,6 +56,7 @@ static const struct option_def defs[] = {
 static const struct option_group groups[] = {
 	{ .defs = defs, .n_defs = GG_LEN(defs) },
 	COMMAND_STEP_GROUP(offsetof(struct bundle_command, steps)),
+	REGISTRY_RECIPE_GROUP(offsetof(struct bundle_command, registry)),
 	COMMAND_COMMON_GROUP,
 };
 static const char *const words[] = { "ls", "verify", "diff", "extract", NULL };
@@ -106,6 +107,7 @@ static int pack(struct command_session *c, const void *options, const struct gg_
 {
 	const struct bundle_command *o = options;
 	_cleanup_strv_ struct gg_strv allowed = { 0 };
+	_cleanup_registry_access_options_ struct registry_access_options access = { 0 };
 	_cleanup_bundle_ struct bundle *old = NULL;
 	_cleanup_close_ int program = -1;
 	_cleanup_free_ char *line = NULL;
@@ -120,6 +122,9 @@ static int pack(struct command_session *c, const void *options, const struct gg_
 	struct bundle_made made;
 
 	(void)args;
+	if (registry_options_take(&o->registry, NULL, &access, err) < 0)
+		return -1;
+	c->session.registry = &access.settings;
 	command_take_steps(&c->session, &o->steps);
 	if (command_take_paths(&o->common, &allowed, err) < 0 ||
 	    bundle_write_check(o->output, err) < 0)

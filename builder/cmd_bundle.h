@@ -5,10 +5,12 @@
 #pragma once
 
 #include "builder/commands.h"
+#include "builder/registry_options.h"
 
 struct bundle_command {
 	struct common_options common;
 	struct step_options steps;
+	struct registry_options registry;
 	const char *output, *delta;
 	uint64_t split;
 	unsigned compression;

@@ -84,7 +84,13 @@ static char *describe(const struct recipe *r, const struct plan_node *n)
 	return gg_strdup("");
 }
 
-/* Of a node and, for a base, its packages. */
+/* Told with what is made of it. */
+static bool is_part(const struct plan_node *n)
+{
+	return n->kind == PLAN_DEB || n->kind == PLAN_BLOB;
+}
+
+/* Of a node and its parts. */
 static void put_downloads(const struct plan *p, const struct forecast *f, size_t id,
 			  struct gg_buf *ret)
 {
@@ -96,7 +102,7 @@ static void put_downloads(const struct plan *p, const struct forecast *f, size_t
 		size_t dep = i < n->n_deps ? n->deps[i] : id;
 		const struct plan_node *d = &p->nodes[dep];
 
-		if (!f->nodes[dep].download || (dep != id && d->kind != PLAN_DEB))
+		if (!f->nodes[dep].download || (dep != id && !is_part(d)))
 			continue;
 		files++;
 		bytes += d->blob_size == UINT64_MAX ? 0 : d->blob_size;
@@ -138,7 +144,7 @@ static void put_summary(const struct plan *p, const struct forecast *f, const bo
 	for (size_t i = 0; i < p->n_nodes; i++) {
 		const struct plan_node *n = &p->nodes[i];
 
-		if (!reached[i] || n->kind == PLAN_DEB)
+		if (!reached[i] || is_part(n))
 			continue;
 		run += forecast_runs(&f->nodes[i]);
 		cached += f->nodes[i].cached;
@@ -166,7 +172,7 @@ static int print_table(const struct recipe *r, const struct plan *p, const struc
 
 	plan_reach(p, goals->v, goals->n, reached);
 	for (size_t i = 0; i < p->n_nodes; i++) {
-		if (!reached[i] || p->nodes[i].kind == PLAN_DEB)
+		if (!reached[i] || is_part(&p->nodes[i]))
 			continue;
 		table_add(&t, p->nodes[i].name);
 		table_take(&t, describe(r, &p->nodes[i]));

@@ -40,10 +40,10 @@ static bool is_name(const char *text)
 }
 
 static const char *read_name(struct check *c, const struct yaml_node *node, const char *text,
-			     const char *name)
+			     const char *name, const char *ret)
 {
 	if (is_name(name))
-		return text;
+		return ret;
 	check_fail(c, check_pos(c, node), "'%s' is no reference to an image", check_shown(c, text));
 	say_forms(c);
 	return NULL;
@@ -74,9 +74,10 @@ void read_reference(struct check *c, const struct yaml_node *node, void *out)
 	if (file)
 		ret = read_file(c, node, text, text + file);
 	else if (name)
-		ret = read_name(c, node, text, text + name);
+		ret = read_name(c, node, text, text + name, text);
 	else
-		ret = read_name(c, node, gg_arena_printf(c->arena, "docker://%s", text), text);
+		ret = read_name(c, node, text, text,
+				gg_arena_printf(c->arena, "docker://%s", text));
 	if (ret)
 		*(const char **)out = ret;
 }

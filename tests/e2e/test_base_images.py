@@ -20,7 +20,7 @@ tests = os.path.join(here, "..")
 sys.path.insert(0, here)
 sys.path.insert(0, os.path.join(tests, "images"))
 from docker_registry import Registry  # noqa: E402
-from images import Layout, compressed, digest  # noqa: E402
+from images import Layout, compressed, digest, docker_files, write_tar  # noqa: E402
 
 ggbuild = os.path.abspath(sys.argv[1])
 # What a step sees, but for what the sandbox puts there; directories' sizes belong to the file system.
@@ -151,8 +151,57 @@ def extracted(layout, path):
     fail("there is no", path)
 
 
+PLACES = """recipe: 1
+name: places
+epoch: 77
+inputs:
+  tools: { image: "docker-archive:saved.tar" }
+  packed: { image: "oci-archive:packed.tar" }
+stages:
+  b:
+    from: { image: "oci:plain" }
+    steps:
+      - { run: "cat /inputs/tools/etc/hard /inputs/packed/usr/lib/new; echo $SOURCE_DATE_EPOCH >/time", inputs: [tools, packed] }
+      - copy: { from: tools, path: /usr/lib, to: /copied }
+  d:
+    from: { image: "docker-archive:saved.tar" }
+    steps: [ { run: "ls /etc/hard >/seen" } ]
+image:
+  from: b
+  layers: [ { name: l, copy: [ { from: packed, path: /bin/busybox, to: /busybox }, { from: d, path: /seen, to: /seen } ] } ]
+tests: [ { name: all, run: "cat /copied/new /time /seen; test -f /busybox", expect: { stdout-line: "^new77$|^/etc/hard$" } } ]
+"""
+
+
+def local_places(base_layers):
+    """Files as bases and inputs; a bundle of them made from nothing; built again by verify."""
+    config = {"config": {"Env": ["PATH=/bin", "SOURCE_DATE_EPOCH=5"]}}
+    Layout(*base_layers, config=config).write("plain")
+    Layout(*base_layers, compress=compressed, kind="+gzip").write_archive("packed.tar")
+    write_tar("saved.tar", docker_files(*base_layers))
+    with open("places.recipe", "w") as f:
+        f.write(PLACES)
+    made, _ = build("places.recipe", "-o", "oci:places", store="places-store")
+    with open("places.lock") as f:
+        locked = f.read()
+    check("no paths in the lock", "proc" not in locked and work not in locked, locked)
+    bundle, _ = run([ggbuild, "bundle", "places.recipe", "--locked", "--store", "from-nothing", "-o", "places.bundle",
+                     "--progress", "none"])
+    run([ggbuild, "bundle", "verify", "places.bundle"])
+    gap, _ = build("places.bundle", "-o", "oci:places-across", store="places-gap")
+    check("out of a bundle that was made from nothing", gap == made, bundle, gap, made)
+    run([ggbuild, "verify", "places.recipe", "--store", "places-store", "--progress", "none"])
+    for place in ("plain", "packed.tar", "saved.tar"):
+        os.rename(place, place + ".gone")
+    again, _ = build("places.recipe", "--locked", "--offline", "-o", "oci:places-again", store="places-store")
+    check("without the places", again == made, again, made)
+    _, words = build("places.recipe", "--locked", "--offline", store="empty", status=3)
+    check("where it was", "No such file or directory" in words and "places.recipe:" in words, words)
+
+
 def main():
     base_layers = layers()
+    local_places(base_layers)
     make_base("base", base_layers)
     with Registry("registry") as registry:
         reference = registry.host + "/team/base:1"

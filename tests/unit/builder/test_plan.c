@@ -201,6 +201,104 @@ static void goals_reach_what_they_read(void **state)
 	assert_false(reached[plan_find(p, "d/1") - p->nodes]);
 }
 
+#define BASED(reference, step)                                                                     \
+	"recipe: 1\nname: x\nstages:\n"                                                            \
+	"  s: { from: { image: " reference " }, steps: [ " step " ] }\n"                           \
+	"image: { from: s }\n"
+
+/* An image of two layers; `config` and `top` tell several apart. */
+static void lock_image(struct lock *lock, const char *reference, char config, char top)
+{
+	_cleanup_free_ char *key = lock_image_key(reference);
+	struct lock_image_layer layers[2] = { 0 };
+	struct lock_image image = { .key = key, .name = "base", .layers = layers, .n_layers = 2 };
+
+	for (size_t i = 0; i < 2; i++) {
+		char c = i ? top : 'a';
+
+		layers[i].blob = (struct lock_blob){ .media_type = "tar", .size = 1 };
+		gg_digest_of(&c, 1, &layers[i].blob.digest);
+		layers[i].diff_id = layers[i].blob.digest;
+	}
+	image.config.media_type = "config";
+	gg_digest_of(&config, 1, &image.config.digest);
+	lock_put_image(lock, lock_platform(lock, "linux/amd64"), &image);
+}
+
+struct based {
+	struct recipe *recipe;
+	struct lock *lock;
+	struct plan *plan;
+};
+
+static void based_done(struct based *b)
+{
+	plan_free(b->plan);
+	lock_free(b->lock);
+	recipe_free(b->recipe);
+}
+
+static const struct plan_node *based(struct based *b, const char *recipe, char config, char top,
+				     const char *node)
+{
+	b->recipe = load(recipe);
+	b->lock = lock_new();
+	lock_image(b->lock, b->recipe->stages[0].from.image, config, top);
+	b->plan = plan(b->recipe, b->lock);
+	assert_non_null(plan_find(b->plan, node));
+	return plan_find(b->plan, node);
+}
+
+static bool same_key(const char *one, const char *two, char config, char top, const char *node)
+{
+	struct based a GG_CLEANUP(based_done) = { 0 }, b GG_CLEANUP(based_done) = { 0 };
+
+	return gg_digest_eq(&based(&a, one, '1', 'b', node)->key,
+			    &based(&b, two, config, top, node)->key);
+}
+
+static void layers_of_an_image_are_named_by_their_chain(void **state)
+{
+	static const char one[] = BASED("base", "{ name: it, run: [x] }"),
+			  elsewhere[] = BASED("\"oci:dir\"", "{ name: it, run: [x] }");
+	struct based b GG_CLEANUP(based_done) = { 0 };
+	const struct plan_node *n = based(&b, one, '1', 'b', "image base layer 2");
+	/* ChainID: of "sha256:" and the digest of "a", a blank, and the same of "b". */
+	static const char chain[] =
+		"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb sha256:"
+		"3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d";
+	char text[GG_DIGEST_TEXT];
+	struct gg_digest d;
+
+	(void)state;
+	gg_digest_of(chain, strlen(chain), &d);
+	assert_non_null(strstr(n->text, gg_digest_text(&d, text)));
+	assert_int_equal(b.plan->n_layers, 3);
+	assert_int_equal(b.plan->nodes[b.plan->packs[0]].kind, PLAN_BLOB);
+	assert_int_equal(b.plan->nodes[b.plan->packs[1]].kind, PLAN_BLOB);
+	assert_int_equal(b.plan->nodes[b.plan->packs[2]].kind, PLAN_PACK);
+	/* Wherever it comes from and whatever is above. */
+	assert_true(same_key(one, elsewhere, '2', 'c', "image base layer 1"));
+	assert_true(same_key(one, elsewhere, '2', 'b', "image base layer 2"));
+	assert_false(same_key(one, one, '1', 'c', "image base layer 2"));
+}
+
+static void what_an_image_says_of_commands_counts(void **state)
+{
+	static const char run[] = BASED("base", "{ name: it, run: [x] }"),
+			  root[] = BASED("base", "{ name: it, run: [x], user: root }"),
+			  top[] = BASED("base", "{ name: it, run: [x], workdir: / }"),
+			  make[] = BASED("base", "{ name: it, make: [ { directory: /d } ] }");
+
+	(void)state;
+	assert_true(same_key(run, run, '1', 'b', "s/it"));
+	assert_false(same_key(run, run, '2', 'b', "s/it"));
+	assert_false(same_key(run, run, '1', 'c', "s/it"));
+	assert_false(same_key(run, root, '1', 'b', "s/it"));
+	assert_false(same_key(run, top, '1', 'b', "s/it"));
+	assert_true(same_key(make, make, '2', 'b', "s/it"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +307,8 @@ int main(void)
 		cmocka_unit_test(what_holds_a_date_depends_on_the_epoch),
 		cmocka_unit_test(the_place_of_a_secret_counts),
 		cmocka_unit_test(goals_reach_what_they_read),
+		cmocka_unit_test(layers_of_an_image_are_named_by_their_chain),
+		cmocka_unit_test(what_an_image_says_of_commands_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,29 @@ static struct lock *sample(void)
 	return l;
 }
 
+static void put_image(struct lock *l, const char *reference, const char *manifest)
+{
+	_cleanup_free_ char *key = lock_image_key(reference);
+	struct lock_image_layer layers[] = {
+		{ { "application/vnd.oci.image.layer.v1.tar+gzip", digest_of("layer 1"), 10 },
+		  digest_of("tar 1") },
+		{ { "application/vnd.oci.image.layer.v1.tar+gzip", digest_of("layer 2"), 20 },
+		  digest_of("tar 2") },
+	};
+	struct lock_image i = { .key = key,
+				.name = "library/base:1",
+				.config = { "config+json", digest_of("config"), 4 },
+				.created = 1763716544,
+				.layers = layers,
+				.n_layers = 2 };
+
+	if (manifest) {
+		i.index = digest_of("index");
+		i.manifest = (struct lock_blob){ "manifest+json", digest_of(manifest), 3 };
+	}
+	lock_put_image(l, lock_platform(l, "linux/amd64"), &i);
+}
+
 /* ---- canonical text ---- */
 
 static void test_golden(void **state)
@@ -215,6 +238,15 @@ static const struct {
 	{ "\"tree\": \"sha256:", "\"tree\": \"sha256:A", ".tree: not \"sha256:\" and 64" },
 	{ "\"rustup@1\"", "\"rustup\"", "$.pieces.rustup: not a piece's name like 'rustup@1'" },
 	{ "\"size\": 77", "\"size\": 77, \"url\": \"u\"", ".url: unknown key" },
+	{ "\"name\": \"library/base:1\"", "\"name\": \"b a\"", ".name: 'b a' holds a character" },
+	{ "\"size\": 10", "\"size\": -10", ".layers[0].size: -10 is not between" },
+	{ "\"size\": 4", "\"size\": \"4\"", ".config.size: not an integer" },
+	{ "\"index\": \"sha256:", "\"index\": \"sha512:", ".index: not \"sha256:\" and 64" },
+	{ "\"diff-id\"", "\"diffid\"", ".layers[0]: 'diff-id' is missing" },
+	{ "\"manifest\": {", "\"manifests\": {", ".manifests: unknown key" },
+	{ "\"created\": 1763716544", "\"created\": -1", ".created: -1 is not between" },
+	{ "\"images\": {\n        \"", "\"images\": {\n        \"X",
+	  ": the key is not 16 lower-case hexadecimal digits" },
 	{ "\"urls\": {", "\"urls\": [], \"x\": {", "$.x: unknown key" },
 	{ "\"epoch\": 1763716544,\n", "\"epoch\":1763716544,\n", "not in its canonical form" },
 	{ "{\n  \"epoch\": 1763716544,\n", "{\n", "" }, /* an epoch may be absent */
@@ -227,9 +259,11 @@ static const struct {
 static void test_bad(void **state)
 {
 	_cleanup_lock_ struct lock *l = sample();
-	_cleanup_free_ char *text = lock_text(l);
+	_cleanup_free_ char *text = NULL;
 
 	(void)state;
+	put_image(l, "docker://base:1", "manifest");
+	text = lock_text(l);
 	for (size_t i = 0; i < GG_LEN(bad); i++) {
 		_cleanup_err_ struct gg_err err = GG_ERR_INIT;
 		_cleanup_lock_ struct lock *back = NULL;
@@ -407,18 +441,53 @@ static void test_prune(void **state)
 	assert_false(lock_prune(l, lock_platform(l, "linux/amd64"), &use));
 }
 
+static void test_images(void **state)
+{
+	_cleanup_lock_ struct lock *a = sample(), *b = sample(), *back = NULL;
+	struct lock_use use GG_CLEANUP(lock_use_done) = { 0 };
+	_cleanup_free_ char *key = lock_image_key("docker://base:1"),
+			    *other = lock_image_key("oci:base:1"), *text = NULL, *again = NULL;
+	_cleanup_err_ struct gg_err err = GG_ERR_INIT;
+	const struct lock_image *i;
+	struct lock_platform *p;
+
+	(void)state;
+	assert_int_equal(strlen(key), 16);
+	assert_string_not_equal(key, other);
+	put_image(a, "docker://base:1", "manifest");
+	put_image(a, "oci:base:1", NULL);
+	text = lock_text(a);
+	assert_int_equal(lock_parse("x.lock", text, strlen(text), &back, &err), 0);
+	again = lock_text(back);
+	assert_string_equal(text, again);
+	p = lock_platform(back, "linux/amd64");
+	i = lock_find_image(p, key);
+	assert_int_equal(i->n_layers, 2);
+	assert_int_equal(i->layers[1].blob.size, 20);
+	assert_int_equal(i->created, 1763716544);
+	assert_false(gg_digest_is_zero(&i->index));
+	assert_true(gg_digest_is_zero(&lock_find_image(p, other)->manifest.digest));
+	expect_diff(b, a, "image library/base:1 added\n");
+	expect_diff(a, b, "image library/base:1 removed\n");
+	put_image(b, "oci:base:1", NULL);
+	put_image(b, "docker://base:1", "another");
+	expect_diff(a, b, "image library/base:1 sha256:05b3abf2579a -> sha256:ae448ac86c4e\n");
+	gg_strv_add(&use.images, key);
+	assert_true(lock_prune(back, p, &use));
+	assert_int_equal(p->n_images, 1);
+	assert_string_equal(p->images[0].key, key);
+	lock_clear(back, p);
+	assert_null(lock_find_image(p, key));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_property),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_key),
-		cmocka_unit_test(test_diff),
-		cmocka_unit_test(test_diff_compressors),
-		cmocka_unit_test(test_diff_pairs),
-		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_images),     cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_property),
+		cmocka_unit_test(test_bad),        cmocka_unit_test(test_key),
+		cmocka_unit_test(test_diff),       cmocka_unit_test(test_diff_compressors),
+		cmocka_unit_test(test_diff_pairs), cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_prune),
 	};
 
