@@ -112,8 +112,7 @@ int registry_options_take(const struct registry_options *o, const struct registr
 			      .cert_dir = first(s->cert_dir, o->cert_dir),
 			      .registries_conf = first(s->registries_conf, o->registries_conf),
 			      .tls_verify = tls(first(s->tls_verify, o->tls_verify)),
-			      .retry_ms = from_environment("GGBUILD_TEST_RETRY_MS"),
-			      .stall_s = from_environment("GGBUILD_TEST_STALL_S") },
+			      .retry_ms = from_environment("GGBUILD_TEST_RETRY_MS") },
 	};
 	if (creds && take_creds(creds, &ret->creds, err) < 0)
 		return -1;

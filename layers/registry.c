@@ -231,10 +231,6 @@ static int try_places(struct registry *r, const char *what, place_fn *ask, void 
 		*ret_found = false;
 		gg_context(&problem, "'%s' in '%s/%s'", what, r->v[i].place->host,
 			   r->v[i].place->path);
-		if (i + 1 == r->n && first.kind == GG_OK) {
-			gg_err_move(err, &problem);
-			return -1;
-		}
 		if (first.kind == GG_OK)
 			gg_err_move(&first, &problem);
 	}
