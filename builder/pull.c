@@ -360,3 +360,37 @@ fail:
 	job_done(j);
 	return -1;
 }
+
+struct waiting {
+	size_t running;
+	struct gg_err err;
+};
+
+static void note_end(void *ctx, struct gg_err *err)
+{
+	struct waiting *w = ctx;
+
+	w->running--;
+	gg_err_move(&w->err, err);
+}
+
+int pulls_all(struct session *s, const struct pulls *p, const char *platform, struct gg_err *err)
+{
+	struct waiting w = { .err = GG_ERR_INIT };
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (pull_start(s, &p->v[i], platform, NULL, note_end, &w, err) < 0)
+			return -1;
+		w.running++;
+	}
+	while (w.running && w.err.kind == GG_OK) {
+		progress_tick(s->progress, job_now_ns());
+		if (jobs_poll(s->jobs, 100, err) < 0)
+			return -1;
+	}
+	if (w.err.kind == GG_OK)
+		return 0;
+	jobs_kill(s->jobs);
+	gg_err_move(err, &w.err);
+	return -1;
+}

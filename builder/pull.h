@@ -31,6 +31,7 @@ struct pulls {
 	size_t n, cap;
 };
 void pulls_done(struct pulls *p);
+#define _cleanup_pulls_ GG_CLEANUP(pulls_done)
 void pulls_add(struct pulls *p, const struct plan_node *n, size_t id);
 
 /* The error when one of them needs a network, which --offline forbids; 0: none does. */
@@ -40,3 +41,6 @@ int pulls_refuse(const struct pulls *p, struct gg_err *err) GG_MUST_USE;
 int pull_start(struct session *s, const struct pull *p, const char *platform,
 	       void (*arrived)(void *ctx, size_t id), void (*ended)(void *ctx, struct gg_err *err),
 	       void *ctx, struct gg_err *err) GG_MUST_USE;
+/* All of them, waited for. */
+int pulls_all(struct session *s, const struct pulls *p, const char *platform,
+	      struct gg_err *err) GG_MUST_USE;
