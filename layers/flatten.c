@@ -11,7 +11,7 @@
 static int apply(const struct transport_image *image, const struct image_layer *layer, int rootfd,
 		 enum owners_kept owners, struct tree **io_tree, struct gg_err *err)
 {
-	struct extract_options how = { .flags = EXTRACT_LAYER, .owners = owners };
+	struct extract_options how = { .flags = EXTRACT_LAYER | EXTRACT_LENIENT, .owners = owners };
 	unsigned flags = LAYER_STREAM_AHEAD | (image->verified ? LAYER_STREAM_AGAIN : 0);
 	_cleanup_layer_stream_ struct layer_stream *l = NULL;
 
