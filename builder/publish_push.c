@@ -12,11 +12,13 @@
 #include "layers/registry_push.h"
 #include "layers/transport_registry.h"
 
+#define REGISTRY "docker://"
 enum { READ_STEP = 16 << 10 };
 
 struct pushing {
 	struct output *output;
 	struct reference to;
+	struct reference base; /* where layers can be mounted from; its path NULL: nowhere */
 	struct registry *registry;
 	struct registry_push *push;
 	struct gg_buf line;
@@ -28,6 +30,7 @@ static void pushing_done(struct pushing *p)
 	registry_push_free(p->push);
 	registry_close(p->registry);
 	reference_done(&p->to);
+	reference_done(&p->base);
 	gg_buf_done(&p->line);
 	gg_json_unref(p->image);
 }
@@ -66,7 +69,21 @@ static int take_line(struct pushing *p, const char *line, size_t len, struct gg_
 	if (described(layer, &b, err) < 0)
 		return -1;
 	return registry_push_add(p->push, &b, image_open_blob, p->output->publish->session->store,
-				 NULL, err);
+				 p->base.path, err);
+}
+
+/* Layers of an image in the same registry need not go up again. */
+static int find_base(struct pushing *p, struct gg_err *err)
+{
+	const struct plan_image *base = p->output->publish->build->plan->image;
+
+	if (!base || !gg_starts(base->reference, REGISTRY))
+		return 0;
+	if (reference_parse(base->reference + strlen(REGISTRY), &p->base, err) < 0)
+		return -1;
+	if (!gg_streq(p->base.domain, p->to.domain) || gg_streq(p->base.path, p->to.path))
+		reference_done(&p->base);
+	return 0;
 }
 
 /* Waits for more, unless there is. */
@@ -136,6 +153,8 @@ static int run(struct pushing *p, struct gg_err *err)
 	if (open_registry(p->output->target, REGISTRY_PULL | REGISTRY_PUSH, &settings, &p->to,
 			  &p->registry, err) < 0)
 		return -1;
+	if (find_base(p, err) < 0)
+		return -1;
 	p->push = registry_push_new(p->registry);
 	/* Whoever is not let in shall know before the work is done. */
 	if (p->to.tag && registry_manifest_head(p->registry, p->to.tag, &there, &found, err) < 0)
@@ -153,7 +172,8 @@ int publish_push_run(void *ctx, const struct job_port *port, struct gg_json *res
 		     struct gg_err *err)
 {
 	struct output *o = ctx;
-	GG_CLEANUP(pushing_done) struct pushing p = { .output = o, .to = REFERENCE_INIT };
+	GG_CLEANUP(pushing_done)
+	struct pushing p = { .output = o, .to = REFERENCE_INIT, .base = REFERENCE_INIT };
 
 	(void)result;
 	o->port = port;

@@ -249,10 +249,13 @@ def main():
                                     'mkdir -p lone && exec "$@"', "-"))
             check("the same for everybody", lone == made, lone, made)
 
-        # A mount, not an upload.
-        registry.forget()
-        run(["skopeo", "inspect", "--tls-verify=false", "docker://" + reference])
-        build("app.recipe", "--tls-verify=false", "-o", "docker://" + registry.host + "/team/app:1")
+        # Mounts, not uploads, of the base's layers: those that go up while others are made, and at the end.
+        for store, name in (("mounted", "app"), ("store", "again")):
+            registry.forget()
+            build("app.recipe", "--tls-verify=false", "-o", "docker://%s/team/%s:1" % (registry.host, name), store=store)
+            asked = registry.requests()
+            mounted = [x for x in asked if "mount=" in x and x.endswith(" 201")]
+            check("the base's layers are mounted", len(mounted) >= n, asked)
         back, _ = run(["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
                        "docker://" + registry.host + "/team/app:1"])
         check("pushed", back == made, back, made)
