@@ -194,26 +194,6 @@ static int open_below(void *ctx, const char *path, struct gg_err *err)
 	return view_open(v, e, err);
 }
 
-/* The window of what else a stream may be is not bounded, and no specification of images has it. */
-static int check_kind(int fd, struct gg_err *err)
-{
-	char magic[8];
-	ssize_t n = pread(fd, magic, sizeof(magic), 0);
-
-	if (n < 0)
-		return gg_fail_errno(err, "read");
-	switch (archive_kind_of(magic, (size_t)n)) {
-	case ARCHIVE_PLAIN:
-	case ARCHIVE_GZIP:
-	case ARCHIVE_ZSTD:
-		return 0;
-	case ARCHIVE_XZ:
-	case ARCHIVE_BZIP2:
-		break;
-	}
-	return gg_fail(err, GG_INTEGRITY, "it is compressed as no layer may be");
-}
-
 static int image_work(struct action *a, const struct job_port *port, struct gg_json *result,
 		      struct gg_err *err)
 {
@@ -223,6 +203,7 @@ static int image_work(struct action *a, const struct job_port *port, struct gg_j
 	_cleanup_close_ int dir = action_mkdir(a, "tree", err);
 	_cleanup_tree_ struct tree *t = NULL;
 	char is[GG_DIGEST_TEXT], want[GG_DIGEST_TEXT];
+	const struct image_bytes blob = { .fd = a->fds[0], .size = layer->blob.size };
 	struct extract_stats stats;
 	struct extract_options how = {
 		.flags = EXTRACT_LAYER | EXTRACT_LENIENT | EXTRACT_HASH | EXTRACT_AHEAD,
@@ -233,7 +214,7 @@ static int image_work(struct action *a, const struct job_port *port, struct gg_j
 
 	(void)port;
 	if (dir < 0 || view_make(a, n->image->layers, n->below, &below, err) < 0 ||
-	    check_kind(a->fds[0], err) < 0)
+	    layer_check_kind(&blob, err) < 0)
 		return -1;
 	how.below = n->below ? below.merged : NULL;
 	if (extract_archive(a->fds[0], dir, &how, &t, &stats, err) < 0)

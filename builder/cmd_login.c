@@ -29,14 +29,6 @@ static void place_done(struct place *p)
 	reference_done(&p->reference);
 }
 
-static void wipe(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 static int parse_place(const char *word, struct place *ret, struct gg_err *err)
 {
 	const char *slash;
@@ -190,7 +182,7 @@ static int verify(const struct place *p, const struct registry_settings *setting
 	rc = registry_open(&p->reference, 0, &s, &r, err);
 	if (rc == 0)
 		rc = registry_ping(r, ret_asked, err);
-	wipe(&creds);
+	gg_wipe(&creds);
 	if (rc == 0)
 		return 0;
 	/* The remedy of every other command is what was just done. */
@@ -231,8 +223,8 @@ static int run_login(const void *options, const struct gg_strv *args, struct gg_
 	if (check_place(&p, &access.settings, err) == 0 &&
 	    ask_who(o, &p, &user, &password, err) == 0)
 		r = log_in(&p, &access.settings, user, password, err);
-	wipe(&user);
-	wipe(&password);
+	gg_wipe(&user);
+	gg_wipe(&password);
 	return r;
 }
 

@@ -14,21 +14,13 @@
 #include "layers/reference.h"
 #include "layers/registry_settings.h"
 
-static void wipe(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 void credentials_done(struct credentials *c)
 {
-	wipe(&c->user);
-	wipe(&c->password);
-	wipe(&c->identity_token);
-	wipe(&c->bearer);
-	wipe(&c->from);
+	gg_wipe(&c->user);
+	gg_wipe(&c->password);
+	gg_wipe(&c->identity_token);
+	gg_wipe(&c->bearer);
+	gg_wipe(&c->from);
 }
 
 bool credentials_anonymous(const struct credentials *c)

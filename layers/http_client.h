@@ -89,6 +89,7 @@ void http_exchange_done(struct http_exchange *x); /* frees the answer */
 char *http_exchange_header(const struct http_exchange *x, const char *name);
 void http_exchange_headers(const struct http_exchange *x, const char *name, struct gg_strv *ret);
 
+int64_t http_now_ms(void); /* monotonic */
 /* URLs as libcurl reads them, owned by the caller: "scheme://host[:port]" in lower case, NULL for what is no URL; and what a
  * Location or Link in an answer from `from` means, NULL where that must not be followed. */
 char *http_client_origin(const struct http_client *c, const char *url);

@@ -118,7 +118,6 @@ enum http_cause {
 	HTTP_CAUSE_UNREACHABLE, /* there was no connection */
 };
 
-int64_t http_now_ms(void); /* monotonic */
 /* How long that many bytes may take, retries included. */
 int64_t http_time_for(uint64_t bytes, unsigned stall_s);
 bool http_status_transient(long status);

@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-static void wipe(char **secret)
-{
-	if (*secret)
-		explicit_bzero(*secret, strlen(*secret));
-	free(*secret);
-	*secret = NULL;
-}
-
 void http_route_begin(struct http_route *r, const char *url, const struct http_access *access)
 {
 	char *copy = gg_strdup(url);
@@ -24,7 +16,7 @@ void http_route_begin(struct http_route *r, const char *url, const struct http_a
 
 void http_route_done(struct http_route *r)
 {
-	wipe(&r->authorization);
+	gg_wipe(&r->authorization);
 	free(r->url);
 	r->url = NULL;
 }
@@ -42,7 +34,7 @@ static int authorize(struct http_route *r, const char *challenge, struct gg_err 
 	if (r->access->authorize(r->access->ctx, challenge, r->authorization, &value, err) < 0)
 		return -1;
 	copy = value ? gg_strdup(value) : NULL;
-	wipe(&r->authorization);
+	gg_wipe(&r->authorization);
 	r->authorization = copy;
 	return 0;
 }
@@ -52,7 +44,7 @@ int http_route_prepare(struct http_route *r, const struct http_curl *c, bool *re
 {
 	*ret_own = is_own(r, c);
 	if (!*ret_own)
-		wipe(&r->authorization);
+		gg_wipe(&r->authorization);
 	else if (r->access->authorize && !r->challenged)
 		return authorize(r, NULL, err);
 	return 0;
@@ -75,7 +67,7 @@ bool http_route_challenge(struct http_route *r, const struct http_curl *c,
 	before = r->authorization ? gg_strdup(r->authorization) : NULL;
 	again = authorize(r, challenge.data ? challenge.data : "", err) == 0 && r->authorization &&
 		!(before && gg_streq(before, r->authorization));
-	wipe(&before);
+	gg_wipe(&before);
 	return again;
 }
 
@@ -105,6 +97,6 @@ struct curl_slist *http_route_header(const struct http_route *r, const struct ht
 		return lines;
 	line = gg_asprintf("Authorization: %s", r->authorization);
 	lines = c->slist_append(lines, line);
-	wipe(&line);
+	gg_wipe(&line);
 	return lines;
 }

@@ -357,7 +357,7 @@ static int layer_context(const struct layer_stream *l, struct gg_err *err)
 }
 
 /* The windows of gzip and zstd are small; xz may want gigabytes, and no image specification has it. */
-static int check_kind(const struct image_bytes *b, struct gg_err *err)
+int layer_check_kind(const struct image_bytes *b, struct gg_err *err)
 {
 	char magic[8];
 	ssize_t n = pread(b->fd, magic, b->size < sizeof(magic) ? b->size : sizeof(magic),
@@ -387,7 +387,7 @@ static int start(struct layer_stream *l, image_open_fn *open, void *ctx, unsigne
 	l->blob = flags & LAYER_STREAM_AGAIN ? NULL : gg_hash_new();
 	l->tar = gg_hash_new();
 	if (open_blob(open, ctx, &l->layer.blob, &l->bytes, err) < 0 ||
-	    check_kind(&l->bytes, err) < 0)
+	    layer_check_kind(&l->bytes, err) < 0)
 		return -1;
 	if (archive_open_hashed(l->bytes.fd, l->bytes.offset, l->bytes.size, l->blob, &l->archive,
 				err) < 0)

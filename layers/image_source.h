@@ -121,6 +121,9 @@ void image_source_close(struct image_source *s);
 void image_source_closep(struct image_source **s);
 #define _cleanup_image_source_ GG_CLEANUP(image_source_closep)
 
+/* That a layer's blob is a kind of stream that a layer may be: plain, gzip or zstd. */
+int layer_check_kind(const struct image_bytes *b, struct gg_err *err) GG_MUST_USE;
+
 /* A layer's tar. Use it from one thread; several layers may be read at once. */
 struct layer_stream;
 enum layer_stream_flags {

@@ -5,7 +5,6 @@
 #include "layers/registry_private.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "layers/base/base64.h"
 #include "layers/base/json.h"
@@ -14,22 +13,6 @@
 enum { EXPIRES_DEFAULT_S = 60, EXPIRES_MARGIN_MS = 5000, EXPIRES_MAX_S = 24 * 3600 };
 enum { MAX_TOKEN_ANSWER = 1 << 20, MAX_TOKEN = 64 << 10 };
 static const char CLIENT_ID[] = "ggbuild";
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void wipe(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
 
 static int authorize(void *ctx, const char *challenge, const char *used, const char **ret,
 		     struct gg_err *err);
@@ -60,7 +43,7 @@ void registry_endpoint_init(struct registry_endpoint *e, struct registry *r,
 
 void registry_endpoint_done(struct registry_endpoint *e)
 {
-	wipe(&e->authorization);
+	gg_wipe(&e->authorization);
 	credentials_done(&e->credentials);
 	registry_challenge_done(&e->challenge);
 	free(e->origin);
@@ -180,9 +163,9 @@ static int take_token(struct registry_endpoint *e, const struct http_exchange *x
 		expires = EXPIRES_DEFAULT_S;
 	if (expires > EXPIRES_MAX_S)
 		expires = EXPIRES_MAX_S;
-	wipe(&e->authorization);
+	gg_wipe(&e->authorization);
 	e->authorization = gg_asprintf("Bearer %s", token);
-	e->expires = now_ms() + expires * 1000 - EXPIRES_MARGIN_MS;
+	e->expires = http_now_ms() + expires * 1000 - EXPIRES_MARGIN_MS;
 	e->stale = false;
 	return 0;
 }
@@ -282,7 +265,7 @@ static int get_token(struct registry_endpoint *e, struct gg_err *err)
 	access.ctx = shown;
 	r = e->credentials.identity_token ? refresh_token(e, &access, err)
 					  : ask_token(e, &access, err);
-	wipe(&shown);
+	gg_wipe(&shown);
 	return r;
 }
 
@@ -303,18 +286,18 @@ static int answer(struct registry_endpoint *e, const char *used, struct gg_err *
 	const struct credentials *c = &e->credentials;
 
 	if (c->bearer) {
-		wipe(&e->authorization);
+		gg_wipe(&e->authorization);
 		e->authorization = gg_asprintf("Bearer %s", c->bearer);
 	} else if (e->challenge.scheme == REGISTRY_BEARER) {
 		return get_token(e, err);
 	} else if (e->challenge.scheme == REGISTRY_BASIC && c->user && c->password) {
-		wipe(&e->authorization);
+		gg_wipe(&e->authorization);
 		e->authorization = basic(c->user, c->password);
 		e->expires = INT64_MAX;
 	}
 	/* What was refused is not tried again. */
 	if (used && e->authorization && gg_streq(used, e->authorization))
-		wipe(&e->authorization);
+		gg_wipe(&e->authorization);
 	return 0;
 }
 
@@ -332,7 +315,7 @@ static int authorize(void *ctx, const char *challenge, const char *used, const c
 		registry_challenge_parse(challenge, &e->challenge);
 		r = answer(e, used, err);
 	} else if (e->challenge.scheme == REGISTRY_BEARER && !e->credentials.bearer &&
-		   (e->stale || !e->authorization || now_ms() >= e->expires)) {
+		   (e->stale || !e->authorization || http_now_ms() >= e->expires)) {
 		r = get_token(e, err);
 	}
 	*ret = e->authorization;

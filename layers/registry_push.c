@@ -2,7 +2,6 @@
 #include "layers/registry_push_private.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "layers/base/json.h"
 #include "layers/oci.h"
@@ -42,22 +41,14 @@ void registry_push_count(const struct registry_push *p, uint64_t *ret_bytes, uns
 		*ret_bytes += p->v[i]->sent;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void registry_push_tell(struct registry_push *p, bool now)
 {
 	const struct registry_settings *s = &p->registry->settings;
 	uint64_t done = 0, total = 0;
 
-	if (!s->progress || (!now && now_ms() - p->told < TELL_MS))
+	if (!s->progress || (!now && http_now_ms() - p->told < TELL_MS))
 		return;
-	p->told = now_ms();
+	p->told = http_now_ms();
 	for (size_t i = 0; i < p->n; i++) {
 		bool over = p->v[i]->state == UPLOAD_DONE;
 

@@ -82,6 +82,14 @@ char *gg_asprintf(const char *fmt, ...)
 	return p;
 }
 
+void gg_wipe(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
 void gg_freep(void *pp)
 {
 	free(*(void **)pp);

@@ -28,6 +28,8 @@ char *gg_asprintf(const char *fmt, ...) GG_PRINTF(1, 2);
 char *gg_vasprintf(const char *fmt, va_list ap) GG_PRINTF(1, 0);
 
 void gg_freep(void *pp);
+/* Overwrites a secret, frees it, and leaves NULL; accepts NULL. */
+void gg_wipe(char **text);
 #define _cleanup_free_ GG_CLEANUP(gg_freep)
 /* Hands a pointer over and leaves NULL, so that the clean-up attribute does nothing. */
 #define gg_steal(pp)                                                                               \
